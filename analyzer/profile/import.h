@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NODIAG_ANALYZER_PROFILE_IMPORT_H
+#define NODIAG_ANALYZER_PROFILE_IMPORT_H
+
+/*
+ * Profiles that other tools wrote, as an nd_profile.
+ *
+ * Readers do no I/O and trust nothing: sizes are bounded by proto/limits.h, and what does not fit
+ * the format is -EBADMSG with the place (byte offset, line number or JSON key) in `err`. On success
+ * the profile is the caller's; on failure there is none.
+ */
+
+#include <stddef.h>
+
+struct nd_err;
+struct nd_profile;
+
+/*
+ * Read a profile of any known format, told apart by its first bytes: gzip or plain pprof,
+ * .cpuprofile JSON, folded stacks. -ENOTSUP when it is none of them.
+ */
+int nd_import_profile(const void *data, size_t len, struct nd_profile **ret_profile,
+		      struct nd_err *err);
+
+/* V8's .cpuprofile: JSON with "nodes", "samples" and "timeDeltas", or "hitCount" alone. */
+int nd_import_cpuprofile(const void *data, size_t len, struct nd_profile **ret_profile,
+			 struct nd_err *err);
+
+/* Lines of "root;caller;leaf WEIGHT". */
+int nd_import_folded(const void *data, size_t len, struct nd_profile **ret_profile,
+		     struct nd_err *err);
+
+/* pprof's profile.proto, gzipped or not. Takes the last sample type, as pprof does by default. */
+int nd_import_pprof(const void *data, size_t len, struct nd_profile **ret_profile,
+		    struct nd_err *err);
+
+#endif /* NODIAG_ANALYZER_PROFILE_IMPORT_H */

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyzer/render/render.h"
+
+#include <stddef.h>
+#include <string.h>
+
+const struct nd_render_format nd_render_formats[] = {
+	{NULL, NULL, false, false, NULL, NULL},
+};
+
+const struct nd_render_format *nd_render_find_format(const char *name)
+{
+	const struct nd_render_format *format;
+
+	for (format = nd_render_formats; format->name; format++)
+		if (!strcmp(format->name, name))
+			return format;
+	return NULL;
+}

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/procfs.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "common/buf.h"
+
+/* A maps file has about 100 bytes a line and 65,530 lines at the kernel's default limit. */
+#define MAPS_TEXT_MAX (64u << 20)
+
+/* The kernel's ceiling for process and thread ids (PID_MAX_LIMIT). */
+#define TASKS_MAX (4u << 20)
+
+/* A process that is gone reads as ESRCH everywhere, whichever way the kernel puts it. */
+static int gone(int err)
+{
+	return err == ENOENT ? -ESRCH : -err;
+}
+
+static int read_file(const char *path, struct nd_buf *out)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = 1;
+	char *at;
+
+	if (fd < 0)
+		return gone(errno);
+	while (n > 0) {
+		at = nd_buf_reserve(out, 1 << 15);
+		if (!at) {
+			close(fd);
+			return out->error;
+		}
+		n = read(fd, at, 1 << 15);
+		if (n < 0 && errno == EINTR) {
+			n = 1;
+			continue;
+		}
+		if (n > 0)
+			out->len += (size_t)n;
+	}
+	n = n < 0 ? gone(errno) : 0;
+	close(fd);
+	out->data[out->len] = '\0';
+	return (int)n;
+}
+
+/*
+ * One line: "start-end perms offset major:minor inode   path". Returns 1 for an executable mapping,
+ * 0 for another, -EBADMSG for neither.
+ */
+static int decode_line(const char *line, size_t len, struct nd_map *ret)
+{
+	char perms[5];
+	unsigned int major_nr, minor_nr;
+	int path_at = 0;
+
+	*ret = (struct nd_map){0};
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %x:%x %" SCNu64 "%n", &ret->start,
+		   &ret->end, perms, &ret->offset, &major_nr, &minor_nr, &ret->inode, &path_at) < 7)
+		return -EBADMSG;
+	if ((size_t)path_at > len || ret->start >= ret->end || strlen(perms) != 4)
+		return -EBADMSG;
+	ret->dev = makedev(major_nr, minor_nr);
+	while ((size_t)path_at < len && isspace((unsigned char)line[path_at]))
+		path_at++;
+	if (perms[2] != 'x')
+		return 0;
+	ret->path = strndup(line + path_at, len - (size_t)path_at);
+	return ret->path ? 1 : -ENOMEM;
+}
+
+static int add_map(struct nd_maps *maps, size_t limit, const struct nd_map *map)
+{
+	struct nd_map *grown;
+
+	if (maps->count >= limit)
+		return -E2BIG;
+	if ((maps->count & (maps->count - 1)) == 0) {
+		grown = reallocarray(maps->map, maps->count ? maps->count * 2 : 1, sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		maps->map = grown;
+	}
+	maps->map[maps->count++] = *map;
+	return 0;
+}
+
+int nd_maps_decode(const char *text, size_t limit, struct nd_maps *ret_maps)
+{
+	struct nd_maps maps = {0};
+	struct nd_map map;
+	size_t len;
+	int ret = 0;
+
+	for (; *text; text += len + (text[len] == '\n')) {
+		len = strcspn(text, "\n");
+		ret = decode_line(text, len, &map);
+		if (ret > 0) {
+			ret = add_map(&maps, limit, &map);
+			if (ret)
+				free(map.path);
+		}
+		if (ret < 0) {
+			nd_maps_fini(&maps);
+			return ret;
+		}
+	}
+	*ret_maps = maps;
+	return 0;
+}
+
+int nd_procfs_read_maps(pid_t pid, size_t limit, struct nd_maps *ret_maps)
+{
+	struct nd_buf text;
+	char path[64];
+	int ret;
+
+	nd_buf_init(&text, MAPS_TEXT_MAX);
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	ret = read_file(path, &text);
+	if (!ret)
+		ret = nd_maps_decode(text.data, limit, ret_maps);
+	nd_buf_fini(&text);
+	return ret;
+}
+
+void nd_maps_fini(struct nd_maps *maps)
+{
+	size_t i;
+
+	for (i = 0; i < maps->count; i++)
+		free(maps->map[i].path);
+	free(maps->map);
+	*maps = (struct nd_maps){0};
+}
+
+const struct nd_map *nd_maps_find(const struct nd_maps *maps, uint64_t addr)
+{
+	size_t low = 0, high = maps->count, mid;
+
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if (maps->map[mid].end <= addr)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (low < maps->count && maps->map[low].start <= addr)
+		return &maps->map[low];
+	return NULL;
+}
+
+ssize_t nd_procfs_read_cmdline(pid_t pid, char *buf, size_t size)
+{
+	char path[64];
+	ssize_t n, i;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return gone(errno);
+	n = read(fd, buf, size - 1);
+	if (n < 0)
+		n = gone(errno);
+	close(fd);
+	while (n > 0 && buf[n - 1] == '\0')
+		n--;
+	for (i = 0; i < n; i++)
+		if (buf[i] == '\0')
+			buf[i] = ' ';
+	buf[n > 0 ? n : 0] = '\0';
+	return n;
+}
+
+int nd_procfs_read_comm(pid_t pid, pid_t tid, char *buf, size_t size)
+{
+	char path[64];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/comm", pid, tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return gone(errno);
+	n = read(fd, buf, size - 1);
+	close(fd);
+	if (n < 0)
+		return gone(errno);
+	buf[n] = '\0';
+	buf[strcspn(buf, "\n")] = '\0';
+	return 0;
+}
+
+/* The entries of a folder of /proc that are numbers. */
+static int read_ids(const char *path, pid_t **ret_ids, size_t *ret_count)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	pid_t *ids = NULL, *grown;
+	size_t count = 0;
+
+	if (!dir)
+		return gone(errno);
+	while ((entry = readdir(dir)) && count < TASKS_MAX) {
+		if (!isdigit((unsigned char)entry->d_name[0]))
+			continue;
+		if ((count & (count - 1)) == 0) {
+			grown = reallocarray(ids, count ? count * 2 : 1, sizeof(*grown));
+			if (!grown) {
+				free(ids);
+				closedir(dir);
+				return -ENOMEM;
+			}
+			ids = grown;
+		}
+		ids[count++] = (pid_t)strtol(entry->d_name, NULL, 10);
+	}
+	closedir(dir);
+	*ret_ids = ids;
+	*ret_count = count;
+	return 0;
+}
+
+int nd_procfs_read_threads(pid_t pid, pid_t **ret_tids, size_t *ret_count)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	return read_ids(path, ret_tids, ret_count);
+}
+
+int nd_procfs_read_pids(pid_t **ret_pids, size_t *ret_count)
+{
+	return read_ids("/proc", ret_pids, ret_count);
+}
+
+int nd_procfs_read_uid(pid_t pid, uid_t *ret_uid)
+{
+	struct nd_buf text;
+	char path[64];
+	const char *at;
+	unsigned int real, effective;
+	int ret;
+
+	nd_buf_init(&text, 1 << 16);
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	ret = read_file(path, &text);
+	at = ret ? NULL : strstr(text.data, "\nUid:");
+	if (at && sscanf(at, "\nUid: %u %u", &real, &effective) == 2)
+		*ret_uid = effective;
+	else if (!ret)
+		ret = -EBADMSG;
+	nd_buf_fini(&text);
+	return ret;
+}
+
+int nd_procfs_read_exe(pid_t pid, char *buf, size_t size)
+{
+	char path[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	n = readlink(path, buf, size - 1);
+	if (n < 0)
+		return gone(errno);
+	buf[n] = '\0';
+	return 0;
+}
+
+int nd_procfs_open_map(pid_t pid, const struct nd_map *map)
+{
+	char path[4200];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, pid, map->start,
+		 map->end);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		return fd;
+	snprintf(path, sizeof(path), "/proc/%d/root%s", pid, map->path);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	return fd >= 0 ? fd : -errno;
+}

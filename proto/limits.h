@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NODIAG_PROTO_LIMITS_H
+#define NODIAG_PROTO_LIMITS_H
+
+/*
+ * Every ceiling on sizes that come from outside, with its reason.
+ */
+
+/* Calls in one stack of a profile: the sampler's deepest walk with room for inlined calls. */
+#define ND_STACK_DEPTH_MAX 4096
+
+/* Nodes of a profile's tree: a day of a very branchy program stays below; 128 bytes each. */
+#define ND_PROFILE_NODES_MAX (4u << 20)
+
+/* Samples of a profile's timeline: 32 bytes each, so 64 MiB at most. */
+#define ND_PROFILE_SAMPLES_MAX (2u << 20)
+
+/* A rendered answer: what a browser or a collector still takes. */
+#define ND_OUTPUT_MAX (512u << 20)
+
+/* A profile file of another tool, and what it may unpack to. */
+#define ND_IMPORT_MAX	       (512u << 20)
+#define ND_IMPORT_UNPACKED_MAX (1u << 30)
+
+/* A JavaScript function's or class's name. V8's own are short; generated ones may not be. */
+#define ND_V8_NAME_MAX 1024
+
+/* A script's source text in characters: V8's longest string is 2^29 - 24. */
+#define ND_V8_SOURCE_MAX (1u << 29)
+
+/* A source position table or the inlining positions of one function, in bytes. */
+#define ND_V8_TABLE_MAX (4u << 20)
+
+/* Functions inlined into one piece of code; V8 stops at far fewer. */
+#define ND_V8_INLINED_MAX 4096
+
+/* How deep calls may be inlined into one another; V8 stops at far fewer. */
+#define ND_V8_INLINE_DEPTH_MAX 64
+
+/* How far back from a pc the start of its code may be: the largest optimised code V8 makes. */
+#define ND_V8_CODE_MAX (2u << 20)
+
+/* Symbols of one ELF file; node has 180,000, Chromium 1.5 million. */
+#define ND_ELF_SYMBOLS_MAX (8u << 20)
+
+/* Mappings of one process; the kernel's default vm.max_map_count is 65,530. */
+#define ND_MAPS_MAX (1u << 18)
+
+/* A source map file. */
+#define ND_SOURCE_MAP_MAX (128u << 20)
+
+#endif /* NODIAG_PROTO_LIMITS_H */

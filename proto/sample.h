@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only OR BSD-2-Clause */
+#ifndef NODIAG_PROTO_SAMPLE_H
+#define NODIAG_PROTO_SAMPLE_H
+
+/*
+ * A CPU sample as the sampler writes it and the symbolizer reads it: registers, the words of each
+ * stack frame that matter to V8, and the identity of each JavaScript function, taken at the moment
+ * of the sample because objects move.
+ *
+ * Shared between BPF and user space: plain fixed-size integers only.
+ */
+
+#include <linux/types.h>
+
+/* Frames kept of one stack. Deeper stacks lose their root end and say so. */
+#define ND_SAMPLE_FRAMES_MAX 1024
+
+/* Kernel frames kept of one stack; the kernel's own default is 127 (kernel.perf_event_max_stack). */
+#define ND_SAMPLE_KERNEL_MAX 127
+
+/* Words kept from the top of the stack, where the return address of a frameless leaf is. */
+#define ND_SAMPLE_TOP_WORDS 4
+
+/* Why the walk ended. */
+enum nd_walk_end {
+	ND_WALK_ROOT,	    /* frame pointer or return address is 0 */
+	ND_WALK_TRUNCATED,  /* ND_SAMPLE_FRAMES_MAX frames, and there were more */
+	ND_WALK_UNREADABLE, /* the frame's memory is not there */
+	ND_WALK_BAD_FRAME,  /* the frame pointer does not point up the stack: no frame pointers */
+};
+
+/*
+ * One stack frame. `shared` is 0 unless the frame was checked to be a JavaScript one; the ids are
+ * then the function's: (script_id, literal_id) names a function for good within an isolate, wherever
+ * the garbage collector moves its objects.
+ */
+struct nd_sample_frame {
+	__u64 pc;	      /* for [0] the sampled pc, else a return address */
+	__u64 shared;	      /* tagged SharedFunctionInfo, or 0 */
+	__u64 script;	      /* tagged Script, or 0 where the function has none (builtins) */
+	__u64 bytecode_array; /* the frame's bytecode array slot, as found */
+	__u64 bytecode_offset; /* the frame's bytecode offset slot, as found: a Smi in Ignition */
+	__u64 marker;	      /* context, or frame-type marker (even) */
+	__u32 script_id;
+	__u32 literal_id;
+};
+
+/* What a record in the ring is. */
+enum nd_sample_kind {
+	ND_SAMPLE_CPU = 1, /* struct nd_sample_cpu */
+	ND_SAMPLE_EXEC,	   /* struct nd_sample_header: the process is another program now */
+};
+
+struct nd_sample_header {
+	__u32 kind; /* enum nd_sample_kind */
+	__u32 pid;  /* process, as nodiag's own pid namespace numbers it */
+	__u32 tid;  /* thread, likewise */
+	__u32 pad;
+	__u64 time_ns;	       /* monotonic */
+	__u64 thread_start_ns; /* tells a thread from an older one of the same tid; 0 if unknown */
+};
+
+/* Only the first `depth` frames of a record are there. */
+struct nd_sample_cpu {
+	struct nd_sample_header header;
+	__u64 pc;
+	__u64 sp;
+	__u64 fp;
+	__u64 bytecode_offset;		 /* the register that holds Ignition's current offset */
+	__u64 top[ND_SAMPLE_TOP_WORDS];	 /* words at `sp` */
+	__u64 kernel[ND_SAMPLE_KERNEL_MAX]; /* innermost first */
+	__u32 kernel_depth;
+	__u32 depth;
+	__u32 end; /* enum nd_walk_end */
+	__u32 has_layout; /* the walker knew V8's layout: `shared` 0 means "not JavaScript" */
+	struct nd_sample_frame frames[ND_SAMPLE_FRAMES_MAX];
+};
+
+/*
+ * What the walker must know of a process's V8. All offsets are from the untagged start of the object
+ * (V8's v8dbg_class_* values). `js_function_first` 0: not V8, or not known; walk without identities.
+ */
+struct nd_walk_layout {
+	__u32 js_function_first; /* instance types of JSFunction and its subclasses */
+	__u32 js_function_last;
+	__u32 shared_function_info; /* instance type */
+	__u32 script;		    /* instance type */
+	__u32 map_instance_type;    /* Map, u16 */
+	__u32 function_shared;	    /* JSFunction -> SharedFunctionInfo */
+	__u32 shared_script;	    /* SharedFunctionInfo -> Script */
+	__u32 shared_literal_id;    /* SharedFunctionInfo, s32 */
+	__u32 script_id;	    /* Script, Smi */
+	__u32 pad;
+};
+
+#endif /* NODIAG_PROTO_SAMPLE_H */
