@@ -43,6 +43,12 @@
 /* Symbols of one ELF file; node has 180,000, Chromium 1.5 million. */
 #define ND_ELF_SYMBOLS_MAX (8u << 20)
 
+/* A symbol's name as it is in the file; the longest of node's functions has 1,000 characters. */
+#define ND_ELF_NAME_MAX 4096
+
+/* The same demangled with all its arguments; V8's compiler has some of 5,000 characters. */
+#define ND_ELF_DEMANGLED_MAX (64u << 10)
+
 /* Mappings of one process; the kernel's default vm.max_map_count is 65,530. */
 #define ND_MAPS_MAX (1u << 18)
 

@@ -5,9 +5,10 @@
 /*
  * The symbols of one ELF file: function names by address, and data symbols by name.
  *
- * Addresses are the file's own virtual addresses (st_value); nd_elf_vaddr_of_offset() leads there from
- * a file offset, which is what a mapping gives. Going by file offset is what makes V8's second mapping
- * of its embedded builtins come out right, and position-independent files need no load bias.
+ * Addresses are the file's own virtual addresses (st_value); nd_elf_vaddr_of_offset() leads there
+ * from a file offset, which is what a mapping gives. Going by file offset is what makes V8's second
+ * mapping of its embedded builtins come out right, and position-independent files need no load
+ * bias.
  *
  * The tables are built on first use and then only searched: reading a file's symbols costs tens of
  * milliseconds for node, so it is done only for files that are met in a stack. The file may be
@@ -51,7 +52,8 @@ bool nd_elf_find_symbol(struct nd_elf *elf, const char *name, struct nd_elf_symb
 
 /*
  * Call `visit` for each defined symbol of .dynsym, or of .symtab where there is no .dynsym, whose
- * name starts with `prefix`; stop when it returns non-zero, and return that.
+ * name starts with `prefix`, which is not empty; stop when it returns non-zero, and return that.
+ * -ENOMEM when out of memory.
  */
 int nd_elf_visit(struct nd_elf *elf, const char *prefix,
 		 int (*visit)(void *arg, const struct nd_elf_symbol *symbol), void *arg);
@@ -66,8 +68,10 @@ bool nd_elf_read(const struct nd_elf *elf, uint64_t vaddr, void *buf, size_t len
 bool nd_elf_has_symtab(const struct nd_elf *elf);
 
 /*
- * A C++ symbol as people write it: "v8::internal::Heap::CollectGarbage(...)" loses its arguments and
- * its return type, since flame graphs have no room. Other names are copied as they are. Returns `buf`.
+ * A C++ symbol as people write it: "v8::internal::Heap::CollectGarbage(...)" loses its arguments
+ * and its return type, since flame graphs have no room. Other names, and those beyond
+ * ND_ELF_NAME_MAX or ND_ELF_DEMANGLED_MAX, are copied as they are. What does not fit into `buf` is
+ * cut. Returns `buf`.
  */
 char *nd_elf_demangle(const char *name, char *buf, size_t size);
 
