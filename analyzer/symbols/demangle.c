@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * C++ names, shortened to what a frame of a flame graph is called. The demangler is the one of
- * libstdc++, through the entry that hands out its text in pieces: a mangled name of 300 bytes can
- * refer back to itself so often that the text has gigabytes, and only this entry can be left early.
- * It keeps all its state on the stack, so leaving by longjmp() loses nothing.
+ * C++ and Rust names, shortened to what a frame of a flame graph is called. The demangler is the
+ * one of libstdc++, through the entry that hands out its text in pieces: a mangled name of 300
+ * bytes can refer back to itself so often that the text has gigabytes, and only this entry can be
+ * left early. It keeps all its state on the stack, so leaving by longjmp() loses nothing.
  */
 
+#include <ctype.h>
 #include <setjmp.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "analyzer/symbols/elf.h"
@@ -40,9 +42,17 @@ static void add_text(const char *piece, size_t len, void *arg)
 
 static bool demangle(const char *name, struct text *text)
 {
+	const char *unit = strstr(name, ".llvm.");
+	size_t len = unit ? (size_t)(unit - name) : strlen(name);
+	char mangled[ND_ELF_NAME_MAX + 1];
+
+	if (strncmp(name, "_Z", 2) || len > ND_ELF_NAME_MAX)
+		return false;
+	/* Link-time optimisation numbers the local functions of each unit, ".llvm.123". */
+	memcpy(mangled, name, len);
+	mangled[len] = '\0';
 	text->len = 0;
-	if (strncmp(name, "_Z", 2) || strnlen(name, ND_ELF_NAME_MAX) == ND_ELF_NAME_MAX ||
-	    setjmp(text->too_long) || __gcclibcxx_demangle_callback(name, add_text, text))
+	if (setjmp(text->too_long) || __gcclibcxx_demangle_callback(mangled, add_text, text))
 		return false;
 	text->data[text->len] = '\0';
 	return true;
@@ -211,6 +221,68 @@ static const char *cut_to_name(char *text)
 	return text;
 }
 
+/* Rust's older names are mangled as those of C++, and end with a hash: "::h0123456789abcdef". */
+static bool is_rust(const struct text *text)
+{
+	const size_t hash_len = 16, len = strlen("::h") + hash_len;
+	const char *hash = text->data + text->len - len;
+
+	return text->len > len && !strncmp(hash, "::h", 3) &&
+	       strspn(hash + 3, "0123456789abcdef") == hash_len;
+}
+
+/* The character that "$...$" stands for at `at`, 0 when it is none; what comes behind it. */
+static char unescape_rust(const char *at, const char **ret_end)
+{
+	static const struct {
+		const char *escape;
+		char character;
+	} escapes[] = {{"$LT$", '<'}, {"$GT$", '>'}, {"$LP$", '('}, {"$RP$", ')'},
+		       {"$SP$", '@'}, {"$BP$", '*'}, {"$RF$", '&'}, {"$C$", ','}};
+	unsigned long code;
+	char *end;
+	size_t i;
+
+	for (i = 0; i < sizeof(escapes) / sizeof(escapes[0]); i++) {
+		if (strncmp(at, escapes[i].escape, strlen(escapes[i].escape)))
+			continue;
+		*ret_end = at + strlen(escapes[i].escape);
+		return escapes[i].character;
+	}
+	if (strncmp(at, "$u", 2) || !isxdigit((unsigned char)at[2]))
+		return '\0';
+	code = strtoul(at + 2, &end, 16);
+	if (*end != '$' || code < ' ' || code > '~')
+		return '\0';
+	*ret_end = end + 1;
+	return (char)code;
+}
+
+/* "_$LT$a..B$u20$as$u20$c..D$GT$::f::h..." to "<a::B as c::D>::f", in place. */
+static void shorten_rust(struct text *text)
+{
+	const char *at = text->data, *end;
+	char *to = text->data, c;
+
+	text->data[text->len - strlen("::h0123456789abcdef")] = '\0';
+	while (*at) {
+		c = unescape_rust(at, &end);
+		if (c) {
+			*to++ = c;
+			at = end;
+		} else if (at[0] == '.' && at[1] == '.') {
+			*to++ = ':';
+			*to++ = ':';
+			at += 2;
+		} else if (at[0] == '_' && at[1] == '$' && (to == text->data || to[-1] == ':')) {
+			at++;
+		} else {
+			*to++ = *at++;
+		}
+	}
+	*to = '\0';
+}
+
 char *nd_elf_demangle(const char *name, char *buf, size_t size)
 {
 	struct text text;
@@ -219,8 +291,13 @@ char *nd_elf_demangle(const char *name, char *buf, size_t size)
 	if (!size)
 		return buf;
 	if (demangle(name, &text)) {
-		cut_suffixes(&text);
-		name = cut_to_name(text.data);
+		name = text.data;
+		if (is_rust(&text)) {
+			shorten_rust(&text);
+		} else {
+			cut_suffixes(&text);
+			name = cut_to_name(text.data);
+		}
 	}
 	len = strnlen(name, size - 1);
 	memcpy(buf, name, len);

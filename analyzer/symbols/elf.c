@@ -2,7 +2,7 @@
 #include "analyzer/symbols/elf.h"
 
 #include <errno.h>
-#include <libelf.h>
+#include <gelf.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -72,53 +72,53 @@ static int check_header(const struct nd_elf *elf, struct nd_err *err)
 
 static int load_segments(struct nd_elf *elf, Elf *e)
 {
-	const Elf64_Phdr *headers = elf64_getphdr(e), *p;
 	struct elf_segment *segment;
 	size_t i, count;
+	GElf_Phdr p;
 
-	if (!headers || elf_getphdrnum(e, &count) || !count)
+	if (elf_getphdrnum(e, &count) || !count)
 		return 0;
 	elf->segments = calloc(count, sizeof(*elf->segments));
 	if (!elf->segments)
 		return -ENOMEM;
 	for (i = 0; i < count; i++) {
-		p = &headers[i];
-		if (p->p_type != PT_LOAD || p->p_vaddr > UINT64_MAX - p->p_memsz ||
-		    p->p_offset > UINT64_MAX - p->p_filesz)
+		if (!gelf_getphdr(e, (int)i, &p) || p.p_type != PT_LOAD ||
+		    p.p_vaddr > UINT64_MAX - p.p_memsz || p.p_offset > UINT64_MAX - p.p_filesz)
 			continue;
 		segment = &elf->segments[elf->segment_count++];
-		segment->offset = p->p_offset;
-		segment->vaddr = p->p_vaddr;
-		segment->mem_size = p->p_memsz;
-		segment->file_size = p->p_filesz < p->p_memsz ? p->p_filesz : p->p_memsz;
+		segment->offset = p.p_offset;
+		segment->vaddr = p.p_vaddr;
+		segment->mem_size = p.p_memsz;
+		segment->file_size = p.p_filesz < p.p_memsz ? p.p_filesz : p.p_memsz;
 	}
 	return 0;
 }
 
 /* Take over one symbol table; one that makes no sense is as good as none. */
-static void load_table(struct nd_elf *elf, Elf *e, const Elf64_Shdr *section)
+static void load_table(struct nd_elf *elf, Elf *e, const GElf_Shdr *section)
 {
 	enum elf_table_kind kind = section->sh_type == SHT_DYNSYM ? ELF_DYNSYM : ELF_SYMTAB;
 	struct elf_table *table = &elf->tables[kind];
 	uint64_t count = section->sh_size / sizeof(Elf64_Sym);
 	Elf_Scn *link = elf_getscn(e, section->sh_link);
-	const Elf64_Shdr *strings = link ? elf64_getshdr(link) : NULL;
+	GElf_Shdr strings;
 
-	if (table->count || section->sh_entsize != sizeof(Elf64_Sym) || !strings ||
-	    strings->sh_type != SHT_STRTAB || strings->sh_size > UINT32_MAX ||
+	if (table->count || section->sh_entsize != sizeof(Elf64_Sym) ||
+	    !gelf_getshdr(link, &strings) || strings.sh_type != SHT_STRTAB ||
+	    strings.sh_size > UINT32_MAX ||
 	    !is_within(section->sh_offset, section->sh_size, elf->size) ||
-	    !is_within(strings->sh_offset, strings->sh_size, elf->size))
+	    !is_within(strings.sh_offset, strings.sh_size, elf->size))
 		return;
 	table->offset = section->sh_offset;
 	table->count = count < ND_ELF_SYMBOLS_MAX ? (size_t)count : ND_ELF_SYMBOLS_MAX;
-	table->strings = strings->sh_offset;
-	table->strings_size = (uint32_t)strings->sh_size;
+	table->strings = strings.sh_offset;
+	table->strings_size = (uint32_t)strings.sh_size;
 }
 
 static int load_sections(struct nd_elf *elf, Elf *e)
 {
-	const Elf64_Shdr *section;
 	Elf_Scn *scn = NULL;
+	GElf_Shdr section;
 	size_t count;
 
 	if (elf_getshdrnum(e, &count) || !count)
@@ -128,14 +128,13 @@ static int load_sections(struct nd_elf *elf, Elf *e)
 		return -ENOMEM;
 	elf->section_count = count;
 	while ((scn = elf_nextscn(e, scn))) {
-		section = elf64_getshdr(scn);
-		if (!section)
+		if (!gelf_getshdr(scn, &section))
 			continue;
-		if ((section->sh_flags & SHF_ALLOC) &&
-		    section->sh_addr <= UINT64_MAX - section->sh_size)
-			elf->section_ends[elf_ndxscn(scn)] = section->sh_addr + section->sh_size;
-		if (section->sh_type == SHT_DYNSYM || section->sh_type == SHT_SYMTAB)
-			load_table(elf, e, section);
+		if ((section.sh_flags & SHF_ALLOC) &&
+		    section.sh_addr <= UINT64_MAX - section.sh_size)
+			elf->section_ends[elf_ndxscn(scn)] = section.sh_addr + section.sh_size;
+		if (section.sh_type == SHT_DYNSYM || section.sh_type == SHT_SYMTAB)
+			load_table(elf, e, &section);
 	}
 	return 0;
 }

@@ -68,8 +68,8 @@ bool nd_elf_read(const struct nd_elf *elf, uint64_t vaddr, void *buf, size_t len
 bool nd_elf_has_symtab(const struct nd_elf *elf);
 
 /*
- * A C++ symbol as people write it: "v8::internal::Heap::CollectGarbage(...)" loses its arguments
- * and its return type, since flame graphs have no room. Other names, and those beyond
+ * A C++ or Rust symbol as people write it: "v8::internal::Heap::CollectGarbage(...)" loses its
+ * arguments and its return type, since flame graphs have no room. Other names, and those beyond
  * ND_ELF_NAME_MAX or ND_ELF_DEMANGLED_MAX, are copied as they are. What does not fit into `buf` is
  * cut. Returns `buf`.
  */
