@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyzer/gzip.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include <zlib.h>
+
+#include "common/buf.h"
+
+/* zlib's number for the largest window, with a gzip header around it. */
+#define WINDOW_GZIP (15 + 16)
+
+/* Level 6 takes three times as long for a tenth less. */
+#define LEVEL 4
+
+#define CHUNK (256u << 10)
+
+/* zlib counts in 32 bits: hand it the next part of what is left. */
+static void refill(z_stream *stream, size_t *left)
+{
+	size_t part = *left < UINT_MAX ? *left : UINT_MAX;
+
+	if (stream->avail_in)
+		return;
+	stream->avail_in = (uInt)part;
+	*left -= part;
+}
+
+/*
+ * Let zlib write into the buffer's own memory: as much as is free there, and no more than the
+ * ceiling allows. A full buffer still has the byte of its final NUL: what comes to lie there is the
+ * first byte too many, and nothing need come, for the end of the stream may be all that is left.
+ */
+static int make_room(z_stream *stream, struct nd_buf *out)
+{
+	size_t room = out->max - out->len < CHUNK ? out->max - out->len : CHUNK;
+	char *at = nd_buf_reserve(out, room);
+
+	if (!at)
+		return nd_buf_error(out);
+	stream->next_out = (Bytef *)at;
+	stream->avail_out = room ? (uInt)room : 1;
+	return 0;
+}
+
+static int take_room(const z_stream *stream, struct nd_buf *out)
+{
+	size_t len = (size_t)((char *)stream->next_out - out->data);
+
+	if (len > out->max)
+		nd_buf_reserve(out, 1);
+	else
+		out->len = len;
+	out->data[out->len] = '\0';
+	return nd_buf_error(out);
+}
+
+int nd_gzip(const void *data, size_t len, struct nd_buf *out)
+{
+	z_stream stream = {.next_in = (Bytef *)data};
+	size_t left = len;
+	int ret = 0, status = Z_OK;
+
+	if (deflateInit2(&stream, LEVEL, Z_DEFLATED, WINDOW_GZIP, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+		return -ENOMEM;
+	while (status == Z_OK && !ret) {
+		refill(&stream, &left);
+		ret = make_room(&stream, out);
+		if (ret)
+			break;
+		status = deflate(&stream, left ? Z_NO_FLUSH : Z_FINISH);
+		ret = take_room(&stream, out);
+	}
+	deflateEnd(&stream);
+	return ret;
+}
+
+bool nd_gzip_is(const void *data, size_t len)
+{
+	return len >= 3 && !memcmp(data, "\x1f\x8b\x08", 3);
+}
+
+int nd_gunzip(const void *data, size_t len, struct nd_buf *out)
+{
+	z_stream stream = {.next_in = (Bytef *)data};
+	size_t left = len;
+	int ret = 0, status;
+
+	if (inflateInit2(&stream, WINDOW_GZIP) != Z_OK)
+		return -ENOMEM;
+	do {
+		refill(&stream, &left);
+		ret = make_room(&stream, out);
+		if (ret)
+			break;
+		status = inflate(&stream, Z_NO_FLUSH);
+		ret = take_room(&stream, out);
+		if (ret)
+			break;
+		if (status == Z_STREAM_END && (stream.avail_in || left))
+			status = inflateReset(&stream);
+		if (status == Z_MEM_ERROR)
+			ret = -ENOMEM;
+		else if (status != Z_OK && status != Z_STREAM_END)
+			ret = -EBADMSG;
+	} while (!ret && status != Z_STREAM_END);
+	inflateEnd(&stream);
+	return ret;
+}
