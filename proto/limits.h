@@ -22,6 +22,12 @@
 #define ND_IMPORT_MAX	       (512u << 20)
 #define ND_IMPORT_UNPACKED_MAX (1u << 30)
 
+/* Of those, JSON: the parser needs up to 40 bytes of memory for each byte of the text. */
+#define ND_IMPORT_JSON_MAX (256u << 20)
+
+/* Memory for the messages of one pprof profile: some 20 million locations of samples. */
+#define ND_PPROF_MEMORY_MAX (2u << 30)
+
 /* A JavaScript function's or class's name. V8's own are short; generated ones may not be. */
 #define ND_V8_NAME_MAX 1024
 
