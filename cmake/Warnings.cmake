@@ -1,4 +1,5 @@
 # Warnings and hardening for every target, and the sanitizers a preset asks for.
+add_compile_definitions(_GNU_SOURCE)
 add_compile_options(
   -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef
   -Wformat=2 -Wvla -Wwrite-strings -Wno-unused-parameter
