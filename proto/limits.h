@@ -61,4 +61,7 @@
 /* A source map file. */
 #define ND_SOURCE_MAP_MAX (128u << 20)
 
+/* Mappings of one source map; 24 bytes each, so 192 MiB at most. */
+#define ND_SOURCE_MAP_SEGMENTS_MAX (8u << 20)
+
 #endif /* NODIAG_PROTO_LIMITS_H */
