@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#define ND_NSEC_PER_SEC  UINT64_C(1000000000)
+#define ND_NSEC_PER_SEC	 UINT64_C(1000000000)
 #define ND_NSEC_PER_MSEC UINT64_C(1000000)
 
 /* Monotonic time, the one all events carry. */

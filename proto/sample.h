@@ -15,7 +15,8 @@
 /* Frames kept of one stack. Deeper stacks lose their root end and say so. */
 #define ND_SAMPLE_FRAMES_MAX 1024
 
-/* Kernel frames kept of one stack; the kernel's own default is 127 (kernel.perf_event_max_stack). */
+/* Kernel frames kept of one stack; the kernel's own default is 127 (kernel.perf_event_max_stack).
+ */
 #define ND_SAMPLE_KERNEL_MAX 127
 
 /* Words kept from the top of the stack, where the return address of a frameless leaf is. */
@@ -31,16 +32,16 @@ enum nd_walk_end {
 
 /*
  * One stack frame. `shared` is 0 unless the frame was checked to be a JavaScript one; the ids are
- * then the function's: (script_id, literal_id) names a function for good within an isolate, wherever
- * the garbage collector moves its objects.
+ * then the function's: (script_id, literal_id) names a function for good within an isolate,
+ * wherever the garbage collector moves its objects.
  */
 struct nd_sample_frame {
-	__u64 pc;	      /* for [0] the sampled pc, else a return address */
-	__u64 shared;	      /* tagged SharedFunctionInfo, or 0 */
-	__u64 script;	      /* tagged Script, or 0 where the function has none (builtins) */
-	__u64 bytecode_array; /* the frame's bytecode array slot, as found */
+	__u64 pc;	       /* for [0] the sampled pc, else a return address */
+	__u64 shared;	       /* tagged SharedFunctionInfo, or 0 */
+	__u64 script;	       /* tagged Script, or 0 where the function has none (builtins) */
+	__u64 bytecode_array;  /* the frame's bytecode array slot, as found */
 	__u64 bytecode_offset; /* the frame's bytecode offset slot, as found: a Smi in Ignition */
-	__u64 marker;	      /* context, or frame-type marker (even) */
+	__u64 marker;	       /* context, or frame-type marker (even) */
 	__u32 script_id;
 	__u32 literal_id;
 };
@@ -48,6 +49,7 @@ struct nd_sample_frame {
 /* What a record in the ring is. */
 enum nd_sample_kind {
 	ND_SAMPLE_CPU = 1, /* struct nd_sample_cpu */
+	ND_SAMPLE_STACK,   /* struct nd_sample_stack: not walked yet */
 	ND_SAMPLE_EXEC,	   /* struct nd_sample_header: the process is another program now */
 };
 
@@ -66,19 +68,34 @@ struct nd_sample_cpu {
 	__u64 pc;
 	__u64 sp;
 	__u64 fp;
-	__u64 bytecode_offset;		 /* the register that holds Ignition's current offset */
-	__u64 top[ND_SAMPLE_TOP_WORDS];	 /* words at `sp` */
+	__u64 bytecode_offset;		    /* the register that holds Ignition's current offset */
+	__u64 top[ND_SAMPLE_TOP_WORDS];	    /* words at `sp` */
 	__u64 kernel[ND_SAMPLE_KERNEL_MAX]; /* innermost first */
 	__u32 kernel_depth;
 	__u32 depth;
-	__u32 end; /* enum nd_walk_end */
+	__u32 end;	  /* enum nd_walk_end */
 	__u32 has_layout; /* the walker knew V8's layout: `shared` 0 means "not JavaScript" */
 	struct nd_sample_frame frames[ND_SAMPLE_FRAMES_MAX];
 };
 
 /*
- * What the walker must know of a process's V8. All offsets are from the untagged start of the object
- * (V8's v8dbg_class_* values). `js_function_first` 0: not V8, or not known; walk without identities.
+ * What the sampler without BPF brings: registers and a copy of the stack's top, for the symbolizer
+ * to walk.
+ */
+struct nd_sample_stack {
+	struct nd_sample_header header;
+	__u64 pc;
+	__u64 sp;
+	__u64 fp;
+	__u64 bytecode_offset;
+	__u64 size; /* bytes of `stack`, which starts at `sp` */
+	__u8 stack[];
+};
+
+/*
+ * What the walker must know of a process's V8. All offsets are from the untagged start of the
+ * object (V8's v8dbg_class_* values). `js_function_first` 0: not V8, or not known; walk without
+ * identities.
  */
 struct nd_walk_layout {
 	__u32 js_function_first; /* instance types of JSFunction and its subclasses */

@@ -58,16 +58,20 @@ struct nd_profile {
 };
 
 static const char *const kind_names[ND_FRAME_KIND_COUNT] = {
-	[ND_FRAME_UNKNOWN] = "unknown", [ND_FRAME_JS] = "js",		[ND_FRAME_NPM] = "npm",
-	[ND_FRAME_NODE] = "node",	[ND_FRAME_BUILTIN] = "builtin", [ND_FRAME_WASM] = "wasm",
-	[ND_FRAME_NATIVE] = "native",	[ND_FRAME_GC] = "gc",		[ND_FRAME_COMPILE] = "compile",
-	[ND_FRAME_REGEXP] = "regexp",	[ND_FRAME_KERNEL] = "kernel",	[ND_FRAME_IDLE] = "idle",
+	[ND_FRAME_UNKNOWN] = "unknown", [ND_FRAME_JS] = "js",
+	[ND_FRAME_NPM] = "npm",		[ND_FRAME_NODE] = "node",
+	[ND_FRAME_BUILTIN] = "builtin", [ND_FRAME_WASM] = "wasm",
+	[ND_FRAME_NATIVE] = "native",	[ND_FRAME_GC] = "gc",
+	[ND_FRAME_COMPILE] = "compile", [ND_FRAME_REGEXP] = "regexp",
+	[ND_FRAME_KERNEL] = "kernel",	[ND_FRAME_IDLE] = "idle",
 	[ND_FRAME_THREAD] = "thread",
 };
 
 static const char *const tier_names[ND_TIER_COUNT] = {
-	[ND_TIER_NONE] = "",	     [ND_TIER_IGNITION] = "Ignition",
-	[ND_TIER_SPARKPLUG] = "Sparkplug", [ND_TIER_MAGLEV] = "Maglev",
+	[ND_TIER_NONE] = "",
+	[ND_TIER_IGNITION] = "Ignition",
+	[ND_TIER_SPARKPLUG] = "Sparkplug",
+	[ND_TIER_MAGLEV] = "Maglev",
 	[ND_TIER_TURBOFAN] = "TurboFan",
 };
 
@@ -215,8 +219,7 @@ static int intern(struct nd_profile *profile, const char *str, uint32_t *ret_id)
 int nd_profile_add_frame(struct nd_profile *profile, const struct nd_frame *frame,
 			 uint32_t *ret_frame)
 {
-	struct frame_key key = {
-		.line = frame->line, .column = frame->column, .kind = frame->kind};
+	struct frame_key key = {.line = frame->line, .column = frame->column, .kind = frame->kind};
 	struct frame_entry *entry;
 	struct nd_frame *copy;
 

@@ -56,10 +56,10 @@ const char *nd_tier_name(enum nd_tier tier);
  * NULL in a frame that comes from a profile.
  */
 struct nd_frame {
-	const char *name;    /* "(anonymous)" where a JS function has none */
-	const char *file;    /* script URL or path, or module path; "" when unknown */
-	uint32_t line;	     /* of the definition, from 1; 0 when unknown */
-	uint32_t column;     /* of the definition, from 1; 0 when unknown */
+	const char *name; /* "(anonymous)" where a JS function has none */
+	const char *file; /* script URL or path, or module path; "" when unknown */
+	uint32_t line;	  /* of the definition, from 1; 0 when unknown */
+	uint32_t column;  /* of the definition, from 1; 0 when unknown */
 	enum nd_frame_kind kind;
 };
 
@@ -84,28 +84,30 @@ struct nd_stack {
 
 /* Why a sample or a part of one is missing; numbered for good, shown with every answer. */
 enum nd_loss {
-	ND_LOSS_RING_FULL = 1,	/* dropped: nodiag did not keep up */
-	ND_LOSS_THREAD_LIMIT,	/* threads that could not be watched */
-	ND_LOSS_TRUNCATED,	/* stack deeper than the walker goes; its root is missing */
+	ND_LOSS_RING_FULL = 1,	  /* dropped: nodiag did not keep up */
+	ND_LOSS_THREAD_LIMIT,	  /* threads that could not be watched */
+	ND_LOSS_TRUNCATED,	  /* stack deeper than the walker goes; its root is missing */
 	ND_LOSS_STACK_UNREADABLE, /* the walk ended at memory that was not there */
-	ND_LOSS_JS_UNNAMED,	/* JS frame shown as "[unknown JS]" */
-	ND_LOSS_JS_STALE,	/* JS function moved or died before it was named */
-	ND_LOSS_NATIVE_UNNAMED, /* native frame shown by its module only */
-	ND_LOSS_PROCESS_GONE,	/* the process ended before the sample was named */
-	ND_LOSS_TIMELINE,	/* samples counted in the tree but too many for the timeline */
+	ND_LOSS_JS_UNNAMED,	  /* JS frame shown as "[unknown JS]" */
+	ND_LOSS_JS_STALE,	  /* JS function moved or died before it was named */
+	ND_LOSS_NATIVE_UNNAMED,	  /* native frame shown by its module only */
+	ND_LOSS_PROCESS_GONE,	  /* the process ended before the sample was named */
+	ND_LOSS_TIMELINE,	  /* samples counted in the tree but too many for the timeline */
 	ND_LOSS_COUNT
 };
 
 /* A sentence fragment for a person: "samples dropped because the ring was full". */
 const char *nd_loss_text(enum nd_loss loss);
 
-/* Words about the whole profile. Strings may be NULL where unknown; nd_profile_set_info() copies. */
+/* Words about the whole profile. Strings may be NULL where unknown; nd_profile_set_info() copies.
+ */
 struct nd_profile_info {
 	const char *title;	 /* for the page: "server.js (pid 4242)" */
 	const char *command;	 /* the observed command line */
 	const char *runtime;	 /* "Node.js v22.23.3, V8 12.4.254" */
 	const char *sampler;	 /* "eBPF", "perf_event", "imported from x.cpuprofile" */
-	const char *sample_type; /* what is weighed, in pprof's words: "cpu", "samples", "alloc_space" */
+	const char *sample_type; /* what is weighed, in pprof's words: "cpu", "samples",
+				    "alloc_space" */
 	const char *unit;	 /* "nanoseconds", "bytes" or "count" */
 	uint64_t period;	 /* weight between two samples, 0 when unknown */
 	uint64_t start_unix_ns;	 /* wall clock at the start; 0 when unknown */
@@ -122,10 +124,10 @@ struct nd_node {
 	uint32_t next_sibling; /* 0 after the last */
 	uint64_t self;
 	uint64_t total;
-	uint64_t count;			 /* samples whose innermost call is this node */
-	uint64_t tier[ND_TIER_COUNT];	 /* `total` split by tier */
-	uint64_t inlined;		 /* the part of `total` in which it ran inlined */
-	uint32_t first_line;		 /* index + 1 into nd_profile_lines(); 0 when there is none */
+	uint64_t count;		      /* samples whose innermost call is this node */
+	uint64_t tier[ND_TIER_COUNT]; /* `total` split by tier */
+	uint64_t inlined;	      /* the part of `total` in which it ran inlined */
+	uint32_t first_line;	      /* index + 1 into nd_profile_lines(); 0 when there is none */
 };
 
 /* `self` of a node split by executing line. */
@@ -180,7 +182,7 @@ const struct nd_sample *nd_profile_samples(const struct nd_profile *profile, siz
 struct nd_function {
 	uint32_t frame;
 	uint64_t self;
-	uint64_t total; /* recursive calls counted once */
+	uint64_t total;		      /* recursive calls counted once */
 	uint64_t tier[ND_TIER_COUNT]; /* `total` split by tier, by the outermost call */
 };
 

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyzer/symbols/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "analyzer/symbols/memory.h"
+#include "analyzer/symbols/module.h"
+#include "analyzer/symbols/v8/v8.h"
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/err.h"
+#include "proto/limits.h"
+
+/* Reading the mappings costs up to a millisecond, and a bad pc would ask for it each time. */
+#define MAPS_INTERVAL_NS (100 * ND_NSEC_PER_MSEC)
+
+/* kBytecodeSizes: three rows of at most 256 bytes. */
+#define BYTECODE_SIZES_MAX (3 * 256)
+
+bool nd_map_is_jit(const struct nd_map *map)
+{
+	/* V8 may name its memory with prctl(PR_SET_VMA_ANON_NAME): "[anon:v8]". */
+	return !map->inode && (!*map->path || !strncmp(map->path, "[anon:", 6));
+}
+
+static int read_maps(struct nd_process *process)
+{
+	struct nd_maps maps;
+	int ret = nd_procfs_read_maps(process->pid, ND_MAPS_MAX, &maps);
+
+	process->maps_read_ns = nd_clock_monotonic_ns();
+	if (ret)
+		return ret;
+	nd_maps_fini(&process->maps);
+	process->maps = maps;
+	return 0;
+}
+
+const struct nd_map *nd_process_find_map(struct nd_process *process, uint64_t address)
+{
+	const struct nd_map *map = nd_maps_find(&process->maps, address);
+
+	if (map || nd_clock_monotonic_ns() - process->maps_read_ns < MAPS_INTERVAL_NS)
+		return map;
+	/* A process that ended has none; those read before stay. */
+	if (read_maps(process) || !process->maps.count)
+		return NULL;
+	return nd_maps_find(&process->maps, address);
+}
+
+static bool is_jit(void *arg, uint64_t address)
+{
+	struct nd_process *process = arg;
+	const struct nd_map *map = nd_maps_find(&process->maps, address);
+
+	return map && nd_map_is_jit(map);
+}
+
+/* Read a file as the process sees it; `path` is absolute. Only regular files, so nothing blocks. */
+static int read_file(void *arg, const char *path, struct nd_buf *out)
+{
+	struct nd_process *process = arg;
+	char full[4200];
+	struct stat st;
+	ssize_t n = 1;
+	char *at;
+	int fd;
+
+	snprintf(full, sizeof(full), "/proc/%d/root%s", process->pid, path);
+	fd = open(full, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return -EINVAL;
+	}
+	while (n > 0 && (at = nd_buf_reserve(out, 1 << 16))) {
+		n = read(fd, at, 1 << 16);
+		if (n > 0)
+			out->len += (size_t)n;
+	}
+	close(fd);
+	return n < 0 ? -EIO : nd_buf_error(out);
+}
+
+/* Files that node may be linked into: the executable, or Debian's libnode. */
+static bool may_hold_v8(const struct nd_process *process, const struct nd_map *map)
+{
+	char exe[4096];
+	const char *base = strrchr(map->path, '/');
+
+	if (!map->inode || !base)
+		return false;
+	if (!strncmp(base, "/libnode", 8) || !strncmp(base, "/libv8", 6))
+		return true;
+	return !nd_procfs_read_exe(process->pid, exe, sizeof(exe)) && !strcmp(exe, map->path);
+}
+
+/* Find the module that V8 is in. -ENOENT when there is none, -ENOTSUP when it cannot be read. */
+static int find_v8(struct nd_process *process, struct nd_modules *modules, struct nd_err *err)
+{
+	struct nd_module *module;
+	struct nd_err why = {0};
+	size_t i;
+
+	for (i = 0; i < process->maps.count; i++) {
+		if (!may_hold_v8(process, &process->maps.map[i]))
+			continue;
+		module = nd_modules_get(modules, process->pid, &process->maps.map[i]);
+		if (!module)
+			return nd_err_set(err, -ENOMEM, "out of memory");
+		if (nd_module_get_v8(module, &why)) {
+			process->v8_module = module;
+			return 0;
+		}
+		if (why.code != -ENOENT)
+			return nd_err_set(err, -ENOTSUP, "%s", why.what);
+	}
+	return nd_err_set(err, -ENOENT, "it has no V8 metadata (v8dbg_ symbols)");
+}
+
+static int open_v8(struct nd_process *process, struct nd_profile *profile, bool source_maps,
+		   struct nd_err *err)
+{
+	const struct nd_v8_layout *layout = nd_module_get_v8(process->v8_module, err);
+	uint8_t sizes[BYTECODE_SIZES_MAX];
+	struct nd_v8_options options = {
+		.layout = layout,
+		.memory = process->memory,
+		.profile = profile,
+		.files = source_maps ? &process->files : NULL,
+		.is_jit = is_jit,
+		.arg = process,
+	};
+
+	if (layout->bytecode_count &&
+	    nd_module_read(process->v8_module, layout->bytecode_sizes_vaddr, sizes,
+			   (size_t)3 * layout->bytecode_count))
+		options.bytecode_sizes = sizes;
+	process->v8 = nd_v8_new(&options);
+	return process->v8 ? 0 : nd_err_set(err, -ENOMEM, "out of memory");
+}
+
+int nd_process_init(struct nd_process *process, pid_t pid, struct nd_modules *modules,
+		    struct nd_profile *profile, bool source_maps, struct nd_err *err)
+{
+	int ret;
+
+	*process = (struct nd_process){.pid = pid, .files = {.read = read_file, .arg = process}};
+	ret = read_maps(process);
+	if (ret == -ESRCH)
+		return nd_err_set(err, ret, "no process %d", pid);
+	if (ret)
+		return nd_err_set_errno(err, ret, "cannot look into process %d", pid);
+	process->memory = nd_memory_new_process(pid);
+	if (!process->memory) {
+		nd_process_fini(process);
+		return nd_err_set(err, -ENOMEM, "out of memory");
+	}
+	ret = find_v8(process, modules, err);
+	if (!ret)
+		ret = open_v8(process, profile, source_maps, err);
+	return ret;
+}
+
+void nd_process_fini(struct nd_process *process)
+{
+	nd_v8_free(process->v8);
+	nd_memory_free(process->memory);
+	nd_maps_fini(&process->maps);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NODIAG_ANALYZER_SYMBOLS_PROCESS_H
+#define NODIAG_ANALYZER_SYMBOLS_PROCESS_H
+
+/*
+ * One observed process: its mappings, its memory and its V8.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "analyzer/symbols/v8/script.h"
+#include "common/procfs.h"
+
+struct nd_err;
+struct nd_memory;
+struct nd_module;
+struct nd_modules;
+struct nd_profile;
+struct nd_v8;
+
+struct nd_process {
+	pid_t pid;
+	struct nd_maps maps;
+	uint64_t maps_read_ns;
+	struct nd_memory *memory;
+	struct nd_module *v8_module; /* what V8 is linked into; NULL: not V8, or not readable */
+	struct nd_v8 *v8;
+	struct nd_v8_files files;
+};
+
+/*
+ * Get to know a process. One without V8 gives -ENOENT, one whose V8 cannot be read -ENOTSUP, each
+ * with the reason; both are usable all the same. Frames go into `profile`, which must outlive it,
+ * as must `modules`.
+ */
+int nd_process_init(struct nd_process *process, pid_t pid, struct nd_modules *modules,
+		    struct nd_profile *profile, bool source_maps, struct nd_err *err);
+void nd_process_fini(struct nd_process *process);
+
+/*
+ * The executable mapping that holds an address; mappings are read again when an address is in none,
+ * but not more often than ten times a second. NULL when there is none.
+ */
+const struct nd_map *nd_process_find_map(struct nd_process *process, uint64_t address);
+
+/* Whether a mapping is anonymous memory, where V8 puts what it compiles. */
+bool nd_map_is_jit(const struct nd_map *map);
+
+#endif /* NODIAG_ANALYZER_SYMBOLS_PROCESS_H */

@@ -1,0 +1,547 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyzer/symbols/symbolizer.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#include "analyzer/profile/profile.h"
+#include "analyzer/symbols/calls.h"
+#include "analyzer/symbols/memory.h"
+#include "analyzer/symbols/module.h"
+#include "analyzer/symbols/process.h"
+#include "analyzer/symbols/v8/v8.h"
+#include "common/err.h"
+#include "proto/limits.h"
+#include "proto/sample.h"
+
+#define ND_WALK_READ(arg, dst, size, addr) nd_memory_read(arg, addr, dst, size)
+#include "proto/walk.h"
+
+struct process_entry {
+	UT_hash_handle hh;
+	pid_t pid;
+	struct nd_process process;
+};
+
+/* A thread; one that runs JavaScript is one isolate for as long as it lives. */
+struct thread_key {
+	uint64_t start_ns;
+	pid_t pid;
+	pid_t tid;
+};
+
+struct thread {
+	UT_hash_handle hh;
+	struct thread_key key;
+	uint32_t isolate;
+	uint32_t frame; /* its root frame; set when `threads` is */
+	bool ran_js;
+};
+
+struct kernel_name {
+	UT_hash_handle hh;
+	uint64_t address;
+	uint32_t frame;
+};
+
+struct nd_symbolizer {
+	struct nd_symbolizer_options options;
+	struct nd_modules *modules;
+	struct process_entry *processes;
+	struct thread *threads;
+	struct kernel_name *kernel_names;
+	uint32_t work_frames[ND_WORK_COUNT];
+	uint32_t unknown_frame;
+	uint32_t truncated_frame;
+	uint32_t idle_frame;
+	struct nd_calls calls;
+	struct nd_symbol *symbols[ND_STACK_DEPTH_MAX]; /* of native calls, beside `calls` */
+	struct nd_calls labelled;
+	struct nd_sample_cpu walked; /* for samples that come as a stack copy */
+};
+
+static int add_named_frame(struct nd_symbolizer *s, const char *name, enum nd_frame_kind kind,
+			   uint32_t *ret_frame)
+{
+	struct nd_frame frame = {.name = name, .kind = kind};
+
+	return nd_profile_add_frame(s->options.profile, &frame, ret_frame);
+}
+
+static int init(struct nd_symbolizer *s)
+{
+	s->modules = nd_modules_new(s->options.profile);
+	if (!s->modules)
+		return -ENOMEM;
+	if (add_named_frame(s, "(garbage collector)", ND_FRAME_GC, &s->work_frames[ND_WORK_GC]) ||
+	    add_named_frame(s, "(compiler)", ND_FRAME_COMPILE, &s->work_frames[ND_WORK_COMPILE]) ||
+	    add_named_frame(s, "(regexp)", ND_FRAME_REGEXP, &s->work_frames[ND_WORK_REGEXP]) ||
+	    add_named_frame(s, "[unknown]", ND_FRAME_UNKNOWN, &s->unknown_frame) ||
+	    add_named_frame(s, "[truncated]", ND_FRAME_UNKNOWN, &s->truncated_frame) ||
+	    add_named_frame(s, "(idle)", ND_FRAME_IDLE, &s->idle_frame))
+		return -ENOMEM;
+	return 0;
+}
+
+struct nd_symbolizer *nd_symbolizer_new(const struct nd_symbolizer_options *options)
+{
+	struct nd_symbolizer *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->options = *options;
+	if (init(s)) {
+		nd_symbolizer_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+static void remove_process(struct nd_symbolizer *s, struct process_entry *entry)
+{
+	HASH_DEL(s->processes, entry);
+	nd_process_fini(&entry->process);
+	free(entry);
+}
+
+void nd_symbolizer_free(struct nd_symbolizer *s)
+{
+	struct process_entry *process, *next_process;
+	struct kernel_name *name, *next_name;
+	struct thread *thread, *next_thread;
+
+	if (!s)
+		return;
+	HASH_ITER (hh, s->processes, process, next_process)
+		remove_process(s, process);
+	HASH_ITER (hh, s->threads, thread, next_thread) {
+		HASH_DEL(s->threads, thread);
+		free(thread);
+	}
+	HASH_ITER (hh, s->kernel_names, name, next_name) {
+		HASH_DEL(s->kernel_names, name);
+		free(name);
+	}
+	nd_modules_free(s->modules);
+	free(s);
+}
+
+static struct process_entry *find_process(const struct nd_symbolizer *s, pid_t pid)
+{
+	struct process_entry *entry;
+
+	HASH_FIND(hh, s->processes, &pid, sizeof(pid), entry);
+	return entry;
+}
+
+bool nd_symbolizer_has_process(const struct nd_symbolizer *s, pid_t pid)
+{
+	return find_process(s, pid) != NULL;
+}
+
+int nd_symbolizer_add_process(struct nd_symbolizer *s, pid_t pid, struct nd_walk_layout *ret_walk,
+			      struct nd_err *err)
+{
+	struct process_entry *entry = find_process(s, pid);
+	struct nd_walk_layout walk = {0};
+	int ret;
+
+	if (entry)
+		remove_process(s, entry);
+	entry = calloc(1, sizeof(*entry));
+	if (!entry)
+		return nd_err_set(err, -ENOMEM, "out of memory");
+	entry->pid = pid;
+	ret = nd_process_init(&entry->process, pid, s->modules, s->options.profile,
+			      s->options.source_maps, err);
+	if (ret && ret != -ENOTSUP && ret != -ENOENT) {
+		free(entry);
+		return ret;
+	}
+	HASH_ADD(hh, s->processes, pid, sizeof(entry->pid), entry);
+	if (!entry->hh.tbl) {
+		nd_process_fini(&entry->process);
+		free(entry);
+		return nd_err_set(err, -ENOMEM, "out of memory");
+	}
+	if (!ret)
+		nd_v8_layout_get_walk(nd_module_get_v8(entry->process.v8_module, NULL), &walk);
+	*ret_walk = walk;
+	return ret;
+}
+
+static void name_thread(struct nd_symbolizer *s, struct thread *thread)
+{
+	char comm[32] = "", text[96];
+
+	if (nd_procfs_read_comm(thread->key.pid, thread->key.tid, comm, sizeof(comm)))
+		comm[0] = '\0';
+	if (thread->key.pid == thread->key.tid)
+		snprintf(text, sizeof(text), "main thread %d", thread->key.tid);
+	else
+		snprintf(text, sizeof(text), "thread %d%s%s%s", thread->key.tid,
+			 comm[0] ? " (" : "", comm, comm[0] ? ")" : "");
+	if (add_named_frame(s, text, ND_FRAME_THREAD, &thread->frame))
+		thread->frame = s->unknown_frame;
+}
+
+static struct thread *get_thread(struct nd_symbolizer *s, const struct nd_sample_header *header)
+{
+	struct thread_key key;
+	struct thread *thread;
+
+	memset(&key, 0, sizeof(key));
+	key.start_ns = header->thread_start_ns;
+	key.pid = (pid_t)header->pid;
+	key.tid = (pid_t)header->tid;
+	HASH_FIND(hh, s->threads, &key, sizeof(key), thread);
+	if (thread)
+		return thread;
+	thread = calloc(1, sizeof(*thread));
+	if (!thread)
+		return NULL;
+	thread->key = key;
+	thread->isolate = HASH_COUNT(s->threads);
+	if (s->options.threads)
+		name_thread(s, thread);
+	HASH_ADD(hh, s->threads, key, sizeof(thread->key), thread);
+	if (!thread->hh.tbl) {
+		free(thread);
+		return NULL;
+	}
+	return thread;
+}
+
+static uint32_t kernel_frame(struct nd_symbolizer *s, uint64_t address)
+{
+	struct kernel_name *name;
+	char text[256];
+
+	HASH_FIND(hh, s->kernel_names, &address, sizeof(address), name);
+	if (name)
+		return name->frame;
+	if (!s->options.name_kernel ||
+	    !s->options.name_kernel(s->options.arg, address, text, sizeof(text)))
+		snprintf(text, sizeof(text), "[kernel]");
+	name = calloc(1, sizeof(*name));
+	if (!name)
+		return s->unknown_frame;
+	name->address = address;
+	if (add_named_frame(s, text, ND_FRAME_KERNEL, &name->frame)) {
+		free(name);
+		return s->unknown_frame;
+	}
+	HASH_ADD(hh, s->kernel_names, address, sizeof(name->address), name);
+	return name->frame;
+}
+
+/* Find out what a pc is part of. `*ret_symbol` is set for files' code. */
+static void find_site(struct nd_symbolizer *s, struct nd_process *process, uint64_t pc,
+		      struct nd_site *ret_site, struct nd_symbol **ret_symbol)
+{
+	const struct nd_map *map = nd_process_find_map(process, pc);
+	struct nd_module *module;
+	struct nd_symbol *symbol;
+
+	*ret_site = (struct nd_site){.kind = ND_SITE_UNKNOWN, .pc = pc};
+	*ret_symbol = NULL;
+	if (!map)
+		return;
+	if (nd_map_is_jit(map)) {
+		ret_site->kind = ND_SITE_JIT;
+		return;
+	}
+	module = nd_modules_get(s->modules, process->pid, map);
+	symbol = module ? nd_modules_find_symbol(s->modules, module, map, pc) : NULL;
+	if (!symbol || nd_modules_get_frame(s->modules, symbol, ND_WORK_NONE, &ret_site->frame))
+		return;
+	ret_site->has_frame = true;
+	ret_site->kind = ND_SITE_NATIVE;
+	if (symbol->is_builtin || nd_module_is_builtin(module, map, pc)) {
+		ret_site->kind = ND_SITE_BUILTIN;
+		ret_site->name = symbol->is_builtin ? symbol->name : NULL;
+	}
+	*ret_symbol = symbol;
+}
+
+static void add_frame(struct nd_symbolizer *s, struct nd_process *process, struct thread *thread,
+		      const struct nd_sample_cpu *sample, uint32_t index)
+{
+	/* A return address may already belong to the next function; the call is before it. */
+	uint64_t pc = sample->frames[index].pc - (index ? 1 : 0);
+	size_t before = s->calls.depth;
+	struct nd_symbol *symbol;
+	struct nd_site site;
+	size_t i;
+
+	find_site(s, process, pc, &site, &symbol);
+	if (sample->frames[index].shared) {
+		thread->ran_js = true;
+		/* V8 makes its memory writable, and not executable, while it compiles. */
+		if (site.kind == ND_SITE_UNKNOWN)
+			site.kind = ND_SITE_JIT;
+	}
+	if (process->v8)
+		nd_v8_add_calls(process->v8, thread->isolate, sample, index, &site, &s->calls);
+	else if (site.has_frame)
+		nd_calls_add(&s->calls, site.frame, 0, ND_TIER_NONE, false);
+	if (s->calls.depth == before)
+		nd_calls_add(&s->calls, s->unknown_frame, 0, ND_TIER_NONE, false);
+	for (i = before; i < s->calls.depth; i++)
+		s->symbols[i] = i == before && site.has_frame ? symbol : NULL;
+}
+
+/* Count the native calls that show as their file. */
+static void count_unnamed(struct nd_symbolizer *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->calls.depth; i++)
+		if (s->symbols[i] && !s->symbols[i]->is_builtin && nd_symbol_is_file(s->symbols[i]))
+			nd_profile_add_loss(s->options.profile, ND_LOSS_NATIVE_UNNAMED, 1);
+}
+
+static bool is_js(const struct nd_symbolizer *s, const struct nd_call *call)
+{
+	uint32_t count;
+	enum nd_frame_kind kind = nd_profile_frames(s->options.profile, &count)[call->frame].kind;
+
+	return kind == ND_FRAME_JS || kind == ND_FRAME_NPM || kind == ND_FRAME_NODE ||
+	       kind == ND_FRAME_BUILTIN;
+}
+
+/*
+ * Put "(garbage collector)" and the like below the native calls that do such work, and give all
+ * they call the same kind. From the root to the leaf; `labelled` is in that order and is then
+ * turned round.
+ */
+static void label_work(struct nd_symbolizer *s)
+{
+	struct nd_calls *out = &s->labelled;
+	enum nd_work work = ND_WORK_NONE;
+	struct nd_call call, *a, *b;
+	struct nd_symbol *symbol;
+	size_t i;
+
+	out->depth = 0;
+	for (i = s->calls.depth; i-- > 0;) {
+		call = s->calls.call[i];
+		symbol = s->symbols[i];
+		if (symbol && symbol->work && symbol->work != work) {
+			work = symbol->work;
+			nd_calls_add(out, s->work_frames[work], 0, ND_TIER_NONE, false);
+		} else if (is_js(s, &call)) {
+			work = ND_WORK_NONE;
+		}
+		if (symbol && work)
+			nd_modules_get_frame(s->modules, symbol, work, &call.frame);
+		nd_calls_add(out, call.frame, call.line, call.tier, call.inlined);
+	}
+	for (a = out->call, b = out->call + out->depth - 1; out->depth && a < b; a++, b--) {
+		call = *a;
+		*a = *b;
+		*b = call;
+	}
+}
+
+static int add_stack(struct nd_symbolizer *s, const struct nd_sample_header *header,
+		     struct thread *thread, uint64_t weight, uint64_t count)
+{
+	struct nd_stack stack = {
+		.calls = s->labelled.call,
+		.weight = weight,
+		.count = count,
+		.time_ns = header->time_ns,
+		.pid = header->pid,
+		.tid = header->tid,
+	};
+
+	if (s->options.threads)
+		nd_calls_add(&s->labelled, thread->frame, 0, ND_TIER_NONE, false);
+	stack.depth = s->labelled.depth;
+	return nd_profile_add_stack(s->options.profile, &stack);
+}
+
+/* Where a thread begins: in libc, which is mostly stripped and has no frame pointers. */
+static bool is_root(const struct nd_symbol *symbol)
+{
+	const char *base = symbol ? strrchr(nd_symbol_get_path(symbol), '/') : NULL;
+
+	return base && (!strncmp(base, "/libc.", 6) || !strncmp(base, "/libc-", 6) ||
+			!strncmp(base, "/libpthread", 11) || !strncmp(base, "/ld-", 4) ||
+			!strcmp(symbol->name, "main") || !strcmp(symbol->name, "_start"));
+}
+
+/*
+ * See how the stack ends. What lies below main() or a thread's first function says nothing and is
+ * left out.
+ */
+static void note_end(struct nd_symbolizer *s, uint32_t end)
+{
+	size_t depth = s->calls.depth;
+
+	if (end != ND_WALK_TRUNCATED && depth > 1 && is_root(s->symbols[depth - 1])) {
+		if (nd_symbol_is_file(s->symbols[depth - 1]))
+			s->calls.depth--;
+		return;
+	}
+	if (end == ND_WALK_TRUNCATED) {
+		nd_profile_add_loss(s->options.profile, ND_LOSS_TRUNCATED, 1);
+		s->symbols[s->calls.depth < ND_STACK_DEPTH_MAX ? s->calls.depth : 0] = NULL;
+		nd_calls_add(&s->calls, s->truncated_frame, 0, ND_TIER_NONE, false);
+	} else if (end == ND_WALK_UNREADABLE || end == ND_WALK_BAD_FRAME) {
+		nd_profile_add_loss(s->options.profile, ND_LOSS_STACK_UNREADABLE, 1);
+	}
+}
+
+static int add_cpu_sample(struct nd_symbolizer *s, struct nd_process *process,
+			  const struct nd_sample_cpu *sample)
+{
+	struct thread *thread = get_thread(s, &sample->header);
+	uint32_t i;
+
+	if (!thread)
+		return -ENOMEM;
+	s->calls.depth = 0;
+	for (i = 0; i < sample->kernel_depth; i++) {
+		s->symbols[s->calls.depth] = NULL;
+		nd_calls_add(&s->calls, kernel_frame(s, sample->kernel[i]), 0, ND_TIER_NONE, false);
+	}
+	for (i = 0; i < sample->depth; i++)
+		add_frame(s, process, thread, sample, i);
+	note_end(s, sample->end);
+	count_unnamed(s);
+	label_work(s);
+	return add_stack(s, &sample->header, thread, s->options.period_ns, 1);
+}
+
+/* What lies above the copy may have changed since: the walk ends there, as truncated. */
+static bool is_above_copy(const struct nd_sample_stack *sample, uint64_t fp)
+{
+	return fp - sample->sp >= sample->size && fp - sample->sp <= ND_WALK_FRAME_MAX;
+}
+
+/* Walk a copied stack as the eBPF program walks a live one. */
+static int add_stack_sample(struct nd_symbolizer *s, struct nd_process *process,
+			    const struct nd_sample_stack *sample)
+{
+	struct nd_sample_cpu *walked = &s->walked;
+	struct nd_walk walk = {
+		.pc = sample->pc, .fp = sample->fp, .sp = sample->sp, .end = ND_WALK_TRUNCATED};
+	struct nd_walk_layout layout = {0};
+	int ret;
+
+	nd_memory_set_overlay(process->memory, sample->sp, sample->stack, sample->size);
+	if (process->v8)
+		nd_v8_layout_get_walk(nd_module_get_v8(process->v8_module, NULL), &layout);
+	walked->header = sample->header;
+	walked->pc = sample->pc;
+	walked->sp = sample->sp;
+	walked->fp = sample->fp;
+	walked->bytecode_offset = sample->bytecode_offset;
+	walked->kernel_depth = 0;
+	if (nd_memory_read(process->memory, sample->sp, walked->top, sizeof(walked->top)))
+		memset(walked->top, 0, sizeof(walked->top));
+	for (walked->depth = 0; walked->depth < ND_SAMPLE_FRAMES_MAX;)
+		if (nd_walk_step(process->memory, &layout, &walk,
+				 &walked->frames[walked->depth++]) ||
+		    is_above_copy(sample, walk.fp))
+			break;
+	walked->end = walk.end;
+	ret = add_cpu_sample(s, process, walked);
+	nd_memory_set_overlay(process->memory, 0, NULL, 0);
+	return ret;
+}
+
+int nd_symbolizer_add_sample(struct nd_symbolizer *s, const struct nd_sample_header *record)
+{
+	struct process_entry *entry = find_process(s, (pid_t)record->pid);
+
+	if (!entry) {
+		nd_profile_add_loss(s->options.profile, ND_LOSS_PROCESS_GONE, 1);
+		return 0;
+	}
+	if (record->kind == ND_SAMPLE_STACK)
+		return add_stack_sample(s, &entry->process, (const struct nd_sample_stack *)record);
+	return add_cpu_sample(s, &entry->process, (const struct nd_sample_cpu *)record);
+}
+
+int nd_symbolizer_add_idle(struct nd_symbolizer *s, pid_t pid, pid_t tid, uint64_t idle_ns)
+{
+	struct nd_sample_header header = {.pid = (uint32_t)pid, .tid = (uint32_t)tid};
+	struct thread *thread, *next;
+
+	HASH_ITER (hh, s->threads, thread, next) {
+		if (thread->key.pid != pid || thread->key.tid != tid ||
+		    !(thread->ran_js || pid == tid))
+			continue;
+		s->labelled.depth = 0;
+		nd_calls_add(&s->labelled, s->idle_frame, 0, ND_TIER_NONE, false);
+		return add_stack(s, &header, thread, idle_ns, 0);
+	}
+	return 0;
+}
+
+void nd_symbolizer_end_batch(struct nd_symbolizer *s)
+{
+	struct process_entry *entry, *next;
+
+	HASH_ITER (hh, s->processes, entry, next)
+		nd_memory_forget(entry->process.memory);
+}
+
+/*
+ * node::per_process::metadata begins with the version as a std::string: a pointer and a length (of
+ * libstdc++ and libc++ alike, as long as the text does not fit inside, which libstdc++ points to).
+ */
+static bool read_node_version(struct nd_process *process, char *buf, size_t size)
+{
+	const struct nd_map *map = NULL;
+	uint64_t string[2], addr = 0;
+	size_t i;
+
+	for (i = 0; i < process->maps.count && !addr; i++) {
+		map = &process->maps.map[i];
+		if (map->inode && !nd_map_is_jit(map))
+			addr = nd_module_find_data(process->v8_module, map,
+						   "_ZN4node11per_process8metadataE");
+	}
+	if (!addr || nd_memory_read(process->memory, addr, string, sizeof(string)) ||
+	    string[1] < 5 || string[1] >= size ||
+	    nd_memory_read(process->memory, string[0], buf, string[1]))
+		return false;
+	buf[string[1]] = '\0';
+	return isdigit((unsigned char)buf[0]) && strspn(buf, "0123456789.") >= 5;
+}
+
+char *nd_symbolizer_describe(struct nd_symbolizer *s, pid_t pid, char *buf, size_t size)
+{
+	struct process_entry *entry = find_process(s, pid);
+	const struct nd_v8_layout *layout;
+	char node[32];
+
+	buf[0] = '\0';
+	if (!entry || !entry->process.v8)
+		return buf;
+	layout = nd_module_get_v8(entry->process.v8_module, NULL);
+	if (read_node_version(&entry->process, node, sizeof(node)))
+		snprintf(buf, size, "Node.js v%s (V8 %d.%d.%d)", node, layout->version.major,
+			 layout->version.minor, layout->version.build);
+	else
+		snprintf(buf, size, "Node.js with V8 %d.%d.%d", layout->version.major,
+			 layout->version.minor, layout->version.build);
+	return buf;
+}
+
+const char *nd_symbolizer_get_limits(const struct nd_symbolizer *s, pid_t pid)
+{
+	struct process_entry *entry = find_process(s, pid);
+
+	return entry && entry->process.v8 ? nd_v8_get_limits(entry->process.v8) : NULL;
+}

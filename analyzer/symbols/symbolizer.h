@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NODIAG_ANALYZER_SYMBOLS_SYMBOLIZER_H
+#define NODIAG_ANALYZER_SYMBOLS_SYMBOLIZER_H
+
+/*
+ * From raw samples (proto/sample.h) to named stacks in a profile.
+ *
+ * Knows the observed processes: their mappings, memory, V8s and threads. Samples should come soon
+ * after they were taken, while the memory is still true; what has become untrue is shown as unknown
+ * and counted, never guessed. Only reads. Not thread-safe.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct nd_err;
+struct nd_profile;
+struct nd_sample_header;
+struct nd_symbolizer;
+struct nd_walk_layout;
+
+struct nd_symbolizer_options {
+	struct nd_profile *profile; /* gets the stacks; outlives the symbolizer */
+	uint64_t period_ns;	    /* CPU time that one sample stands for */
+	bool threads;		    /* a root frame for each thread */
+	bool source_maps;	    /* show original sources where scripts name a map */
+	/* Name a kernel address into `buf`; NULL where there are no kernel frames. */
+	bool (*name_kernel)(void *arg, uint64_t address, char *buf, size_t size);
+	void *arg;
+};
+
+/* NULL when out of memory. */
+struct nd_symbolizer *nd_symbolizer_new(const struct nd_symbolizer_options *options);
+void nd_symbolizer_free(struct nd_symbolizer *symbolizer);
+
+/*
+ * Get to know a process, or get to know it anew after an exec, and tell the walker about its V8.
+ * -ENOENT when it runs no V8, -ENOTSUP with the reason when it runs one that cannot be read; its
+ * native stacks still come out. -ESRCH, -EACCES, -ENOMEM.
+ */
+int nd_symbolizer_add_process(struct nd_symbolizer *symbolizer, pid_t pid,
+			      struct nd_walk_layout *ret_walk, struct nd_err *err);
+
+/* Whether the process was added. */
+bool nd_symbolizer_has_process(const struct nd_symbolizer *symbolizer, pid_t pid);
+
+/*
+ * Name one sample and add it to the profile. Samples of processes that were not added are counted
+ * as ND_LOSS_PROCESS_GONE. -ENOMEM, -E2BIG (see nd_profile_add_stack()).
+ */
+int nd_symbolizer_add_sample(struct nd_symbolizer *symbolizer,
+			     const struct nd_sample_header *record);
+
+/* Add time in which a thread waited for events; only threads that ran JavaScript get it. */
+int nd_symbolizer_add_idle(struct nd_symbolizer *symbolizer, pid_t pid, pid_t tid,
+			   uint64_t idle_ns);
+
+/* The samples that follow come later: memory read before does not hold for them. */
+void nd_symbolizer_end_batch(struct nd_symbolizer *symbolizer);
+
+/* "Node.js v22.23.3 (V8 12.4.254.21)", as far as the process tells. Returns `buf`. */
+char *nd_symbolizer_describe(struct nd_symbolizer *symbolizer, pid_t pid, char *buf, size_t size);
+
+/* What could not be seen in a process, as words for a person, or NULL. */
+const char *nd_symbolizer_get_limits(const struct nd_symbolizer *symbolizer, pid_t pid);
+
+#endif /* NODIAG_ANALYZER_SYMBOLS_SYMBOLIZER_H */

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyzer/symbols/v8/v8.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/symbols/calls.h"
+#include "analyzer/symbols/v8/code.h"
+#include "analyzer/symbols/v8/function.h"
+#include "analyzer/symbols/v8/object.h"
+#include "analyzer/symbols/v8/position.h"
+#include "proto/sample.h"
+
+/* Rows of kBytecodeSizes: single, double and quadruple operands. */
+#define OPERAND_SCALES 3
+
+struct nd_v8 {
+	struct nd_v8_layout layout;
+	struct nd_v8_heap heap;
+	struct nd_profile *profile;
+	struct nd_v8_functions *functions;
+	struct nd_v8_codes *codes;
+	uint8_t *bytecode_sizes;
+	bool (*is_jit)(void *arg, uint64_t address);
+	void *arg;
+	uint32_t unknown_frame;
+	uint32_t regexp_frame;
+	uint32_t wasm_frame;
+};
+
+/* The calls being added to, and how the code they come from ran. */
+struct sink {
+	struct nd_calls *calls;
+	enum nd_tier tier;
+};
+
+static int add_named_frame(struct nd_profile *profile, const char *name, enum nd_frame_kind kind,
+			   uint32_t *ret_frame)
+{
+	struct nd_frame frame = {.name = name, .kind = kind};
+
+	return nd_profile_add_frame(profile, &frame, ret_frame);
+}
+
+static int init(struct nd_v8 *v8, const struct nd_v8_options *options)
+{
+	size_t sizes = (size_t)OPERAND_SCALES * v8->layout.bytecode_count;
+
+	v8->functions = nd_v8_functions_new(&v8->heap, options->files, options->profile);
+	if (!v8->functions)
+		return -1;
+	v8->codes = nd_v8_codes_new(&v8->heap, v8->functions);
+	if (!v8->codes)
+		return -1;
+	if (options->bytecode_sizes && sizes) {
+		v8->bytecode_sizes = malloc(sizes);
+		if (!v8->bytecode_sizes)
+			return -1;
+		memcpy(v8->bytecode_sizes, options->bytecode_sizes, sizes);
+	}
+	return add_named_frame(v8->profile, "[unknown JS]", ND_FRAME_UNKNOWN, &v8->unknown_frame) ||
+	       add_named_frame(v8->profile, "(regexp)", ND_FRAME_REGEXP, &v8->regexp_frame) ||
+	       add_named_frame(v8->profile, "(wasm)", ND_FRAME_WASM, &v8->wasm_frame);
+}
+
+struct nd_v8 *nd_v8_new(const struct nd_v8_options *options)
+{
+	struct nd_v8 *v8 = calloc(1, sizeof(*v8));
+
+	if (!v8)
+		return NULL;
+	v8->layout = *options->layout;
+	v8->heap = (struct nd_v8_heap){.memory = options->memory, .layout = &v8->layout};
+	v8->profile = options->profile;
+	v8->is_jit = options->is_jit;
+	v8->arg = options->arg;
+	if (init(v8, options)) {
+		nd_v8_free(v8);
+		return NULL;
+	}
+	return v8;
+}
+
+void nd_v8_free(struct nd_v8 *v8)
+{
+	if (!v8)
+		return;
+	nd_v8_codes_free(v8->codes);
+	nd_v8_functions_free(v8->functions);
+	free(v8->bytecode_sizes);
+	free(v8);
+}
+
+const char *nd_v8_get_limits(const struct nd_v8 *v8)
+{
+	if (!nd_v8_codes_flag_bits(v8->codes))
+		return "its V8 encodes source positions in an unknown way: no inlined functions "
+		       "and "
+		       "no executing lines";
+	if (!v8->layout.builtins_size)
+		return "its binary is stripped: V8 builtins show as their file, and Sparkplug "
+		       "frames "
+		       "without executing lines";
+	return NULL;
+}
+
+static void add_unknown(struct nd_v8 *v8, struct nd_calls *calls)
+{
+	nd_profile_add_loss(v8->profile, ND_LOSS_JS_UNNAMED, 1);
+	nd_calls_add(calls, v8->unknown_frame, 0, ND_TIER_NONE, false);
+}
+
+static void add_function(struct nd_v8 *v8, struct nd_calls *calls,
+			 const struct nd_v8_function *function, uint32_t line, enum nd_tier tier)
+{
+	if (function)
+		nd_calls_add(calls, function->frame, line, tier, false);
+	else
+		add_unknown(v8, calls);
+}
+
+static void add_inlined(void *arg, const struct nd_v8_function *function, uint32_t line,
+			bool inlined)
+{
+	struct sink *sink = arg;
+
+	nd_calls_add(sink->calls, function->frame, line, sink->tier, inlined);
+}
+
+static struct nd_v8_function *function_of(struct nd_v8 *v8, uint32_t isolate,
+					  const struct nd_sample_frame *frame)
+{
+	struct nd_v8_identity identity = {
+		.shared = frame->shared,
+		.script = frame->script,
+		.script_id = frame->script_id,
+		.literal_id = frame->literal_id,
+	};
+
+	return frame->shared ? nd_v8_functions_get(v8->functions, isolate, &identity) : NULL;
+}
+
+static bool is_wasm(const struct nd_v8 *v8, const struct nd_sample_frame *frame)
+{
+	size_t i;
+
+	/* A marker is a type shifted left by one; a context is odd. */
+	if (frame->marker & 1 || !frame->marker)
+		return false;
+	for (i = 0; i < sizeof(v8->layout.wasm_frames) / sizeof(v8->layout.wasm_frames[0]); i++)
+		if (frame->marker >> 1 == v8->layout.wasm_frames[i])
+			return true;
+	return false;
+}
+
+/* The line in Sparkplug code: machine code to bytecode, bytecode to source. */
+static uint32_t baseline_line(struct nd_v8 *v8, const struct nd_v8_code *code, uint64_t pc,
+			      struct nd_v8_function *function, uint64_t bytecode_array)
+{
+	const struct nd_v8_bytecode *bytecode;
+	int64_t offset;
+	uint64_t packed;
+
+	if (!v8->bytecode_sizes || !nd_v8_codes_flag_bits(v8->codes))
+		return 0;
+	bytecode = nd_v8_function_bytecode(v8->functions, function, bytecode_array);
+	offset = nd_v8_baseline_offset(code->positions, code->positions_size, bytecode->code,
+				       bytecode->code_size, v8->bytecode_sizes,
+				       v8->layout.bytecode_count, pc - code->start);
+	if (offset < 0)
+		return 0;
+	packed = nd_v8_positions_find(bytecode->positions, bytecode->positions_size,
+				      nd_v8_codes_flag_bits(v8->codes), offset);
+	return nd_v8_function_line(function, nd_v8_position_unpack(packed).offset);
+}
+
+static void add_optimized(struct nd_v8 *v8, const struct nd_v8_code *code, uint64_t pc,
+			  struct nd_calls *calls)
+{
+	struct sink sink = {
+		.calls = calls,
+		.tier = code->kind == ND_V8_CODE_MAGLEV ? ND_TIER_MAGLEV : ND_TIER_TURBOFAN,
+	};
+
+	if (!nd_v8_codes_visit_calls(v8->codes, code, pc, add_inlined, &sink))
+		add_function(v8, calls, code->function, 0, sink.tier);
+}
+
+/*
+ * The JavaScript caller of a leaf that has no frame of its own: the frame's function, running at a
+ * return address near the top of the stack.
+ */
+static void add_caller(struct nd_v8 *v8, uint32_t isolate, const struct nd_sample_cpu *sample,
+		       struct nd_calls *calls)
+{
+	const struct nd_sample_frame *frame = &sample->frames[0];
+	struct nd_v8_function *function = function_of(v8, isolate, frame);
+	const struct nd_v8_code *code;
+	uint64_t pc;
+	int i;
+
+	for (i = 0; function && i < ND_SAMPLE_TOP_WORDS; i++) {
+		pc = sample->top[i] - 1;
+		if (!v8->is_jit(v8->arg, pc))
+			continue;
+		code = nd_v8_codes_find(v8->codes, isolate, pc);
+		if (code && code->function == function) {
+			add_optimized(v8, code, pc, calls);
+			return;
+		}
+		if (code && code->kind == ND_V8_CODE_BASELINE) {
+			add_function(v8, calls, function,
+				     baseline_line(v8, code, pc, function, frame->bytecode_array),
+				     ND_TIER_SPARKPLUG);
+			return;
+		}
+	}
+	add_function(v8, calls, function, 0, ND_TIER_NONE);
+}
+
+static void add_jit(struct nd_v8 *v8, uint32_t isolate, const struct nd_sample_cpu *sample,
+		    uint32_t index, uint64_t pc, struct nd_calls *calls)
+{
+	const struct nd_sample_frame *frame = &sample->frames[index];
+	const struct nd_v8_code *code;
+	struct nd_v8_function *function;
+
+	if (is_wasm(v8, frame)) {
+		nd_calls_add(calls, v8->wasm_frame, 0, ND_TIER_NONE, false);
+		return;
+	}
+	code = nd_v8_codes_find(v8->codes, isolate, pc);
+	if (code && code->function) {
+		add_optimized(v8, code, pc, calls);
+		/* In a prologue the frame is still the caller's. */
+		if (index == 0 && frame->shared &&
+		    function_of(v8, isolate, frame) != code->function)
+			add_caller(v8, isolate, sample, calls);
+		return;
+	}
+	if (code && code->kind == ND_V8_CODE_OTHER) {
+		nd_calls_add(calls, v8->regexp_frame, 0, ND_TIER_NONE, false);
+		if (index == 0 && frame->shared)
+			add_caller(v8, isolate, sample, calls);
+		return;
+	}
+	function = function_of(v8, isolate, frame);
+	if (code && code->kind == ND_V8_CODE_BASELINE && function)
+		add_function(v8, calls, function,
+			     baseline_line(v8, code, pc, function, frame->bytecode_array),
+			     ND_TIER_SPARKPLUG);
+	else
+		add_function(v8, calls, function, 0, ND_TIER_NONE);
+}
+
+static bool ends_with(const char *str, const char *suffix)
+{
+	size_t len = strlen(str), suffix_len = strlen(suffix);
+
+	return len >= suffix_len && !strcmp(str + len - suffix_len, suffix);
+}
+
+/* Whether a builtin is the interpreter's own: it runs bytecode and is not called by it. */
+static bool is_interpreter(const char *name)
+{
+	return name &&
+	       (ends_with(name, "Handler") ||
+		!strncmp(name, "InterpreterEntryTrampoline", strlen("InterpreterEntryTrampoline")));
+}
+
+static bool is_ignition(const struct nd_v8 *v8, const struct nd_sample_frame *frame)
+{
+	return nd_v8_is_smi(frame->bytecode_offset) &&
+	       nd_v8_instance_type(&v8->heap, frame->bytecode_array) == v8->layout.bytecode_type;
+}
+
+static void add_ignition(struct nd_v8 *v8, struct nd_v8_function *function,
+			 const struct nd_sample_frame *frame, int64_t offset,
+			 struct nd_calls *calls)
+{
+	const struct nd_v8_bytecode *bytecode;
+	uint64_t packed = 0;
+
+	bytecode = nd_v8_function_bytecode(v8->functions, function, frame->bytecode_array);
+	nd_v8_codes_check_table(v8->codes, bytecode->positions, bytecode->positions_size,
+				bytecode->code_size);
+	/* The offset counts from the tagged pointer. */
+	offset -= v8->layout.bytecode_data - 1;
+	if (nd_v8_codes_flag_bits(v8->codes) && bytecode->positions)
+		packed = nd_v8_positions_find(bytecode->positions, bytecode->positions_size,
+					      nd_v8_codes_flag_bits(v8->codes), offset);
+	add_function(v8, calls, function,
+		     nd_v8_function_line(function, nd_v8_position_unpack(packed).offset),
+		     ND_TIER_IGNITION);
+}
+
+static void add_site(const struct nd_site *site, struct nd_calls *calls)
+{
+	if (site->has_frame)
+		nd_calls_add(calls, site->frame, 0, ND_TIER_NONE, false);
+}
+
+static void add_builtin(struct nd_v8 *v8, uint32_t isolate, const struct nd_sample_cpu *sample,
+			uint32_t index, const struct nd_site *site, struct nd_calls *calls)
+{
+	const struct nd_sample_frame *frame = &sample->frames[index];
+	struct nd_v8_function *function = function_of(v8, isolate, frame);
+	int64_t offset = nd_v8_smi(frame->bytecode_offset);
+
+	if (is_wasm(v8, frame) && !function) {
+		add_site(site, calls);
+		return;
+	}
+	if (!frame->shared) {
+		add_site(site, calls);
+	} else if (!function) {
+		add_site(site, calls);
+		add_unknown(v8, calls);
+	} else if (!function->script) {
+		/* JavaScript's own functions, like Array.prototype.map. */
+		if (site->name)
+			add_site(site, calls);
+		else
+			add_function(v8, calls, function, 0, ND_TIER_NONE);
+	} else if (is_ignition(v8, frame)) {
+		if (index == 0 && site->name && ends_with(site->name, "Handler"))
+			offset = (int32_t)sample->bytecode_offset;
+		else if (index == 0 && site->name && !is_interpreter(site->name))
+			add_site(site, calls);
+		add_ignition(v8, function, frame, offset, calls);
+	} else {
+		add_site(site, calls);
+		if (index == 0)
+			add_caller(v8, isolate, sample, calls);
+		else
+			add_function(v8, calls, function, 0, ND_TIER_NONE);
+	}
+}
+
+void nd_v8_add_calls(struct nd_v8 *v8, uint32_t isolate, const struct nd_sample_cpu *sample,
+		     uint32_t index, const struct nd_site *site, struct nd_calls *calls)
+{
+	const struct nd_sample_frame *frame = &sample->frames[index];
+
+	switch (site->kind) {
+	case ND_SITE_JIT:
+		add_jit(v8, isolate, sample, index, site->pc, calls);
+		break;
+	case ND_SITE_BUILTIN:
+		add_builtin(v8, isolate, sample, index, site, calls);
+		break;
+	default:
+		add_site(site, calls);
+		/* A native leaf without a frame, called straight from JavaScript. */
+		if (index == 0 && frame->shared)
+			add_caller(v8, isolate, sample, calls);
+		break;
+	}
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The eBPF way of sampling: loads cpu.bpf.c and reads its ring. */
+
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "common/clock.h"
+#include "common/err.h"
+#include "probes/cpu.h"
+#include "probes/cpu.skel.h"
+#include "probes/sampler_impl.h"
+#include "proto/sample.h"
+
+/* Inode number of the first pid namespace (PROC_PID_INIT_INO of the kernel). */
+#define INITIAL_PID_NAMESPACE 0xEFFFFFFCu
+
+/* Records handled in one poll, so that a flood cannot keep the caller from its deadline. */
+#define POLL_RECORDS_MAX 4096
+
+struct cpu {
+	struct cpu_bpf *skel;
+	struct ring_buffer *ring;
+	struct nd_sampler_options options;
+	struct nd_fds events;
+	struct bpf_link **links;
+	size_t links_count;
+	int stats_fd; /* keeps the kernel counting the program's run time; -1 if not */
+	int (*handle)(void *arg, const struct nd_sample_header *record);
+	void *arg;
+	int handled;
+	int handle_error;
+};
+
+static void cpu_close(void *impl)
+{
+	struct cpu *cpu = impl;
+	size_t i;
+
+	if (!cpu)
+		return;
+	for (i = 0; i < cpu->links_count; i++)
+		bpf_link__destroy(cpu->links[i]);
+	free(cpu->links);
+	nd_fds_close(&cpu->events);
+	ring_buffer__free(cpu->ring);
+	if (cpu->skel)
+		cpu_bpf__destroy(cpu->skel);
+	if (cpu->stats_fd >= 0)
+		close(cpu->stats_fd);
+	free(cpu);
+}
+
+static int on_record(void *context, void *data, size_t size)
+{
+	struct cpu *cpu = context;
+	const struct nd_sample_header *header = data;
+
+	if (size < sizeof(*header))
+		return 0;
+	cpu->handle_error = cpu->handle(cpu->arg, header);
+	if (cpu->handle_error)
+		return cpu->handle_error;
+	/* Ends this ring_buffer__poll(); what is left stays for the next. */
+	return ++cpu->handled >= POLL_RECORDS_MAX ? -EAGAIN : 0;
+}
+
+static int configure(struct cpu *cpu)
+{
+	struct cpu_bpf *skel = cpu->skel;
+	int cpus = libbpf_num_possible_cpus();
+	struct stat st;
+
+	if (cpus < 0)
+		return cpus;
+	if (stat("/proc/self/ns/pid", &st))
+		return -errno;
+	skel->rodata->pid_namespace = (unsigned int)st.st_ino;
+	skel->rodata->pid_namespace_is_initial = st.st_ino == INITIAL_PID_NAMESPACE;
+	skel->rodata->follow = cpu->options.follow;
+	skel->rodata->kernel_stacks = cpu->options.kernel;
+	bpf_program__set_autoload(skel->progs.on_switch, cpu->options.idle);
+	return bpf_map__set_max_entries(skel->maps.scratch, (unsigned int)cpus);
+}
+
+static int load(struct cpu *cpu)
+{
+	int ret;
+
+	cpu->skel = cpu_bpf__open();
+	if (!cpu->skel)
+		return -errno;
+	ret = configure(cpu);
+	if (!ret)
+		ret = cpu_bpf__load(cpu->skel);
+	if (ret)
+		return ret;
+	cpu->ring = ring_buffer__new(bpf_map__fd(cpu->skel->maps.ring), on_record, cpu, NULL);
+	return cpu->ring ? 0 : -errno;
+}
+
+static int keep_link(struct cpu *cpu, struct bpf_link *link)
+{
+	struct bpf_link **grown;
+
+	if (!link)
+		return -errno;
+	grown = reallocarray(cpu->links, cpu->links_count + 1, sizeof(struct bpf_link *));
+	if (!grown) {
+		bpf_link__destroy(link);
+		return -ENOMEM;
+	}
+	cpu->links = grown;
+	cpu->links[cpu->links_count++] = link;
+	return 0;
+}
+
+static int attach(struct cpu *cpu)
+{
+	int ret = keep_link(cpu, bpf_program__attach(cpu->skel->progs.on_exec));
+
+	if (!ret && cpu->options.idle)
+		ret = keep_link(cpu, bpf_program__attach(cpu->skel->progs.on_switch));
+	return ret;
+}
+
+static int quiet(enum libbpf_print_level level, const char *format, va_list args)
+{
+	return 0;
+}
+
+static int explain(int ret, struct nd_err *err)
+{
+	if (ret == -EPERM || ret == -EACCES) {
+		nd_err_set(err, -EPERM, "eBPF is not permitted");
+		return nd_err_hint(err, "run nodiag with sudo, or grant it once: "
+					"sudo setcap cap_bpf,cap_perfmon,cap_sys_ptrace+ep "
+					"\"$(command -v nodiag)\"");
+	}
+	if (access("/sys/kernel/btf/vmlinux", R_OK))
+		return nd_err_set(err, ret, "this kernel has no BTF (CONFIG_DEBUG_INFO_BTF)");
+	nd_err_set_errno(err, ret, "this kernel does not take the eBPF program");
+	return nd_err_hint(err, "nodiag needs Linux 5.17 or newer for eBPF");
+}
+
+int nd_cpu_open(const struct nd_sampler_options *options, void **ret_impl, struct nd_err *err)
+{
+	struct cpu *cpu = calloc(1, sizeof(*cpu));
+	int ret;
+
+	if (!cpu)
+		return nd_err_set(err, -ENOMEM, "out of memory");
+	cpu->options = *options;
+	cpu->stats_fd = -1;
+	libbpf_set_print(quiet);
+	ret = load(cpu);
+	if (!ret)
+		ret = attach(cpu);
+	if (ret) {
+		cpu_close(cpu);
+		return explain(ret, err);
+	}
+	cpu->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+	*ret_impl = cpu;
+	return 0;
+}
+
+static int cpu_add_thread(void *impl, pid_t tid, bool on_exec)
+{
+	struct cpu *cpu = impl;
+	struct perf_event_attr attr;
+	struct bpf_link *link;
+	int fd;
+
+	nd_sampler_event_attr(&cpu->options, on_exec, &attr);
+	fd = nd_sampler_event_open(&attr, tid, -1);
+	if (fd < 0)
+		return fd;
+	link = bpf_program__attach_perf_event(cpu->skel->progs.take_sample, fd);
+	if (!link) {
+		close(fd);
+		return -errno;
+	}
+	/* The link owns the descriptor now. */
+	return keep_link(cpu, link);
+}
+
+static int cpu_set_layout(void *impl, pid_t pid, const struct nd_walk_layout *layout)
+{
+	struct cpu *cpu = impl;
+	__u32 key = (__u32)pid;
+
+	return bpf_map__update_elem(cpu->skel->maps.targets, &key, sizeof(key), layout,
+				    sizeof(*layout), BPF_ANY);
+}
+
+static int cpu_poll(void *impl, int timeout_ms,
+		    int (*handle)(void *arg, const struct nd_sample_header *record), void *arg)
+{
+	struct cpu *cpu = impl;
+	int ret;
+
+	cpu->handle = handle;
+	cpu->arg = arg;
+	cpu->handled = 0;
+	cpu->handle_error = 0;
+	ret = ring_buffer__poll(cpu->ring, timeout_ms);
+	if (cpu->handle_error)
+		return cpu->handle_error;
+	return ret < 0 && ret != -EINTR && ret != -EAGAIN ? ret : cpu->handled;
+}
+
+static void cpu_stop(void *impl)
+{
+	struct cpu *cpu = impl;
+	size_t i;
+
+	for (i = 0; i < cpu->links_count; i++)
+		bpf_link__destroy(cpu->links[i]);
+	cpu->links_count = 0;
+}
+
+static void cpu_get_stats(const void *impl, struct nd_sampler_stats *ret_stats)
+{
+	const struct cpu *cpu = impl;
+	struct bpf_prog_info info = {0};
+	__u32 len = sizeof(info);
+
+	ret_stats->samples = cpu->skel->bss->samples;
+	ret_stats->ring_full = cpu->skel->bss->ring_full;
+	if (!bpf_obj_get_info_by_fd(bpf_program__fd(cpu->skel->progs.take_sample), &info, &len))
+		ret_stats->cost_ns = info.run_time_ns;
+}
+
+static bool cpu_name_kernel(void *impl, uint64_t address, char *buf, size_t size)
+{
+	struct cpu *cpu = impl;
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+
+	cpu->skel->bss->kernel_address = address;
+	if (bpf_prog_test_run_opts(bpf_program__fd(cpu->skel->progs.name_kernel_address), &opts))
+		return false;
+	snprintf(buf, size, "%s", cpu->skel->bss->kernel_name);
+	return buf[0] && strncmp(buf, "0x", 2) != 0;
+}
+
+static int cpu_begin_idle(void *impl, pid_t pid, pid_t tid)
+{
+	struct cpu *cpu = impl;
+	struct cpu_idle idle = {.since_ns = nd_clock_monotonic_ns()};
+	__u64 key = (__u64)(__u32)pid << 32 | (__u32)tid;
+
+	return bpf_map__update_elem(cpu->skel->maps.idle, &key, sizeof(key), &idle, sizeof(idle),
+				    BPF_NOEXIST);
+}
+
+static int cpu_visit_idle(void *impl,
+			  int (*visit)(void *arg, pid_t pid, pid_t tid, uint64_t idle_ns),
+			  void *arg)
+{
+	struct cpu *cpu = impl;
+	uint64_t now = nd_clock_monotonic_ns();
+	struct bpf_map *map = cpu->skel->maps.idle;
+	struct cpu_idle idle;
+	__u64 key, *prev = NULL;
+	int ret;
+
+	while (!bpf_map__get_next_key(map, prev, &key, sizeof(key))) {
+		prev = &key;
+		if (bpf_map__lookup_elem(map, &key, sizeof(key), &idle, sizeof(idle), 0))
+			continue;
+		if (idle.since_ns && idle.since_ns < now)
+			idle.total_ns += now - idle.since_ns;
+		ret = visit(arg, (pid_t)(key >> 32), (pid_t)(__u32)key, idle.total_ns);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+const struct nd_sampler_ops nd_cpu_ops = {
+	.kind = ND_SAMPLER_BPF,
+	.close = cpu_close,
+	.add_thread = cpu_add_thread,
+	.set_layout = cpu_set_layout,
+	.poll = cpu_poll,
+	.stop = cpu_stop,
+	.get_stats = cpu_get_stats,
+	.name_kernel = cpu_name_kernel,
+	.begin_idle = cpu_begin_idle,
+	.visit_idle = cpu_visit_idle,
+};
