@@ -5,6 +5,7 @@
 #include <string.h>
 
 const struct nd_render_format nd_render_formats[] = {
+	{"svg", "svg", false, false, "a picture for documents", nd_render_svg},
 	{NULL, NULL, false, false, NULL, NULL},
 };
 
