@@ -174,3 +174,31 @@ void nd_process_fini(struct nd_process *process)
 	nd_memory_free(process->memory);
 	nd_maps_fini(&process->maps);
 }
+
+void nd_process_find_site(struct nd_process *process, struct nd_modules *modules, uint64_t pc,
+			  struct nd_site *ret_site, struct nd_symbol **ret_symbol)
+{
+	const struct nd_map *map = nd_process_find_map(process, pc);
+	struct nd_module *module;
+	struct nd_symbol *symbol;
+
+	*ret_site = (struct nd_site){.kind = ND_SITE_UNKNOWN, .pc = pc};
+	*ret_symbol = NULL;
+	if (!map)
+		return;
+	if (nd_map_is_jit(map)) {
+		ret_site->kind = ND_SITE_JIT;
+		return;
+	}
+	module = nd_modules_get(modules, process->pid, map);
+	symbol = module ? nd_modules_find_symbol(modules, module, map, pc) : NULL;
+	if (!symbol || nd_modules_get_frame(modules, symbol, ND_WORK_NONE, &ret_site->frame))
+		return;
+	ret_site->has_frame = true;
+	ret_site->kind = ND_SITE_NATIVE;
+	if (symbol->is_builtin || nd_module_is_builtin(module, map, pc)) {
+		ret_site->kind = ND_SITE_BUILTIN;
+		ret_site->name = symbol->is_builtin ? symbol->name : NULL;
+	}
+	*ret_symbol = symbol;
+}

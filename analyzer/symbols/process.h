@@ -18,6 +18,8 @@ struct nd_memory;
 struct nd_module;
 struct nd_modules;
 struct nd_profile;
+struct nd_site;
+struct nd_symbol;
 struct nd_v8;
 
 struct nd_process {
@@ -47,5 +49,12 @@ const struct nd_map *nd_process_find_map(struct nd_process *process, uint64_t ad
 
 /* Whether a mapping is anonymous memory, where V8 puts what it compiles. */
 bool nd_map_is_jit(const struct nd_map *map);
+
+/*
+ * Find out what a pc is part of. `*ret_symbol` is its function where the pc is in a file's code,
+ * else NULL.
+ */
+void nd_process_find_site(struct nd_process *process, struct nd_modules *modules, uint64_t pc,
+			  struct nd_site *ret_site, struct nd_symbol **ret_symbol);
 
 #endif /* NODIAG_ANALYZER_SYMBOLS_PROCESS_H */

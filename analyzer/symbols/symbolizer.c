@@ -241,35 +241,6 @@ static uint32_t kernel_frame(struct nd_symbolizer *s, uint64_t address)
 	return name->frame;
 }
 
-/* Find out what a pc is part of. `*ret_symbol` is set for files' code. */
-static void find_site(struct nd_symbolizer *s, struct nd_process *process, uint64_t pc,
-		      struct nd_site *ret_site, struct nd_symbol **ret_symbol)
-{
-	const struct nd_map *map = nd_process_find_map(process, pc);
-	struct nd_module *module;
-	struct nd_symbol *symbol;
-
-	*ret_site = (struct nd_site){.kind = ND_SITE_UNKNOWN, .pc = pc};
-	*ret_symbol = NULL;
-	if (!map)
-		return;
-	if (nd_map_is_jit(map)) {
-		ret_site->kind = ND_SITE_JIT;
-		return;
-	}
-	module = nd_modules_get(s->modules, process->pid, map);
-	symbol = module ? nd_modules_find_symbol(s->modules, module, map, pc) : NULL;
-	if (!symbol || nd_modules_get_frame(s->modules, symbol, ND_WORK_NONE, &ret_site->frame))
-		return;
-	ret_site->has_frame = true;
-	ret_site->kind = ND_SITE_NATIVE;
-	if (symbol->is_builtin || nd_module_is_builtin(module, map, pc)) {
-		ret_site->kind = ND_SITE_BUILTIN;
-		ret_site->name = symbol->is_builtin ? symbol->name : NULL;
-	}
-	*ret_symbol = symbol;
-}
-
 static void add_frame(struct nd_symbolizer *s, struct nd_process *process, struct thread *thread,
 		      const struct nd_sample_cpu *sample, uint32_t index)
 {
@@ -280,7 +251,7 @@ static void add_frame(struct nd_symbolizer *s, struct nd_process *process, struc
 	struct nd_site site;
 	size_t i;
 
-	find_site(s, process, pc, &site, &symbol);
+	nd_process_find_site(process, s->modules, pc, &site, &symbol);
 	if (sample->frames[index].shared) {
 		thread->ran_js = true;
 		/* V8 makes its memory writable, and not executable, while it compiles. */
