@@ -18,6 +18,7 @@ __asm__(".section .rodata\n"
 	".long 1b - @symbol@\n"
 	".previous\n");
 ]])
-  set_source_files_properties(${out} PROPERTIES OBJECT_DEPENDS ${path} GENERATED TRUE)
+  set_source_files_properties(${out} TARGET_DIRECTORY ${target} PROPERTIES
+    OBJECT_DEPENDS ${path} GENERATED TRUE)
   target_sources(${target} PRIVATE ${out})
 endfunction()

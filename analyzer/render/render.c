@@ -5,6 +5,8 @@
 #include <string.h>
 
 const struct nd_render_format nd_render_formats[] = {
+	{"html", "html", false, false, "one page with flame graph, sandwich and search",
+	 nd_render_html},
 	{"svg", "svg", false, false, "a picture for documents", nd_render_svg},
 	{NULL, NULL, false, false, NULL, NULL},
 };
