@@ -52,7 +52,7 @@
 /* A symbol's name as it is in the file; the longest of node's functions has 1,000 characters. */
 #define ND_ELF_NAME_MAX 4096
 
-/* The same demangled with all its arguments; V8's compiler has some of 5,000 characters. */
+/* The same demangled with all its arguments; V8's compiler has one of 29,000 characters. */
 #define ND_ELF_DEMANGLED_MAX (64u << 10)
 
 /* Mappings of one process; the kernel's default vm.max_map_count is 65,530. */

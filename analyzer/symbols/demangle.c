@@ -46,7 +46,7 @@ static bool demangle(const char *name, struct text *text)
 	size_t len = unit ? (size_t)(unit - name) : strlen(name);
 	char mangled[ND_ELF_NAME_MAX + 1];
 
-	if (strncmp(name, "_Z", 2) || len > ND_ELF_NAME_MAX)
+	if (strncmp(name, "_Z", 2) != 0 || len > ND_ELF_NAME_MAX)
 		return false;
 	/* Link-time optimisation numbers the local functions of each unit, ".llvm.123". */
 	memcpy(mangled, name, len);
@@ -64,8 +64,7 @@ static bool is_word(char c)
 	       c == '_';
 }
 
-/* The length of "operator" and its sign at `at`, or 0. Conversions and "operator new" have no sign.
- */
+/* The length of "operator" and its sign at `at`, or 0. "operator new" and conversions have none. */
 static size_t match_operator(const char *text, const char *at)
 {
 	/* Longer signs come before those they start with; signs without brackets do not matter. */
@@ -74,7 +73,7 @@ static size_t match_operator(const char *text, const char *at)
 	const size_t len = strlen("operator");
 	size_t i;
 
-	if (strncmp(at, "operator", len) || is_word(at[len]) || (at > text && is_word(at[-1])))
+	if (strncmp(at, "operator", len) != 0 || is_word(at[len]) || (at > text && is_word(at[-1])))
 		return 0;
 	for (i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
 		if (!strncmp(at + len, signs[i], strlen(signs[i])))
@@ -141,7 +140,7 @@ static void note_part(struct parts *parts, const char *text, char *at, bool in_o
 {
 	static const char anonymous[] = "(anonymous namespace)";
 
-	if (*at == '(' && strncmp(at, anonymous, sizeof(anonymous) - 1)) {
+	if (*at == '(' && strncmp(at, anonymous, sizeof(anonymous) - 1) != 0) {
 		parts->arguments = at;
 	} else if (*at == ' ' && !in_operator && !is_qualifier(text, at)) {
 		parts->name = at + 1;
@@ -157,7 +156,7 @@ static bool find_parts(char *text, struct parts *parts)
 	size_t skip;
 	char *at;
 
-	*parts = (struct parts){.name = text};
+	*parts = (struct parts){.name = text, .arguments_end = text};
 	for (at = text; *at; at++) {
 		skip = match_operator(text, at);
 		if (skip) {
@@ -244,12 +243,12 @@ static char unescape_rust(const char *at, const char **ret_end)
 	size_t i;
 
 	for (i = 0; i < sizeof(escapes) / sizeof(escapes[0]); i++) {
-		if (strncmp(at, escapes[i].escape, strlen(escapes[i].escape)))
+		if (strncmp(at, escapes[i].escape, strlen(escapes[i].escape)) != 0)
 			continue;
 		*ret_end = at + strlen(escapes[i].escape);
 		return escapes[i].character;
 	}
-	if (strncmp(at, "$u", 2) || !isxdigit((unsigned char)at[2]))
+	if (strncmp(at, "$u", 2) != 0 || !isxdigit((unsigned char)at[2]))
 		return '\0';
 	code = strtoul(at + 2, &end, 16);
 	if (*end != '$' || code < ' ' || code > '~')

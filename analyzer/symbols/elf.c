@@ -53,7 +53,7 @@ static int check_header(const struct nd_elf *elf, struct nd_err *err)
 	Elf64_Ehdr header;
 
 	if (!nd_elf_read_file(elf, 0, header.e_ident, sizeof(header.e_ident)) ||
-	    memcmp(header.e_ident, ELFMAG, SELFMAG))
+	    memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
 		return nd_err_set(err, -ENOEXEC, "not an ELF file");
 	if (header.e_ident[EI_CLASS] != ELFCLASS64)
 		return nd_err_set(err, -ENOEXEC, "not a 64-bit ELF file");
@@ -172,25 +172,31 @@ static int finish_open(struct nd_elf *elf, struct nd_elf **ret_elf, struct nd_er
 	return 0;
 }
 
+static int check_file(int fd, uint64_t *ret_size, struct nd_err *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return nd_err_set_errno(err, -errno, "cannot open an ELF file");
+	if (!S_ISREG(st.st_mode))
+		return nd_err_set(err, -ENOEXEC, "not a regular file");
+	*ret_size = (uint64_t)st.st_size;
+	return 0;
+}
+
 int nd_elf_open(int fd, struct nd_elf **ret_elf, struct nd_err *err)
 {
-	struct nd_elf *elf = calloc(1, sizeof(*elf));
-	struct stat st;
-	int r = 0;
+	struct nd_elf *elf;
+	uint64_t size = 0;
+	int r = check_file(fd, &size, err);
 
-	if (!elf)
-		r = nd_err_set_errno(err, -ENOMEM, "cannot open an ELF file");
-	else if (fstat(fd, &st))
-		r = nd_err_set_errno(err, -errno, "cannot open an ELF file");
-	else if (!S_ISREG(st.st_mode))
-		r = nd_err_set(err, -ENOEXEC, "not a regular file");
-	if (r) {
-		free(elf);
+	elf = r ? NULL : calloc(1, sizeof(*elf));
+	if (!elf) {
 		close(fd);
-		return r;
+		return r ? r : nd_err_set_errno(err, -ENOMEM, "cannot open an ELF file");
 	}
 	elf->fd = fd;
-	elf->size = (uint64_t)st.st_size;
+	elf->size = size;
 	return finish_open(elf, ret_elf, err);
 }
 

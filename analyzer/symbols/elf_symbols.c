@@ -186,6 +186,7 @@ static void build_functions(struct nd_elf *elf)
 	struct elf_function *shrunk;
 
 	elf->is_indexed = true;
+	elf->function_count = 0;
 	elf->functions = max ? malloc(max * sizeof(*elf->functions)) : NULL;
 	if (!elf->functions)
 		return;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/symbols/base64.h"
 #include "common/buf.h"
 #include "common/err.h"
 #include "common/intern.h"
@@ -88,18 +89,6 @@ static int add_segment(struct decoder *d, const struct segment *segment)
 	return 0;
 }
 
-/* The value of a base64 digit, -1 of anything else. */
-static int digit_value(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
 /* A number in digits of five bits, the lowest first; its lowest bit is the sign. False if broken.
  */
 static bool read_number(const char **at, int64_t *ret_value)
@@ -109,7 +98,7 @@ static bool read_number(const char **at, int64_t *ret_value)
 	int digit;
 
 	do {
-		digit = digit_value(**at);
+		digit = nd_base64_value(**at);
 		if (digit < 0 || shift > 30)
 			return false;
 		(*at)++;
@@ -323,7 +312,7 @@ static void skip_guard(const char **json, size_t *len)
 {
 	const char *end;
 
-	if (*len < 3 || memcmp(*json, ")]}", 3))
+	if (*len < 3 || memcmp(*json, ")]}", 3) != 0)
 		return;
 	end = memchr(*json, '\n', *len);
 	if (!end)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "analyzer/symbols/base64.h"
 #include "common/buf.h"
 
 static bool is_space(char c)
@@ -26,7 +27,7 @@ static bool match_comment(const char *source, const char *key, const char *url, 
 	while (at > source && is_space(at[-1]))
 		at--;
 	if (at == key || at - source < 3 || (at[-1] != '#' && at[-1] != '@') ||
-	    memcmp(at - 3, "//", 2))
+	    memcmp(at - 3, "//", 2) != 0)
 		return false;
 	while (stop < end && *stop != '\n' && !is_space(*stop)) {
 		if (*stop == '"' || *stop == '\'')
@@ -86,17 +87,6 @@ static char next_byte(const char **at, const char *end)
 	return (char)value;
 }
 
-static int base64_value(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
 /* Base64 in a URL may have its own characters escaped, "%3D". */
 static int decode_base64(const char *at, const char *end, struct nd_buf *out)
 {
@@ -112,7 +102,7 @@ static int decode_base64(const char *at, const char *end, struct nd_buf *out)
 		c = next_byte(&at, end);
 		if (c == '=')
 			break;
-		value = base64_value(c);
+		value = nd_base64_value(c);
 		if (value < 0) {
 			to[0] = '\0';
 			return -EBADMSG;
@@ -148,7 +138,7 @@ int nd_sourcemap_decode_data_url(const char *url, size_t len, struct nd_buf *out
 	const size_t base64_len = sizeof(base64) - 1;
 	const char *end = url + len, *comma;
 
-	if (len < sizeof(scheme) - 1 || strncasecmp(url, scheme, sizeof(scheme) - 1))
+	if (len < sizeof(scheme) - 1 || strncasecmp(url, scheme, sizeof(scheme) - 1) != 0)
 		return -EINVAL;
 	comma = memchr(url, ',', len);
 	if (!comma)

@@ -488,23 +488,24 @@ static void use_everything(const void *bytes, size_t size)
 static void test_damage_does_no_harm(void **state)
 {
 	static const unsigned char values[] = {0x00, 0x01, 0x7f, 0x80, 0xff};
+	const size_t size = sizeof(struct image);
 	unsigned char *copy;
 	struct image image;
 	size_t i, j;
 
 	make_image(&image);
-	for (i = 0; i < sizeof(image); i++) {
+	for (i = 0; i < size; i++) {
 		copy = malloc(i + 1);
 		memcpy(copy, &image, i);
 		use_everything(copy, i);
 		free(copy);
 	}
-	copy = malloc(sizeof(image));
+	copy = malloc(size);
 	for (i = 0; i < offsetof(struct image, data); i++) {
 		for (j = 0; j < sizeof(values); j++) {
-			memcpy(copy, &image, sizeof(image));
+			memcpy(copy, &image, size);
 			copy[i] = values[j];
-			use_everything(copy, sizeof(image));
+			use_everything(copy, size);
 		}
 	}
 	free(copy);
@@ -601,7 +602,7 @@ static struct nd_elf *open_behind(const void *pc, uint64_t *ret_vaddr)
 static void test_own_program(void **state)
 {
 	struct nd_elf_symbol found;
-	uint64_t vaddr, value;
+	uint64_t vaddr = 0, value = 0;
 	struct nd_elf *elf = open_behind((void *)(uintptr_t)find_me_by_address, &vaddr);
 
 	assert_int_equal(find_me_by_address(2), 6);
@@ -625,7 +626,7 @@ static void test_shared_library(void **state)
 	void *function = library ? dlsym(library, "gnu_get_libc_version") : NULL;
 	struct nd_elf_symbol found;
 	struct nd_elf *elf;
-	uint64_t vaddr;
+	uint64_t vaddr = 0;
 
 	assert_non_null(function);
 	elf = open_behind(function, &vaddr);
@@ -633,7 +634,8 @@ static void test_shared_library(void **state)
 	assert_true(nd_elf_find_symbol(elf, "gnu_get_libc_version", &found));
 	assert_int_equal(found.vaddr, vaddr);
 	nd_elf_close(elf);
-	dlclose(library);
+	if (library)
+		dlclose(library);
 }
 
 int main(void)

@@ -154,20 +154,20 @@ static void test_other_json_is_refused(void **state)
 
 static void test_size_is_limited(void **state)
 {
-	static const char head[] = "{\"version\":3,\"sources\":[],\"mappings\":\"";
-	size_t len = sizeof(head) - 1 + 2 * (ND_SOURCE_MAP_SEGMENTS_MAX + 1) + 2, i;
-	char *json = malloc(len);
 	struct nd_sourcemap *map = NULL;
+	struct nd_buf json;
+	size_t i;
 
 	assert_int_equal(nd_sourcemap_decode("", (size_t)ND_SOURCE_MAP_MAX + 1, &map, NULL),
 			 -EFBIG);
-	memcpy(json, head, sizeof(head) - 1);
-	for (i = sizeof(head) - 1; i < len - 2; i += 2)
-		memcpy(json + i, "C,", 2);
-	memcpy(json + len - 2, "\"}", 2);
-	assert_int_equal(nd_sourcemap_decode(json, len, &map, NULL), -EFBIG);
+	nd_buf_init(&json, ND_SOURCE_MAP_MAX);
+	nd_buf_add_str(&json, "{\"version\":3,\"sources\":[],\"mappings\":\"C");
+	for (i = 0; i < ND_SOURCE_MAP_SEGMENTS_MAX; i++)
+		nd_buf_add(&json, ",C", 2);
+	nd_buf_add_str(&json, "\"}");
+	assert_int_equal(nd_sourcemap_decode(json.data, json.len, &map, NULL), -EFBIG);
 	assert_null(map);
-	free(json);
+	nd_buf_fini(&json);
 }
 
 /* A root is repeated before each of its sources. */
