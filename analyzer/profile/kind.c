@@ -19,3 +19,14 @@ enum nd_frame_kind nd_frame_kind_of_url(const char *url)
 		return ND_FRAME_NPM;
 	return ND_FRAME_JS;
 }
+
+enum nd_frame_kind nd_frame_kind_of_v8(const char *name)
+{
+	if (!strcmp(name, "(garbage collector)"))
+		return ND_FRAME_GC;
+	if (!strcmp(name, "(idle)"))
+		return ND_FRAME_IDLE;
+	if (!strcmp(name, "(program)"))
+		return ND_FRAME_NATIVE;
+	return ND_FRAME_BUILTIN;
+}

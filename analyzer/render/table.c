@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyzer/render/render.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/profile/profile.h"
+#include "analyzer/render/units.h"
+#include "analyzer/utf8.h"
+#include "common/buf.h"
+#include "proto/limits.h"
+
+#define REPLACEMENT "\xef\xbf\xbd"
+#define ELLIPSIS    "\xe2\x80\xa6"
+
+/* "100.0%  " twice: the shares and what is between the columns of numbers. */
+#define SHARES_WIDTH 16
+
+/* Names shorter than this tell nothing: the places go first. */
+#define NAME_WIDTH_MIN 24
+
+struct row {
+	const struct nd_function *function;
+	enum nd_frame_kind kind;
+	char weight[ND_UNITS_MAX];
+	struct nd_buf name;
+	struct nd_buf place;
+};
+
+struct table {
+	struct row *rows;
+	size_t count;
+	uint64_t total;
+	/* columns on the screen; place_width 0 leaves the places out */
+	size_t weight_width;
+	size_t name_width;
+	size_t place_width;
+	bool colour;
+};
+
+/* SGR parameters by kind: the application's own code stands out, what it did not write recedes. */
+static const char *const colours[ND_FRAME_KIND_COUNT] = {
+	[ND_FRAME_UNKNOWN] = "2", [ND_FRAME_JS] = "1;33",    [ND_FRAME_NPM] = "35",
+	[ND_FRAME_NODE] = "32",	  [ND_FRAME_BUILTIN] = "36", [ND_FRAME_WASM] = "1;34",
+	[ND_FRAME_NATIVE] = "34", [ND_FRAME_GC] = "31",	     [ND_FRAME_COMPILE] = "36",
+	[ND_FRAME_REGEXP] = "33", [ND_FRAME_KERNEL] = "2",   [ND_FRAME_IDLE] = "2",
+	[ND_FRAME_THREAD] = "1",
+};
+
+/*
+ * Characters that act on a terminal instead of showing: C0 and C1 controls, DEL, and those that
+ * change the direction of writing and so could make a name look like another.
+ */
+static bool is_control(const char *str, size_t len)
+{
+	static const char *const directions[] = {"\xd8\x9c",	 "\xe2\x80\x8e", "\xe2\x80\x8f",
+						 "\xe2\x80\xaa", "\xe2\x80\xab", "\xe2\x80\xac",
+						 "\xe2\x80\xad", "\xe2\x80\xae", "\xe2\x81\xa6",
+						 "\xe2\x81\xa7", "\xe2\x81\xa8", "\xe2\x81\xa9"};
+	const unsigned char *c = (const unsigned char *)str;
+	size_t i;
+
+	if (len == 1)
+		return c[0] < ' ' || c[0] == 0x7f;
+	if (len == 2 && c[0] == 0xc2 && c[1] < 0xa0)
+		return true;
+	for (i = 0; i < sizeof(directions) / sizeof(directions[0]); i++)
+		if (strlen(directions[i]) == len && !memcmp(directions[i], str, len))
+			return true;
+	return false;
+}
+
+/* Append what may be shown. Each character takes one column, give or take. */
+static void add_printable(struct nd_buf *out, const char *str)
+{
+	size_t len = strlen(str), used;
+
+	for (; len; str += used, len -= used) {
+		used = nd_utf8_sequence(str, len);
+		if (used && !is_control(str, used)) {
+			nd_buf_add(out, str, used);
+			continue;
+		}
+		nd_buf_add_str(out, REPLACEMENT);
+		used = used ? used : 1;
+	}
+}
+
+static bool is_continuation(char c)
+{
+	return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+static size_t columns(const char *str, size_t len)
+{
+	size_t count = 0, i;
+
+	for (i = 0; i < len; i++)
+		count += !is_continuation(str[i]);
+	return count;
+}
+
+/* Where the character in column `column` starts. */
+static size_t offset_of(const struct nd_buf *text, size_t column)
+{
+	size_t i;
+
+	for (i = 0; i < text->len; i++)
+		if (!is_continuation(text->data[i]) && column-- == 0)
+			break;
+	return i;
+}
+
+static void add_spaces(struct nd_buf *out, size_t count)
+{
+	nd_buf_addf(out, "%*s", (int)count, "");
+}
+
+/*
+ * Append `text` in `width` columns at most. What is too long loses its middle, and of the rest two
+ * thirds are the end: a path's file and line.
+ */
+static size_t add_cut(struct nd_buf *out, const struct nd_buf *text, size_t width)
+{
+	size_t count = columns(text->data, text->len);
+	size_t head = (width - 1) / 3, tail = width - 1 - head;
+	size_t at;
+
+	if (count <= width) {
+		nd_buf_add(out, text->data, text->len);
+		return count;
+	}
+	nd_buf_add(out, text->data, offset_of(text, head));
+	nd_buf_add_str(out, ELLIPSIS);
+	at = offset_of(text, count - tail);
+	nd_buf_add(out, text->data + at, text->len - at);
+	return width;
+}
+
+static int init_row(struct row *row, const struct nd_profile *profile,
+		    const struct nd_function *function)
+{
+	uint32_t unused;
+	const struct nd_frame *frame = &nd_profile_frames(profile, &unused)[function->frame];
+	const char *file = frame->file;
+
+	row->function = function;
+	row->kind = frame->kind;
+	nd_units_weight(function->self, nd_profile_get_info(profile)->unit, row->weight);
+	add_printable(&row->name, frame->name);
+	if (!strncmp(file, "file://", strlen("file://")))
+		file += strlen("file://");
+	add_printable(&row->place, file);
+	if (file[0] && frame->line)
+		nd_buf_addf(&row->place, ":%" PRIu32, frame->line);
+	else if (!file[0])
+		nd_buf_addf(&row->place, "[%s]", nd_frame_kind_name(frame->kind));
+	return nd_buf_error(&row->name) ? nd_buf_error(&row->name) : nd_buf_error(&row->place);
+}
+
+static size_t larger(size_t a, size_t b)
+{
+	return a > b ? a : b;
+}
+
+/* Give each column what its longest text needs, or share what `width` leaves; 0 is no limit. */
+static void fit(struct table *table, size_t width)
+{
+	size_t fixed, rest, i;
+	const struct row *row;
+
+	table->weight_width = strlen("self");
+	table->name_width = strlen("function");
+	table->place_width = strlen("file");
+	for (i = 0; i < table->count; i++) {
+		row = &table->rows[i];
+		table->weight_width =
+			larger(table->weight_width, columns(row->weight, strlen(row->weight)));
+		table->name_width =
+			larger(table->name_width, columns(row->name.data, row->name.len));
+		table->place_width =
+			larger(table->place_width, columns(row->place.data, row->place.len));
+	}
+	fixed = SHARES_WIDTH + table->weight_width + 2;
+	rest = width > fixed + NAME_WIDTH_MIN ? width - fixed : NAME_WIDTH_MIN;
+	if (!width || table->name_width + 2 + table->place_width <= rest)
+		return;
+	if (rest < 2 * NAME_WIDTH_MIN) {
+		table->place_width = 0;
+		table->name_width = table->name_width < rest ? table->name_width : rest;
+		return;
+	}
+	/* Half for each, and what one does not need is the other's. */
+	rest -= 2;
+	if (table->name_width <= rest / 2)
+		table->place_width = rest - table->name_width;
+	else if (table->place_width <= rest / 2)
+		table->name_width = rest - table->place_width;
+	else
+		table->name_width = table->place_width = rest / 2;
+}
+
+static void add_header(const struct table *table, struct nd_buf *out)
+{
+	nd_buf_addf(out, "%s%6s  ", table->colour ? "\033[1m" : "", "self");
+	add_spaces(out, table->weight_width);
+	nd_buf_addf(out, "  %6s  function", "total");
+	if (table->place_width) {
+		add_spaces(out, table->name_width - strlen("function"));
+		nd_buf_add_str(out, "  file");
+	}
+	nd_buf_add_str(out, table->colour ? "\033[0m\n" : "\n");
+}
+
+static void add_row(const struct table *table, const struct row *row, struct nd_buf *out)
+{
+	double total = table->total ? (double)table->total : 1;
+	size_t used;
+
+	nd_buf_addf(out, "%5.1f%%  ", 100 * (double)row->function->self / total);
+	add_spaces(out, table->weight_width - columns(row->weight, strlen(row->weight)));
+	nd_buf_addf(out, "%s  %5.1f%%  ", row->weight, 100 * (double)row->function->total / total);
+	if (table->colour)
+		nd_buf_addf(out, "\033[%sm", colours[row->kind]);
+	used = add_cut(out, &row->name, table->name_width);
+	if (table->colour)
+		nd_buf_add_str(out, "\033[0m");
+	if (table->place_width) {
+		add_spaces(out, table->name_width - used + 2);
+		add_cut(out, &row->place, table->place_width);
+	}
+	nd_buf_add_char(out, '\n');
+}
+
+static int add_table(struct table *table, const struct nd_profile *profile,
+		     const struct nd_function *functions, unsigned int width, struct nd_buf *out)
+{
+	size_t i;
+	int ret;
+
+	for (i = 0; i < table->count; i++) {
+		ret = init_row(&table->rows[i], profile, &functions[i]);
+		if (ret)
+			return ret;
+	}
+	fit(table, width);
+	add_header(table, out);
+	for (i = 0; i < table->count; i++)
+		add_row(table, &table->rows[i], out);
+	return nd_buf_error(out);
+}
+
+/* Functions with a weight of their own, which come first. */
+static size_t count_rows(const struct nd_function *functions, size_t count, size_t rows)
+{
+	size_t i = 0;
+
+	while (i < count && i < rows && functions[i].self)
+		i++;
+	return i;
+}
+
+int nd_render_table(const struct nd_profile *profile, unsigned int rows, unsigned int width,
+		    bool colour, struct nd_buf *out)
+{
+	uint32_t unused;
+	struct table table = {.total = nd_profile_nodes(profile, &unused)[0].total,
+			      .colour = colour};
+	struct nd_function *functions;
+	size_t count, i;
+	int ret = nd_profile_functions(profile, &functions, &count);
+
+	if (ret)
+		return ret;
+	table.count = count_rows(functions, count, rows);
+	table.rows = calloc(table.count + 1, sizeof(*table.rows));
+	ret = -ENOMEM;
+	if (table.rows) {
+		for (i = 0; i < table.count; i++) {
+			nd_buf_init(&table.rows[i].name, ND_OUTPUT_MAX);
+			nd_buf_init(&table.rows[i].place, ND_OUTPUT_MAX);
+		}
+		ret = add_table(&table, profile, functions, width, out);
+		for (i = 0; i < table.count; i++) {
+			nd_buf_fini(&table.rows[i].name);
+			nd_buf_fini(&table.rows[i].place);
+		}
+	}
+	free(table.rows);
+	free(functions);
+	return ret;
+}
