@@ -2,6 +2,7 @@
 #include "common/err.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,8 +37,10 @@ int nd_err_set_errno(struct nd_err *err, int code, const char *fmt, ...)
 	va_end(ap);
 	if (err) {
 		size_t len = strlen(err->what);
+		const char *text = strerror(-code);
 
-		snprintf(err->what + len, sizeof(err->what) - len, ": %s", strerror(-code));
+		snprintf(err->what + len, sizeof(err->what) - len, ": %c%s",
+			 tolower((unsigned char)*text), text + 1);
 	}
 	return code;
 }

@@ -24,7 +24,7 @@ struct nd_err {
 int nd_err_set(struct nd_err *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* As nd_err_set(), with ": " and strerror(-code) after the text. */
+/* As nd_err_set(), with ": " and strerror(-code), in lower case, after the text. */
 int nd_err_set_errno(struct nd_err *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -59,7 +59,7 @@
 #define ND_MAPS_MAX (1u << 18)
 
 /* A source map file. */
-#define ND_SOURCE_MAP_MAX (128u << 20)
+#define ND_SOURCE_MAP_MAX (64u << 20)
 
 /* Mappings of one source map; 24 bytes each, so 192 MiB at most. */
 #define ND_SOURCE_MAP_SEGMENTS_MAX (8u << 20)

@@ -264,8 +264,12 @@ static void add_frame(struct nd_symbolizer *s, struct nd_process *process, struc
 		nd_calls_add(&s->calls, site.frame, 0, ND_TIER_NONE, false);
 	if (s->calls.depth == before)
 		nd_calls_add(&s->calls, s->unknown_frame, 0, ND_TIER_NONE, false);
+	/* Calls within one unnamed file say no more than the first. */
+	if (before && symbol && nd_symbol_is_file(symbol) && s->symbols[before - 1] == symbol &&
+	    s->calls.depth == before + 1)
+		s->calls.depth = before;
 	for (i = before; i < s->calls.depth; i++)
-		s->symbols[i] = i == before && site.has_frame ? symbol : NULL;
+		s->symbols[i] = s->calls.call[i].frame == site.frame ? symbol : NULL;
 }
 
 /* Count the native calls that show as their file. */

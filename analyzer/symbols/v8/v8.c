@@ -270,7 +270,7 @@ static bool is_interpreter(const char *name)
 
 static bool is_ignition(const struct nd_v8 *v8, const struct nd_sample_frame *frame)
 {
-	return nd_v8_is_smi(frame->bytecode_offset) &&
+	return frame->bytecode_offset && nd_v8_is_smi(frame->bytecode_offset) &&
 	       nd_v8_instance_type(&v8->heap, frame->bytecode_array) == v8->layout.bytecode_type;
 }
 
@@ -350,6 +350,12 @@ void nd_v8_add_calls(struct nd_v8 *v8, uint32_t isolate, const struct nd_sample_
 		add_builtin(v8, isolate, sample, index, site, calls);
 		break;
 	default:
+		/* In a stripped binary the interpreter cannot be told from C++, but its frames can.
+		 */
+		if (frame->shared && !v8->layout.builtins_size && is_ignition(v8, frame)) {
+			add_builtin(v8, isolate, sample, index, site, calls);
+			break;
+		}
 		add_site(site, calls);
 		/* A native leaf without a frame, called straight from JavaScript. */
 		if (index == 0 && frame->shared)

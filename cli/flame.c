@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* nodiag flame: where CPU time goes, as a flame graph. */
+
+#include <argp.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "analyzer/profile/import.h"
+#include "analyzer/profile/profile.h"
+#include "analyzer/render/render.h"
+#include "cli/command.h"
+#include "cli/file.h"
+#include "cli/out.h"
+#include "cli/session.h"
+#include "cli/target.h"
+#include "cli/term.h"
+#include "cli/units.h"
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/err.h"
+#include "probes/sampler.h"
+#include "proto/limits.h"
+
+#define DEFAULT_DURATION_NS (10 * ND_NSEC_PER_SEC)
+#define DEFAULT_HZ	    99
+#define TABLE_ROWS	    10
+
+struct flame {
+	struct session_options session;
+	struct target target;
+	const struct nd_render_format *format;
+	const char *output; /* NULL: a default name */
+	bool force;
+	bool has_duration;
+	enum term_colour colour;
+	char **args; /* what is no option */
+	size_t args_count;
+	char **command; /* what stands behind "--" */
+	struct session_result result;
+	struct nd_err err;
+};
+
+enum {
+	OPT_THREADS = 256,
+	OPT_KERNEL,
+	OPT_NO_KERNEL,
+	OPT_IDLE,
+	OPT_SOURCE_MAPS,
+	OPT_FORCE,
+	OPT_COLOR
+};
+
+static const struct argp_option options[] = {
+	{NULL, 0, NULL, 0, "Recording", 1},
+	{"duration", 'd', "TIME", 0,
+	 "Record that long: 500ms, 10s, 2m (default 10s; with -- until the command ends)", 1},
+	{"rate", 'r', "HZ", 0,
+	 "Samples a second of CPU time of each thread, 1 to 4999 (default 99)", 1},
+	{"threads", OPT_THREADS, NULL, 0, "Keep threads apart", 1},
+	{"kernel", OPT_KERNEL, NULL, 0, "Take kernel stacks (default where permitted)", 1},
+	{"no-kernel", OPT_NO_KERNEL, NULL, 0, "Take no kernel stacks", 1},
+	{"idle", OPT_IDLE, NULL, 0, "Show also how long event loops waited, as (idle)", 1},
+	{"source-maps", OPT_SOURCE_MAPS, NULL, 0,
+	 "Show original sources (TypeScript) where scripts name a source map", 1},
+	{NULL, 0, NULL, 0, "Output", 2},
+	{"format", 'f', "FORMAT", 0,
+	 "html, svg, folded, pprof, speedscope, cpuprofile or json (default html)", 2},
+	{"output", 'o', "FILE", 0, "Write to FILE, - for stdout (default flame-PID-TIME.html)", 2},
+	{"force", OPT_FORCE, NULL, 0, "Replace FILE if it exists", 2},
+	{"color", OPT_COLOR, "WHEN", 0, "Colour the table: auto, always or never (default auto)",
+	 2},
+	{NULL, 0, NULL, 0, "Help", -1},
+	{0},
+};
+
+static const char documentation[] =
+	"Show where a running Node.js process spends its CPU time: JavaScript with lines and "
+	"inlined "
+	"functions, C++, kernel and garbage collection in one flame graph. The process is not "
+	"restarted, stopped or changed.\v"
+	"TARGET is a process id (or several), a profile to render (.cpuprofile, folded stacks, "
+	"pprof), "
+	"or -- and a command to run. Without, the one Node.js process of yours.\n\n"
+	"Examples:\n"
+	"  nodiag flame 4242                  ten seconds, into flame-4242-TIME.html\n"
+	"  nodiag flame -d 60s -r 499 4242    longer and finer\n"
+	"  nodiag flame -f pprof -o cpu.pb.gz 4242\n"
+	"  nodiag flame -- node app.js        the whole life of a command\n"
+	"  nodiag flame old.cpuprofile        a profile of another tool\n\n"
+	"Exit status: 0 done, 1 failed, 2 wrong usage, 3 no such target, 4 not permitted; with -- "
+	"the "
+	"command's own, or 125 if nodiag failed, 126 if it cannot be run, 127 if there is none.";
+
+/* Each parser below takes one option's argument. Returns 0, or EINVAL with the error set. */
+static error_t parse_rate(struct flame *flame, const char *arg)
+{
+	uint64_t number;
+
+	if (!units_parse_number(arg, ND_SAMPLER_HZ_MIN, ND_SAMPLER_HZ_MAX, &number)) {
+		nd_err_set(&flame->err, -EINVAL, "'%s' is no rate", arg);
+		nd_err_hint(&flame->err, "give %d to %d samples a second", ND_SAMPLER_HZ_MIN,
+			    ND_SAMPLER_HZ_MAX);
+		return EINVAL;
+	}
+	flame->session.hz = (unsigned int)number;
+	return 0;
+}
+
+static error_t parse_duration(struct flame *flame, const char *arg)
+{
+	if (!units_parse_time(arg, &flame->session.duration_ns)) {
+		nd_err_set(&flame->err, -EINVAL, "'%s' is no duration", arg);
+		nd_err_hint(&flame->err, "give it with its unit: 500ms, 10s, 2m or 1h");
+		return EINVAL;
+	}
+	flame->has_duration = true;
+	return 0;
+}
+
+static error_t parse_format(struct flame *flame, const char *arg)
+{
+	flame->format = nd_render_find_format(arg);
+	if (flame->format)
+		return 0;
+	nd_err_set(&flame->err, -EINVAL, "'%s' is no format that nodiag writes", arg);
+	nd_err_hint(&flame->err, "html, svg, folded, pprof, speedscope, cpuprofile or json");
+	return EINVAL;
+}
+
+static error_t parse_colour(struct flame *flame, const char *arg)
+{
+	if (term_parse_colour(arg, &flame->colour))
+		return 0;
+	nd_err_set(&flame->err, -EINVAL, "'%s' is none of auto, always and never", arg);
+	return EINVAL;
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct flame *flame = state->input;
+
+	switch (key) {
+	case 'd':
+		return parse_duration(flame, arg);
+	case 'r':
+		return parse_rate(flame, arg);
+	case 'f':
+		return parse_format(flame, arg);
+	case 'o':
+		flame->output = arg;
+		return 0;
+	case OPT_THREADS:
+		flame->session.threads = true;
+		return 0;
+	case OPT_KERNEL:
+	case OPT_NO_KERNEL:
+		flame->session.kernel = key == OPT_KERNEL;
+		return 0;
+	case OPT_IDLE:
+		flame->session.idle = true;
+		return 0;
+	case OPT_SOURCE_MAPS:
+		flame->session.source_maps = true;
+		return 0;
+	case OPT_FORCE:
+		flame->force = true;
+		return 0;
+	case OPT_COLOR:
+		return parse_colour(flame, arg);
+	case ARGP_KEY_ARGS:
+		flame->args = state->argv + state->next;
+		flame->args_count = (size_t)(state->argc - state->next);
+		return 0;
+	case ARGP_KEY_ERROR:
+		if (!flame->err.code)
+			nd_err_set(&flame->err, -EINVAL, "unknown or incomplete option '%s'",
+				   state->argv[state->next - 1]);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	options, parse_option, "[PID... | FILE | -- COMMAND...]", documentation, NULL, NULL, NULL};
+
+/* The name of the answer: what and when, so that answers do not collide. */
+static void make_default_name(const struct flame *flame, char *buf, size_t size)
+{
+	char when[32];
+	time_t now = time(NULL);
+	struct tm tm;
+
+	strftime(when, sizeof(when), "%Y%m%d-%H%M%S", localtime_r(&now, &tm));
+	if (flame->target.kind == TARGET_PIDS)
+		snprintf(buf, size, "flame-%d-%s.%s", flame->target.pids[0], when,
+			 flame->format->extension);
+	else
+		snprintf(buf, size, "flame-%s.%s", when, flame->format->extension);
+}
+
+static int set_info(const struct flame *flame, struct nd_profile *profile)
+{
+	const struct session_result *result = &flame->result;
+	struct nd_profile_info info = {
+		.title = result->title,
+		.command = result->command,
+		.runtime = result->runtime,
+		.sampler = result->sampler,
+		.sample_type = "cpu",
+		.unit = "nanoseconds",
+		.period = ND_NSEC_PER_SEC / flame->session.hz,
+		.start_unix_ns = result->start_unix_ns,
+		.start_ns = result->start_ns,
+		.duration_ns = result->duration_ns,
+	};
+
+	if (flame->target.kind == TARGET_PIDS && flame->target.pids_count == 1)
+		info.pid = (uint32_t)flame->target.pids[0];
+	return nd_profile_set_info(profile, &info);
+}
+
+static double percent(uint64_t part_ns, uint64_t whole_ns)
+{
+	return whole_ns ? 100.0 * (double)part_ns / (double)whole_ns : 0;
+}
+
+/* What was chosen, how much came of it, and what it cost. */
+static void print_closing(const struct flame *flame)
+{
+	const struct session_result *r = &flame->result;
+
+	if (r->target_ended && flame->target.kind == TARGET_PIDS)
+		term_note("the process ended after %.1f s", (double)r->duration_ns / 1e9);
+	term_note("%" PRIu64 " samples at %u Hz in %.1f s by %s; nodiag used %.2f %% of one core, "
+		  "taking samples %.2f %%",
+		  r->samples, flame->session.hz, (double)r->duration_ns / 1e9, r->sampler,
+		  percent(r->own_cpu_ns, r->duration_ns),
+		  percent(r->sampler_cpu_ns, r->duration_ns));
+	if (r->sampler_why[0])
+		term_note("without kernel frames: %s", r->sampler_why);
+	if (r->limits[0])
+		term_note("%s", r->limits);
+}
+
+static void print_losses(const struct nd_profile *profile)
+{
+	int loss;
+
+	for (loss = 1; loss < ND_LOSS_COUNT; loss++)
+		if (nd_profile_get_loss(profile, loss))
+			term_note("%" PRIu64 " %s", nd_profile_get_loss(profile, loss),
+				  nd_loss_text(loss));
+}
+
+static int print_table(const struct flame *flame, const struct nd_profile *profile,
+		       struct nd_err *err)
+{
+	struct nd_buf table;
+	int ret;
+
+	nd_buf_init(&table, ND_OUTPUT_MAX);
+	ret = nd_render_table(profile, TABLE_ROWS, term_width(), term_has_colour(flame->colour),
+			      &table);
+	if (!ret)
+		fwrite(table.data, 1, table.len, stdout);
+	nd_buf_fini(&table);
+	return ret ? nd_err_set_errno(err, ret, "cannot print the table") : 0;
+}
+
+static int write_answer(const struct flame *flame, const struct nd_profile *profile,
+			struct out *out, struct nd_err *err)
+{
+	bool to_stdout = !strcmp(out->path, "-");
+	struct nd_buf data;
+	int ret;
+
+	nd_buf_init(&data, ND_OUTPUT_MAX);
+	ret = flame->format->render(profile, &data);
+	if (ret)
+		nd_err_set_errno(err, ret, "cannot make the %s", flame->format->name);
+	else
+		ret = out_commit(out, data.data, data.len, err);
+	nd_buf_fini(&data);
+	if (ret || to_stdout)
+		return ret;
+	ret = print_table(flame, profile, err);
+	if (ret)
+		return ret;
+	printf("%s\n", out->path);
+	return out_flush_stdout(err);
+}
+
+static int record(struct flame *flame, struct nd_profile **ret_profile, struct nd_err *err)
+{
+	int ret;
+
+	*ret_profile = nd_profile_new(flame->format->timeline);
+	if (!*ret_profile) {
+		nd_err_set(err, -ENOMEM, "out of memory");
+		return EXIT_FAILED;
+	}
+	ret = session_run(&flame->target, &flame->session, *ret_profile, &flame->result, err);
+	if (ret)
+		return ret;
+	if (set_info(flame, *ret_profile)) {
+		nd_err_set(err, -ENOMEM, "out of memory");
+		return EXIT_FAILED;
+	}
+	print_closing(flame);
+	return EXIT_DONE;
+}
+
+static int import(const struct flame *flame, struct nd_profile **ret_profile, struct nd_err *err)
+{
+	struct nd_buf data;
+	int ret;
+
+	nd_buf_init(&data, ND_IMPORT_MAX);
+	ret = file_read(flame->target.path, &data, err);
+	if (!ret) {
+		ret = nd_import_profile(data.data, data.len, ret_profile, err);
+		if (ret == -ENOTSUP)
+			nd_err_hint(err, "nodiag renders .cpuprofile, folded stacks and pprof");
+	}
+	nd_buf_fini(&data);
+	return ret ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int answer(struct flame *flame, struct out *out, struct nd_err *err)
+{
+	struct nd_profile *profile = NULL;
+	int ret;
+
+	if (flame->target.kind == TARGET_FILE)
+		ret = import(flame, &profile, err);
+	else
+		ret = record(flame, &profile, err);
+	if (!ret) {
+		print_losses(profile);
+		if (write_answer(flame, profile, out, err))
+			ret = flame->target.kind == TARGET_COMMAND ? EXIT_COMMAND_NODIAG
+								   : EXIT_FAILED;
+	}
+	nd_profile_free(profile);
+	return ret;
+}
+
+/* Take "-- COMMAND..." off the arguments before argp sees them. */
+static char **split_command(int *argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < *argc; i++) {
+		if (strcmp(argv[i], "--") != 0)
+			continue;
+		argv[i] = NULL;
+		*argc = i;
+		return argv + i + 1;
+	}
+	return NULL;
+}
+
+static int parse_arguments(struct flame *flame, int argc, char **argv)
+{
+	flame->command = split_command(&argc, argv);
+	if (argp_parse(&argp, argc, argv, ARGP_NO_ERRS, NULL, flame)) {
+		if (!flame->err.hint[0])
+			nd_err_hint(&flame->err, "nodiag flame --help");
+		return EXIT_USAGE;
+	}
+	return target_parse(flame->args, flame->args_count, flame->command, &flame->target,
+			    &flame->err);
+}
+
+static int open_output(struct flame *flame, struct out *out)
+{
+	char name[128];
+
+	make_default_name(flame, name, sizeof(name));
+	if (!out_open(out, flame->output ? flame->output : name, flame->force,
+		      flame->format->binary, &flame->err))
+		return EXIT_DONE;
+	return flame->command ? EXIT_COMMAND_NODIAG : EXIT_FAILED;
+}
+
+int command_flame(int argc, char **argv)
+{
+	struct flame flame = {
+		.session = {.hz = DEFAULT_HZ, .kernel = true},
+		.format = &nd_render_formats[0],
+	};
+	struct out out = {.fd = -1};
+	int ret = parse_arguments(&flame, argc, argv);
+
+	if (!ret && flame.target.kind == TARGET_PIDS && !flame.has_duration)
+		flame.session.duration_ns = DEFAULT_DURATION_NS;
+	if (!ret)
+		ret = open_output(&flame, &out);
+	if (!ret)
+		ret = answer(&flame, &out, &flame.err);
+	out_close(&out);
+	if (ret)
+		term_error(&flame.err);
+	return !ret && flame.command ? flame.result.status : ret;
+}

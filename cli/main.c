@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <argp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/command.h"
+
+struct command {
+	const char *name;
+	const char *summary;
+	int (*run)(int argc, char **argv);
+};
+
+static const struct command commands[] = {
+	{"flame", "where CPU time goes, as a flame graph", command_flame},
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void print_help(FILE *f)
+{
+	size_t i;
+
+	fputs("Usage: nodiag COMMAND [options] TARGET\n"
+	      "See inside a running Node.js process: without restarting it, without flags.\n\n"
+	      "Commands:\n",
+	      f);
+	for (i = 0; i < COMMANDS; i++)
+		fprintf(f, "  %-10s %s\n", commands[i].name, commands[i].summary);
+	fputs("  help       this text, or with COMMAND that command's\n\n"
+	      "TARGET is a process id, a file, or -- and a command to run. Without, the one "
+	      "Node.js\n"
+	      "process of yours.\n\n"
+	      "'nodiag COMMAND --help' shows a command's options, 'man nodiag' the whole manual.\n",
+	      f);
+}
+
+static const struct command *find_command(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < COMMANDS; i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+static int unknown_command(const char *name)
+{
+	fprintf(stderr, "nodiag: unknown command '%s'\nhint: nodiag help lists the commands\n",
+		name);
+	return EXIT_USAGE;
+}
+
+static int run_command(const struct command *command, int argc, char **argv)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "nodiag %s", command->name);
+	argv[0] = name;
+	return command->run(argc, argv);
+}
+
+static int help(int argc, char **argv)
+{
+	char *help_argv[] = {argv[0], (char[]){"--help"}, NULL};
+	const struct command *command;
+
+	if (argc < 2) {
+		print_help(stdout);
+		return EXIT_DONE;
+	}
+	command = find_command(argv[1]);
+	return command ? run_command(command, 2, help_argv) : unknown_command(argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *command;
+
+	if (argc < 2) {
+		print_help(stderr);
+		return EXIT_USAGE;
+	}
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+		puts("nodiag " ND_VERSION);
+		return EXIT_DONE;
+	}
+	if (!strcmp(argv[1], "help") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
+		return help(argc - 1, argv + 1);
+	command = find_command(argv[1]);
+	if (!command)
+		return unknown_command(argv[1]);
+	return run_command(command, argc - 1, argv + 1);
+}

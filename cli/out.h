@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NODIAG_CLI_OUT_H
+#define NODIAG_CLI_OUT_H
+
+/*
+ * Where an answer goes: a file that is there whole or not at all, or stdout.
+ *
+ * The place is claimed before the work begins, so that ten seconds of recording are not lost to a
+ * wrong path; the file gets its name only when it is complete, and none is overwritten unasked.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct nd_err;
+
+struct out {
+	char path[4096]; /* "-" for stdout */
+	char temporary[4160];
+	int fd;
+	bool force;
+};
+
+/*
+ * Claim `path`, or stdout for "-". Fails when the file exists, unless `force`, when it cannot be
+ * written, and when `binary` and stdout is a terminal.
+ */
+int out_open(struct out *out, const char *path, bool force, bool binary, struct nd_err *err);
+
+/* Write everything and give the file its name. A full disk is an error, and leaves nothing. */
+int out_commit(struct out *out, const void *data, size_t len, struct nd_err *err);
+
+/* Drop what was not committed. May be called twice, and on a zeroed `out` with fd -1. */
+void out_close(struct out *out);
+
+/* Flush stdout; -EIO or the like when what was printed did not arrive. */
+int out_flush_stdout(struct nd_err *err);
+
+#endif /* NODIAG_CLI_OUT_H */

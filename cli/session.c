@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/session.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "analyzer/profile/profile.h"
+#include "analyzer/symbols/symbolizer.h"
+#include "cli/child.h"
+#include "cli/command.h"
+#include "cli/term.h"
+#include "common/clock.h"
+#include "common/err.h"
+#include "common/procfs.h"
+#include "probes/sampler.h"
+#include "proto/sample.h"
+
+/* How long to wait for samples before looking at clocks, signals and the target again. */
+#define POLL_MS 50
+
+/* A process that has just started does not know its own version yet. */
+#define DESCRIBE_AFTER_NS (300 * ND_NSEC_PER_MSEC)
+
+/* After the end, time for what is still in the ring; it is at most a ring's worth. */
+#define DRAIN_POLLS_MAX 64
+
+struct session {
+	const struct target *target;
+	const struct session_options *options;
+	struct nd_profile *profile;
+	struct nd_sampler *sampler;
+	struct nd_symbolizer *symbolizer;
+	struct child child;
+	pid_t node_pid; /* the first process seen to run V8, 0 before */
+	bool described;
+	struct session_result *result;
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int signal)
+{
+	interrupted = signal;
+}
+
+static void catch_signals(struct sigaction *old_int, struct sigaction *old_term)
+{
+	struct sigaction action = {.sa_handler = on_signal};
+
+	interrupted = 0;
+	sigaction(SIGINT, &action, old_int);
+	sigaction(SIGTERM, &action, old_term);
+}
+
+static bool name_kernel(void *arg, uint64_t address, char *buf, size_t size)
+{
+	return nd_sampler_name_kernel(arg, address, buf, size);
+}
+
+/* Look at a process (again) and tell the walker about its V8. */
+static int learn_process(struct session *s, pid_t pid, struct nd_err *err)
+{
+	struct nd_walk_layout layout;
+	int ret = nd_symbolizer_add_process(s->symbolizer, pid, &layout, err);
+
+	if (ret && ret != -ENOENT && ret != -ENOTSUP)
+		return ret;
+	if (!ret && !s->node_pid)
+		s->node_pid = pid;
+	if (nd_sampler_set_layout(s->sampler, pid, &layout))
+		return nd_err_set(err, -E2BIG, "too many processes");
+	return ret;
+}
+
+static int handle_record(void *arg, const struct nd_sample_header *record)
+{
+	struct session *s = arg;
+	pid_t pid = (pid_t)record->pid;
+
+	if (record->kind == ND_SAMPLE_EXEC || !nd_symbolizer_has_process(s->symbolizer, pid)) {
+		/* Where it fails the sample below is counted as lost. */
+		learn_process(s, pid, NULL);
+		if (record->kind == ND_SAMPLE_EXEC)
+			return 0;
+	}
+	return nd_symbolizer_add_sample(s->symbolizer, record);
+}
+
+static int poll_samples(struct session *s, int timeout_ms)
+{
+	int ret = nd_sampler_poll(s->sampler, timeout_ms, handle_record, s);
+
+	nd_symbolizer_end_batch(s->symbolizer);
+	return ret;
+}
+
+static int exit_code_of(int ret)
+{
+	if (ret == -ESRCH || ret == -ENOENT)
+		return EXIT_NO_TARGET;
+	if (ret == -EPERM || ret == -EACCES)
+		return EXIT_PERMISSION;
+	return EXIT_FAILED;
+}
+
+static int fail(const struct session *s, int ret, struct nd_err *err)
+{
+	if (err->code == -EPERM || err->code == -EACCES)
+		if (!err->hint[0] && s->target->kind == TARGET_PIDS)
+			nd_err_hint(err, "run it with sudo, or as the user that runs process %d",
+				    s->target->pids[0]);
+	return s->target->kind == TARGET_COMMAND ? EXIT_COMMAND_NODIAG : exit_code_of(ret);
+}
+
+static int open_sampler(struct session *s, struct nd_err *err)
+{
+	struct nd_sampler_options options = {
+		.hz = s->options->hz,
+		.kernel = s->options->kernel,
+		.idle = s->options->idle,
+		.follow = s->target->kind == TARGET_COMMAND,
+	};
+	struct nd_symbolizer_options symbolizer = {
+		.profile = s->profile,
+		.period_ns = ND_NSEC_PER_SEC / s->options->hz,
+		.threads = s->options->threads,
+		.source_maps = s->options->source_maps,
+		.name_kernel = name_kernel,
+	};
+	struct nd_err why = {0};
+	int ret = nd_sampler_open(&options, &s->sampler, &why, err);
+
+	if (ret)
+		return ret;
+	s->result->sampler = "eBPF";
+	if (nd_sampler_get_kind(s->sampler) == ND_SAMPLER_PERF) {
+		s->result->sampler = "perf_event";
+		snprintf(s->result->sampler_why, sizeof(s->result->sampler_why), "%s", why.what);
+	}
+	symbolizer.arg = s->sampler;
+	s->symbolizer = nd_symbolizer_new(&symbolizer);
+	return s->symbolizer ? 0 : nd_err_set(err, -ENOMEM, "out of memory");
+}
+
+/* Watch the processes that the user named. One that is not of Node.js is refused. */
+static int watch_pids(struct session *s, struct nd_err *err)
+{
+	struct nd_err why = {0};
+	size_t i;
+	int ret;
+
+	for (i = 0; i < s->target->pids_count; i++) {
+		ret = learn_process(s, s->target->pids[i], &why);
+		if (ret == -ENOENT) {
+			nd_err_set(err, ret, "%d is not a Node.js process: %s", s->target->pids[i],
+				   why.what);
+			return nd_err_hint(err, "pgrep -a node lists the ones that run");
+		}
+		if (ret == -ENOTSUP)
+			term_note("JavaScript of %d shows as [unknown JS]: %s", s->target->pids[i],
+				  why.what);
+		else if (ret) {
+			*err = why;
+			return ret;
+		}
+		ret = nd_sampler_add_process(s->sampler, s->target->pids[i], false, err);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/* The base name of the first argument that is a script, for titles. */
+static void make_title(struct session *s, pid_t pid)
+{
+	struct session_result *result = s->result;
+	char *word, *save = NULL, *slash, copy[sizeof(result->command)];
+	const char *script = "node";
+
+	snprintf(copy, sizeof(copy), "%s", result->command);
+	strtok_r(copy, " ", &save);
+	while ((word = strtok_r(NULL, " ", &save))) {
+		if (*word == '-')
+			continue;
+		slash = strrchr(word, '/');
+		script = slash ? slash + 1 : word;
+		break;
+	}
+	snprintf(result->title, sizeof(result->title), "%.200s (%d)", script, pid);
+}
+
+static void describe_target(struct session *s)
+{
+	if (!s->node_pid || s->described)
+		return;
+	nd_symbolizer_describe(s->symbolizer, s->node_pid, s->result->runtime,
+			       sizeof(s->result->runtime));
+	s->described = true;
+}
+
+static bool all_ended(struct session *s)
+{
+	size_t i;
+
+	if (s->target->kind == TARGET_COMMAND)
+		return child_reap(&s->child, false);
+	for (i = 0; i < s->target->pids_count; i++)
+		if (!kill(s->target->pids[i], 0) || errno != ESRCH)
+			return false;
+	return true;
+}
+
+static void show_progress(const struct session *s, uint64_t elapsed_ns)
+{
+	struct nd_sampler_stats stats;
+
+	if (elapsed_ns < ND_NSEC_PER_SEC)
+		return;
+	nd_sampler_get_stats(s->sampler, &stats);
+	if (s->options->duration_ns)
+		term_progress("sampling: %.0f of %.0f s, %llu samples", (double)elapsed_ns / 1e9,
+			      (double)s->options->duration_ns / 1e9,
+			      (unsigned long long)stats.samples);
+	else
+		term_progress("sampling: %.0f s, %llu samples; Ctrl-C ends it",
+			      (double)elapsed_ns / 1e9, (unsigned long long)stats.samples);
+}
+
+static int record(struct session *s, struct nd_err *err)
+{
+	uint64_t elapsed;
+	int ret = 0;
+
+	for (;;) {
+		elapsed = nd_clock_monotonic_ns() - s->result->start_ns;
+		if (interrupted || (s->options->duration_ns && elapsed >= s->options->duration_ns))
+			break;
+		if (all_ended(s)) {
+			s->result->target_ended = true;
+			break;
+		}
+		if (elapsed > DESCRIBE_AFTER_NS)
+			describe_target(s);
+		show_progress(s, elapsed);
+		ret = poll_samples(s, POLL_MS);
+		if (ret < 0)
+			return nd_err_set_errno(err, ret, "cannot read samples");
+	}
+	s->result->duration_ns = nd_clock_monotonic_ns() - s->result->start_ns;
+	nd_sampler_stop(s->sampler);
+	for (int i = 0; i < DRAIN_POLLS_MAX; i++)
+		if (poll_samples(s, 0) <= 0)
+			break;
+	term_progress("%s", "");
+	return 0;
+}
+
+static int add_idle(void *arg, pid_t pid, pid_t tid, uint64_t idle_ns)
+{
+	struct session *s = arg;
+
+	return nd_symbolizer_add_idle(s->symbolizer, pid, tid, idle_ns);
+}
+
+static int finish(struct session *s, uint64_t cpu_before, struct nd_err *err)
+{
+	const char *limits = nd_symbolizer_get_limits(s->symbolizer, s->node_pid);
+	struct nd_sampler_stats stats;
+	int ret = 0;
+
+	describe_target(s);
+	if (limits)
+		snprintf(s->result->limits, sizeof(s->result->limits), "%s", limits);
+	if (s->options->idle)
+		ret = nd_sampler_visit_idle(s->sampler, add_idle, s);
+	if (ret == -ENOTSUP)
+		term_note("no idle time: only eBPF measures it");
+	else if (ret)
+		return nd_err_set_errno(err, ret, "cannot read idle times");
+	nd_sampler_get_stats(s->sampler, &stats);
+	nd_profile_add_loss(s->profile, ND_LOSS_RING_FULL, stats.ring_full);
+	nd_profile_add_loss(s->profile, ND_LOSS_THREAD_LIMIT, stats.unwatched);
+	s->result->samples = stats.samples;
+	s->result->sampler_cpu_ns = stats.cost_ns;
+	s->result->own_cpu_ns = nd_clock_process_cpu_ns() - cpu_before;
+	return 0;
+}
+
+/* Returns 0 or an exit code that is the answer already. */
+static int start_target(struct session *s, struct nd_err *err)
+{
+	int ret;
+
+	if (s->target->kind == TARGET_PIDS) {
+		ret = watch_pids(s, err);
+		if (ret)
+			return fail(s, ret, err);
+		nd_procfs_read_cmdline(s->target->pids[0], s->result->command,
+				       sizeof(s->result->command));
+		make_title(s, s->target->pids[0]);
+		return 0;
+	}
+	ret = child_start(&s->child, s->target->command, err);
+	if (!ret)
+		ret = nd_sampler_add_process(s->sampler, s->child.pid, true, err);
+	if (ret)
+		return fail(s, ret, err);
+	return child_go(&s->child, s->target->command, err);
+}
+
+static void join_command(struct session *s)
+{
+	struct session_result *result = s->result;
+	size_t len = 0;
+	char **arg;
+
+	for (arg = s->target->command; *arg && len < sizeof(result->command) - 1; arg++)
+		len += (size_t)snprintf(result->command + len, sizeof(result->command) - len,
+					"%s%s", len ? " " : "", *arg);
+	make_title(s, s->child.pid);
+}
+
+static int run(struct session *s, struct nd_err *err)
+{
+	uint64_t cpu_before;
+	int ret = open_sampler(s, err);
+
+	if (ret)
+		return fail(s, ret, err);
+	ret = start_target(s, err);
+	if (ret)
+		return ret;
+	if (s->target->kind == TARGET_COMMAND)
+		join_command(s);
+	cpu_before = nd_clock_process_cpu_ns();
+	s->result->start_ns = nd_clock_monotonic_ns();
+	s->result->start_unix_ns = nd_clock_realtime_ns();
+	ret = record(s, err);
+	if (!ret)
+		ret = finish(s, cpu_before, err);
+	if (ret)
+		return fail(s, ret, err);
+	if (!s->node_pid && s->target->kind == TARGET_COMMAND)
+		term_note("'%s' ran no Node.js", s->target->command[0]);
+	return EXIT_DONE;
+}
+
+int session_run(const struct target *target, const struct session_options *options,
+		struct nd_profile *profile, struct session_result *ret_result, struct nd_err *err)
+{
+	struct session s = {
+		.target = target,
+		.options = options,
+		.profile = profile,
+		.child = {.pid = -1, .go_fd = -1, .status_fd = -1},
+		.result = ret_result,
+	};
+	struct sigaction old_int, old_term;
+	int ret;
+
+	*ret_result = (struct session_result){.sampler = ""};
+	catch_signals(&old_int, &old_term);
+	ret = run(&s, err);
+	nd_symbolizer_free(s.symbolizer);
+	nd_sampler_close(s.sampler);
+	child_cancel(&s.child);
+	/* The command goes on to its own end, as if nodiag had not been there. */
+	if (target->kind == TARGET_COMMAND && !ret)
+		child_reap(&s.child, true);
+	ret_result->status = s.child.status;
+	sigaction(SIGINT, &old_int, NULL);
+	sigaction(SIGTERM, &old_term, NULL);
+	return ret;
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/target.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+#include "cli/term.h"
+#include "cli/units.h"
+#include "common/err.h"
+#include "common/procfs.h"
+
+/* Node.js processes listed when there are several. */
+#define LISTED_MAX 20
+
+static bool is_node(pid_t pid)
+{
+	char exe[4096];
+	const char *base;
+
+	if (nd_procfs_read_exe(pid, exe, sizeof(exe)))
+		return false;
+	base = strrchr(exe, '/');
+	base = base ? base + 1 : exe;
+	return !strncmp(base, "node", 4) && strcmp(base, "nodiag") != 0;
+}
+
+static bool is_ours(pid_t pid)
+{
+	uid_t uid;
+
+	return geteuid() == 0 || (!nd_procfs_read_uid(pid, &uid) && uid == geteuid());
+}
+
+/* The Node.js processes of this user, at most `max`; returns how many there are. */
+static size_t find_node_processes(pid_t *pids, size_t max)
+{
+	size_t count, i, found = 0;
+	pid_t *all;
+
+	if (nd_procfs_read_pids(&all, &count))
+		return 0;
+	for (i = 0; i < count; i++)
+		if (all[i] != getpid() && is_node(all[i]) && is_ours(all[i])) {
+			if (found < max)
+				pids[found] = all[i];
+			found++;
+		}
+	free(all);
+	return found;
+}
+
+static int find_only_process(struct target *target, struct nd_err *err)
+{
+	pid_t pids[LISTED_MAX];
+	size_t count = find_node_processes(pids, LISTED_MAX);
+	char command[120];
+	size_t i;
+
+	if (!count) {
+		nd_err_set(err, -ESRCH, "no Node.js process of yours is running");
+		nd_err_hint(err, "give a process id, or start one: nodiag flame -- node app.js");
+		return EXIT_NO_TARGET;
+	}
+	for (i = 0; i < count && i < LISTED_MAX; i++) {
+		nd_procfs_read_cmdline(pids[i], command, sizeof(command));
+		term_note(count == 1 ? "the one Node.js process is %d: %s" : "%7d  %s", pids[i],
+			  command);
+	}
+	if (count > 1) {
+		nd_err_set(err, -EINVAL, "which of %zu Node.js processes?", count);
+		nd_err_hint(err, "give its id: nodiag flame %d", pids[0]);
+		return EXIT_USAGE;
+	}
+	target->kind = TARGET_PIDS;
+	target->pids[0] = pids[0];
+	target->pids_count = 1;
+	return 0;
+}
+
+static bool is_number(const char *text)
+{
+	return *text && text[strspn(text, "0123456789")] == '\0';
+}
+
+static int add_pid(struct target *target, const char *text, struct nd_err *err)
+{
+	uint64_t pid;
+
+	if (!units_parse_number(text, 1, 1u << 30, &pid) ||
+	    (kill((pid_t)pid, 0) && errno == ESRCH)) {
+		nd_err_set(err, -ESRCH, "no process '%s'", text);
+		nd_err_hint(err, "pgrep -a node lists the ones that run");
+		return EXIT_NO_TARGET;
+	}
+	if (target->pids_count == TARGET_PIDS_MAX) {
+		nd_err_set(err, -E2BIG, "more than %d processes", TARGET_PIDS_MAX);
+		return EXIT_USAGE;
+	}
+	target->kind = TARGET_PIDS;
+	target->pids[target->pids_count++] = (pid_t)pid;
+	return 0;
+}
+
+static int use_file(struct target *target, char **args, size_t count, struct nd_err *err)
+{
+	if (count > 1) {
+		nd_err_set(err, -EINVAL, "'%s': one file at a time", args[1]);
+		return EXIT_USAGE;
+	}
+	if (access(args[0], R_OK)) {
+		nd_err_set_errno(err, -errno, "'%s' is neither a process id nor a file", args[0]);
+		nd_err_hint(err, "TARGET is a process id, a profile, or -- and a command");
+		return errno == EACCES ? EXIT_PERMISSION : EXIT_NO_TARGET;
+	}
+	target->kind = TARGET_FILE;
+	target->path = args[0];
+	return 0;
+}
+
+int target_parse(char **args, size_t count, char **command, struct target *ret_target,
+		 struct nd_err *err)
+{
+	size_t i;
+	int ret = 0;
+
+	*ret_target = (struct target){0};
+	if (command && count) {
+		nd_err_set(err, -EINVAL, "'%s': either a process or a command", args[0]);
+		return EXIT_USAGE;
+	}
+	if (command && !command[0]) {
+		nd_err_set(err, -EINVAL, "no command after '--'");
+		nd_err_hint(err, "nodiag flame -- node app.js");
+		return EXIT_USAGE;
+	}
+	if (command) {
+		ret_target->kind = TARGET_COMMAND;
+		ret_target->command = command;
+		return 0;
+	}
+	if (!count)
+		return find_only_process(ret_target, err);
+	if (!is_number(args[0]))
+		return use_file(ret_target, args, count, err);
+	for (i = 0; i < count && !ret; i++)
+		ret = add_pid(ret_target, args[i], err);
+	return ret;
+}
