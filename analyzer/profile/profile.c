@@ -79,7 +79,8 @@ static const char *const loss_texts[ND_LOSS_COUNT] = {
 	[ND_LOSS_RING_FULL] = "samples dropped because the ring was full",
 	[ND_LOSS_THREAD_LIMIT] = "threads that could not be watched",
 	[ND_LOSS_TRUNCATED] = "stacks cut at the deepest frame the walker keeps",
-	[ND_LOSS_STACK_UNREADABLE] = "stacks that end early at unreadable memory",
+	[ND_LOSS_ROOT_MISSING] =
+		"stacks without their root: code without frame pointers, or unreadable memory",
 	[ND_LOSS_JS_UNNAMED] = "JavaScript frames without a name",
 	[ND_LOSS_JS_STALE] = "JavaScript functions that moved or died before they were named",
 	[ND_LOSS_NATIVE_UNNAMED] = "native frames known by their file only",

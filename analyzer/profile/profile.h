@@ -84,15 +84,15 @@ struct nd_stack {
 
 /* Why a sample or a part of one is missing; numbered for good, shown with every answer. */
 enum nd_loss {
-	ND_LOSS_RING_FULL = 1,	  /* dropped: nodiag did not keep up */
-	ND_LOSS_THREAD_LIMIT,	  /* threads that could not be watched */
-	ND_LOSS_TRUNCATED,	  /* stack deeper than the walker goes; its root is missing */
-	ND_LOSS_STACK_UNREADABLE, /* the walk ended at memory that was not there */
-	ND_LOSS_JS_UNNAMED,	  /* JS frame shown as "[unknown JS]" */
-	ND_LOSS_JS_STALE,	  /* JS function moved or died before it was named */
-	ND_LOSS_NATIVE_UNNAMED,	  /* native frame shown by its module only */
-	ND_LOSS_PROCESS_GONE,	  /* the process ended before the sample was named */
-	ND_LOSS_TIMELINE,	  /* samples counted in the tree but too many for the timeline */
+	ND_LOSS_RING_FULL = 1,	/* dropped: nodiag did not keep up */
+	ND_LOSS_THREAD_LIMIT,	/* threads that could not be watched */
+	ND_LOSS_TRUNCATED,	/* stack deeper than the walker goes; its root is missing */
+	ND_LOSS_ROOT_MISSING,	/* the walk ended before the thread's first function */
+	ND_LOSS_JS_UNNAMED,	/* JS frame shown as "[unknown JS]" */
+	ND_LOSS_JS_STALE,	/* JS function moved or died before it was named */
+	ND_LOSS_NATIVE_UNNAMED, /* native frame shown by its module only */
+	ND_LOSS_PROCESS_GONE,	/* the process ended before the sample was named */
+	ND_LOSS_TIMELINE,	/* samples counted in the tree but too many for the timeline */
 	ND_LOSS_COUNT
 };
 

@@ -371,7 +371,10 @@ static void note_end(struct nd_symbolizer *s, uint32_t end)
 		s->symbols[s->calls.depth < ND_STACK_DEPTH_MAX ? s->calls.depth : 0] = NULL;
 		nd_calls_add(&s->calls, s->truncated_frame, 0, ND_TIER_NONE, false);
 	} else if (end == ND_WALK_UNREADABLE || end == ND_WALK_BAD_FRAME) {
-		nd_profile_add_loss(s->options.profile, ND_LOSS_STACK_UNREADABLE, 1);
+		/* The last "return address" was no such thing. */
+		if (depth > 1 && s->calls.call[depth - 1].frame == s->unknown_frame)
+			s->calls.depth--;
+		nd_profile_add_loss(s->options.profile, ND_LOSS_ROOT_MISSING, 1);
 	}
 }
 
