@@ -16,10 +16,13 @@
 /* Reads longer than this, of source texts, would only push the small ones out of the cache. */
 #define CACHED_READ_MAX (4 * PAGE_SIZE)
 
-/* A stored piece of memory, in an image: this header and `len` bytes. */
-struct piece {
+/* What an image consists of: a page's address, and its bytes. */
+#define STORED_SIZE (sizeof(uint64_t) + PAGE_SIZE)
+
+/* A page in an image. */
+struct stored {
 	uint64_t addr;
-	uint64_t len;
+	const uint8_t *data;
 };
 
 struct page {
@@ -30,11 +33,11 @@ struct page {
 };
 
 struct nd_memory {
-	/* Read straight from behind: 0, -EFAULT, -ESRCH, -EPERM. */
+	/* Read straight from behind: 0, -EFAULT, -ESRCH, -EPERM. An image only has whole pages. */
 	int (*fetch)(struct nd_memory *memory, uint64_t addr, void *buf, size_t len);
 	pid_t pid;
-	const uint8_t *image;
-	size_t image_size;
+	struct stored *image; /* sorted */
+	size_t image_pages;
 	const uint8_t *overlay;
 	uint64_t overlay_addr;
 	size_t overlay_len;
@@ -58,25 +61,30 @@ static int fetch_process(struct nd_memory *memory, uint64_t addr, void *buf, siz
 	return (size_t)n == len ? 0 : -EFAULT;
 }
 
+static int compare_stored(const void *a, const void *b)
+{
+	const struct stored *x = a, *y = b;
+
+	if (x->addr != y->addr)
+		return x->addr < y->addr ? -1 : 1;
+	return (x->data > y->data) - (x->data < y->data);
+}
+
 static int fetch_image(struct nd_memory *memory, uint64_t addr, void *buf, size_t len)
 {
-	const uint8_t *at = memory->image;
-	const uint8_t *end = at + memory->image_size;
-	struct piece piece;
+	size_t low = 0, high = memory->image_pages, mid;
 
-	while ((size_t)(end - at) >= sizeof(piece)) {
-		memcpy(&piece, at, sizeof(piece));
-		at += sizeof(piece);
-		if (piece.len > (size_t)(end - at))
-			break;
-		if (addr >= piece.addr && addr - piece.addr < piece.len &&
-		    len <= piece.len - (addr - piece.addr)) {
-			memcpy(buf, at + (addr - piece.addr), len);
-			return 0;
-		}
-		at += piece.len;
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if (memory->image[mid].addr < addr)
+			low = mid + 1;
+		else
+			high = mid;
 	}
-	return -EFAULT;
+	if (low == memory->image_pages || memory->image[low].addr != addr)
+		return -EFAULT;
+	memcpy(buf, memory->image[low].data, len);
+	return 0;
 }
 
 struct nd_memory *nd_memory_new_process(pid_t pid)
@@ -94,24 +102,37 @@ struct nd_memory *nd_memory_new_process(pid_t pid)
 struct nd_memory *nd_memory_new_image(const void *image, size_t size)
 {
 	struct nd_memory *memory = calloc(1, sizeof(*memory));
+	const uint8_t *at = image;
+	size_t i, count = size / STORED_SIZE;
 
 	if (!memory)
 		return NULL;
 	memory->fetch = fetch_image;
-	memory->image = image;
-	memory->image_size = size;
 	memory->batch = 1;
+	memory->image_pages = count;
+	memory->image = calloc(count ? count : 1, sizeof(memory->image[0]));
+	if (!memory->image) {
+		nd_memory_free(memory);
+		return NULL;
+	}
+	for (i = 0; i < count; i++, at += STORED_SIZE) {
+		memcpy(&memory->image[i].addr, at, sizeof(uint64_t));
+		memory->image[i].data = at + sizeof(uint64_t);
+	}
+	qsort(memory->image, count, sizeof(memory->image[0]), compare_stored);
 	return memory;
 }
 
 void nd_memory_free(struct nd_memory *memory)
 {
+	if (!memory)
+		return;
+	free(memory->image);
 	free(memory);
 }
 
 static int fetch(struct nd_memory *memory, uint64_t addr, void *buf, size_t len)
 {
-	struct piece piece = {.addr = addr, .len = len};
 	int ret;
 
 	memory->stats.misses++;
@@ -119,7 +140,7 @@ static int fetch(struct nd_memory *memory, uint64_t addr, void *buf, size_t len)
 		return -ESRCH;
 	ret = memory->fetch(memory, addr, buf, len);
 	if (!ret && memory->save) {
-		nd_buf_add(memory->save, &piece, sizeof(piece));
+		nd_buf_add(memory->save, &addr, sizeof(addr));
 		nd_buf_add(memory->save, buf, len);
 	}
 	return ret;
@@ -168,7 +189,8 @@ int nd_memory_read(struct nd_memory *memory, uint64_t addr, void *buf, size_t le
 		memcpy(buf, memory->overlay + (addr - memory->overlay_addr), len);
 		return 0;
 	}
-	if (len > CACHED_READ_MAX)
+	/* Images are made of pages, and made page by page. */
+	if (len > CACHED_READ_MAX && !memory->image && !memory->save)
 		return fetch(memory, addr, buf, len);
 	return read_cached(memory, addr, buf, len);
 }

@@ -6,7 +6,7 @@
  * The one way to read another process's memory.
  *
  * Behind it is a live process (process_vm_readv(2): it is not stopped, and nothing is written), or
- * an image: pieces of memory stored earlier. Whole pages are read and kept for one batch of
+ * an image: pages of memory stored earlier. Whole pages are read and kept for one batch of
  * samples, since the objects of one stack lie close together; nd_memory_forget() ends the batch.
  *
  * What is read may be torn, stale or hostile: callers check types and bounds. Not thread-safe.
@@ -29,8 +29,9 @@ struct nd_memory_stats {
 struct nd_memory *nd_memory_new_process(pid_t pid);
 
 /*
- * The memory in an image that nd_memory_save() made, which must outlive it. A damaged image gives
- * the pieces before the damage. NULL when out of memory.
+ * The memory in an image that nd_memory_save() made, which must outlive it. What is there of a page
+ * that was cut off at the end is not there; of a page stored twice the first counts. NULL when out
+ * of memory.
  */
 struct nd_memory *nd_memory_new_image(const void *image, size_t size);
 void nd_memory_free(struct nd_memory *memory);
@@ -53,7 +54,11 @@ void nd_memory_set_overlay(struct nd_memory *memory, uint64_t addr, const void *
 /* Whether the process was found gone by a read. */
 bool nd_memory_is_gone(const struct nd_memory *memory);
 
-/* From now on append each page read to `image`, for nd_memory_new_image(); NULL stops. */
+/*
+ * From now on append each page that is read to `image`, for nd_memory_new_image(): its address, 8
+ * bytes in host order, and its 4096 bytes. NULL stops. Pages of the same batch that were read
+ * before are not in it.
+ */
 void nd_memory_save(struct nd_memory *memory, struct nd_buf *image);
 
 void nd_memory_get_stats(const struct nd_memory *memory, struct nd_memory_stats *ret_stats);
