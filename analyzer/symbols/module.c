@@ -19,6 +19,9 @@
 
 #define PAGE_BYTES 4096
 
+/* Addresses whose symbols are remembered, 100 bytes each; beyond, all are forgotten. */
+#define PLACES_MAX 65536
+
 #define BUILTIN_PREFIX "Builtins_"
 
 /* Longest native name shown; C++ templates go on for pages. */
@@ -51,8 +54,16 @@ struct symbol_entry {
 	struct nd_symbol symbol;
 };
 
+/* The symbol of one address: stacks pass through the same few thousand over and over. */
+struct place {
+	UT_hash_handle hh;
+	struct symbol_key key; /* with the exact address */
+	struct nd_symbol *symbol;
+};
+
 struct nd_modules {
 	struct nd_profile *profile;
+	struct place *places;
 	struct nd_module *set;
 	struct symbol_entry *symbols;
 	struct nd_intern *names;
@@ -130,6 +141,16 @@ static void free_module(struct nd_module *module)
 	free(module);
 }
 
+static void forget_places(struct nd_modules *modules)
+{
+	struct place *place, *next;
+
+	HASH_ITER (hh, modules->places, place, next) {
+		HASH_DEL(modules->places, place);
+		free(place);
+	}
+}
+
 void nd_modules_free(struct nd_modules *modules)
 {
 	struct symbol_entry *symbol, *next_symbol;
@@ -137,6 +158,7 @@ void nd_modules_free(struct nd_modules *modules)
 
 	if (!modules)
 		return;
+	forget_places(modules);
 	HASH_ITER (hh, modules->symbols, symbol, next_symbol) {
 		HASH_DEL(modules->symbols, symbol);
 		free(symbol);
@@ -254,18 +276,52 @@ static struct nd_symbol *get_symbol(struct nd_modules *modules, const struct sym
 	return &entry->symbol;
 }
 
+/* Remember what was found. That it cannot be is no failure. */
+static void add_place(struct nd_modules *modules, const struct symbol_key *key,
+		      struct nd_symbol *symbol)
+{
+	struct place *place = calloc(1, sizeof(*place));
+
+	if (!place || !symbol) {
+		free(place);
+		return;
+	}
+	if (HASH_COUNT(modules->places) >= PLACES_MAX)
+		forget_places(modules);
+	place->key = *key;
+	place->symbol = symbol;
+	HASH_ADD(hh, modules->places, key, sizeof(place->key), place);
+	if (!place->hh.tbl)
+		free(place);
+}
+
+static struct nd_symbol *look_up(struct nd_modules *modules, struct nd_module *module,
+				 uint64_t vaddr)
+{
+	struct symbol_key key = {.module = module, .vaddr = UINT64_MAX};
+	struct nd_elf_symbol found;
+
+	if (!nd_elf_find_function(module->elf, vaddr, &found))
+		return get_symbol(modules, &key, NULL);
+	key.vaddr = found.vaddr;
+	return get_symbol(modules, &key, found.name);
+}
+
 struct nd_symbol *nd_modules_find_symbol(struct nd_modules *modules, struct nd_module *module,
 					 const struct nd_map *map, uint64_t address)
 {
 	struct symbol_key key = {.module = module, .vaddr = UINT64_MAX};
-	struct nd_elf_symbol found;
-	uint64_t vaddr;
+	struct nd_symbol *symbol;
+	struct place *place;
 
-	if (!vaddr_of(module, map, address, &vaddr) ||
-	    !nd_elf_find_function(module->elf, vaddr, &found))
+	if (!vaddr_of(module, map, address, &key.vaddr))
 		return get_symbol(modules, &key, NULL);
-	key.vaddr = found.vaddr;
-	return get_symbol(modules, &key, found.name);
+	HASH_FIND(hh, modules->places, &key, sizeof(key), place);
+	if (place)
+		return place->symbol;
+	symbol = look_up(modules, module, key.vaddr);
+	add_place(modules, &key, symbol);
+	return symbol;
 }
 
 const char *nd_symbol_get_path(const struct nd_symbol *symbol)

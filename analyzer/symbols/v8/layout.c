@@ -88,20 +88,44 @@ int nd_v8_constants_read(struct nd_v8_constants *constants, struct nd_elf *elf)
 	return constants->count ? 0 : -ENOENT;
 }
 
-static bool read_int(struct nd_elf *elf, const char *name, int *ret)
-{
-	struct nd_elf_symbol symbol;
+/* v8::internal::Version's members, in one pass over the symbols. */
+#define VERSION_PREFIX "_ZN2v88internal7Version"
 
-	return nd_elf_find_symbol(elf, name, &symbol) &&
-	       nd_elf_read(elf, symbol.vaddr, ret, sizeof(*ret));
+struct version_visit {
+	struct nd_elf *elf;
+	struct nd_v8_version version;
+	int found;
+};
+
+static int visit_version(void *arg, const struct nd_elf_symbol *symbol)
+{
+	struct version_visit *visit = arg;
+	const struct {
+		const char *name;
+		int *value;
+	} members[] = {
+		{"6major_E", &visit->version.major},
+		{"6minor_E", &visit->version.minor},
+		{"6build_E", &visit->version.build},
+		{"6patch_E", &visit->version.patch},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+		if (!strcmp(symbol->name + strlen(VERSION_PREFIX), members[i].name) &&
+		    nd_elf_read(visit->elf, symbol->vaddr, members[i].value, sizeof(int)))
+			visit->found++;
+	return 0;
 }
 
 bool nd_v8_version_read(struct nd_elf *elf, struct nd_v8_version *ret_version)
 {
-	return read_int(elf, "_ZN2v88internal7Version6major_E", &ret_version->major) &&
-	       read_int(elf, "_ZN2v88internal7Version6minor_E", &ret_version->minor) &&
-	       read_int(elf, "_ZN2v88internal7Version6build_E", &ret_version->build) &&
-	       read_int(elf, "_ZN2v88internal7Version6patch_E", &ret_version->patch);
+	struct version_visit visit = {.elf = elf};
+
+	if (nd_elf_visit(elf, VERSION_PREFIX, visit_version, &visit) || visit.found != 4)
+		return false;
+	*ret_version = visit.version;
+	return true;
 }
 
 /* The constant of that name; a name that ends in '*' matches all that begin so. */
