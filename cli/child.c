@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@ static void become(char **command, int go_fd, int status_fd)
 	} while (n < 0 && errno == EINTR);
 	if (n != 1)
 		_exit(EXIT_COMMAND_NODIAG); /* nodiag gave up */
+	signal(SIGPIPE, SIG_DFL);
 	execvp(command[0], command);
 	error = errno;
 	n = write(status_fd, &error, sizeof(error));

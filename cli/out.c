@@ -29,6 +29,34 @@ static int open_special(struct out *out, struct nd_err *err)
 	return 0;
 }
 
+/* A file without a name in the folder of `path`: nothing is left of it, however nodiag ends. */
+static int open_unnamed(const char *path)
+{
+	char folder[4096];
+	char *slash;
+	int fd;
+
+	snprintf(folder, sizeof(folder), "%s", path);
+	slash = strrchr(folder, '/');
+	if (slash)
+		slash[slash == folder] = '\0';
+	fd = open(slash ? folder : ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Where the file system has no unnamed files. */
+static int open_temporary(struct out *out)
+{
+	int fd;
+
+	snprintf(out->temporary, sizeof(out->temporary), "%s.nodiag-%d", out->path, getpid());
+	fd = open(out->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (fd >= 0)
+		return fd;
+	out->temporary[0] = '\0';
+	return -errno;
+}
+
 int out_open(struct out *out, const char *path, bool force, bool binary, struct nd_err *err)
 {
 	struct stat st;
@@ -45,10 +73,12 @@ int out_open(struct out *out, const char *path, bool force, bool binary, struct 
 		nd_err_set(err, -EEXIST, "'%s' exists", path);
 		return nd_err_hint(err, "give another name with -o, or --force to replace it");
 	}
-	snprintf(out->temporary, sizeof(out->temporary), "%s.nodiag-%d", path, getpid());
-	out->fd = open(out->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	out->is_new = true;
+	out->fd = open_unnamed(path);
+	if (out->fd == -EOPNOTSUPP || out->fd == -EISDIR)
+		out->fd = open_temporary(out);
 	if (out->fd < 0) {
-		nd_err_set_errno(err, -errno, "cannot write '%s'", path);
+		nd_err_set_errno(err, out->fd, "cannot write '%s'", path);
 		return nd_err_hint(err, "give another place with -o FILE");
 	}
 	return 0;
@@ -70,39 +100,51 @@ static int write_all(int fd, const char *data, size_t len)
 	return 0;
 }
 
-/* Give the file its name, which someone may have taken meanwhile. */
-static int publish(const struct out *out)
+/* Give the unnamed file behind `fd` a name, which must be free. */
+static int name_file(int fd, const char *path)
 {
+	char link[64];
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return linkat(AT_FDCWD, link, AT_FDCWD, path, AT_SYMLINK_FOLLOW) ? -errno : 0;
+}
+
+/* Give the file its name, which someone may have taken meanwhile. */
+static int publish(struct out *out)
+{
+	int ret;
+
+	if (!out->temporary[0]) {
+		ret = name_file(out->fd, out->path);
+		if (ret != -EEXIST || !out->force)
+			return ret;
+		snprintf(out->temporary, sizeof(out->temporary), "%s.nodiag-%d", out->path,
+			 getpid());
+		ret = name_file(out->fd, out->temporary);
+		if (ret)
+			return ret;
+	}
 	if (out->force)
-		return rename(out->temporary, out->path) ? -errno : 0;
-	if (!renameat2(AT_FDCWD, out->temporary, AT_FDCWD, out->path, RENAME_NOREPLACE))
-		return 0;
-	if (errno != EINVAL)
+		ret = rename(out->temporary, out->path);
+	else
+		ret = link(out->temporary, out->path) ? -1 : unlink(out->temporary);
+	if (ret)
 		return -errno;
-	/* This file system cannot tell: a link never replaces. */
-	if (link(out->temporary, out->path))
-		return -errno;
-	unlink(out->temporary);
+	out->temporary[0] = '\0';
 	return 0;
 }
 
 int out_commit(struct out *out, const void *data, size_t len, struct nd_err *err)
 {
-	bool is_file = out->fd != STDOUT_FILENO;
 	int ret = write_all(out->fd, data, len);
 
-	if (is_file && close(out->fd) && !ret)
-		ret = -errno;
-	if (is_file)
-		out->fd = -1;
-	if (!ret && out->temporary[0])
+	if (!ret && out->is_new)
 		ret = publish(out);
-	if (!ret) {
-		out->temporary[0] = '\0';
-		return 0;
-	}
 	out_close(out);
-	return nd_err_set_errno(err, ret, "cannot write '%s'", is_file ? out->path : "stdout");
+	if (!ret)
+		return 0;
+	return nd_err_set_errno(err, ret, "cannot write '%s'",
+				strcmp(out->path, "-") ? out->path : "stdout");
 }
 
 void out_close(struct out *out)

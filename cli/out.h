@@ -15,10 +15,11 @@
 struct nd_err;
 
 struct out {
-	char path[4096]; /* "-" for stdout */
-	char temporary[4160];
+	char path[4096];      /* "-" for stdout */
+	char temporary[4160]; /* name until it is complete; "" when it has none */
 	int fd;
 	bool force;
+	bool is_new; /* a file of our own making: not stdout, not a device */
 };
 
 /*
