@@ -11,13 +11,15 @@
 	extern const unsigned char nd_page_##symbol[];                                             \
 	extern const unsigned int nd_page_##symbol##_len;
 PAGE_PART(flame_html)
-PAGE_PART(flame_css)
+PAGE_PART(base_css)
+PAGE_PART(views_css)
 PAGE_PART(format_js)
 PAGE_PART(model_js)
 PAGE_PART(canvas_js)
 PAGE_PART(view_js)
 PAGE_PART(details_js)
 PAGE_PART(sandwich_js)
+PAGE_PART(about_js)
 PAGE_PART(app_js)
 
 struct part {
@@ -27,13 +29,15 @@ struct part {
 };
 
 static const struct part parts[] = {
-	{"flame.css", nd_page_flame_css, &nd_page_flame_css_len},
+	{"base.css", nd_page_base_css, &nd_page_base_css_len},
+	{"views.css", nd_page_views_css, &nd_page_views_css_len},
 	{"format.js", nd_page_format_js, &nd_page_format_js_len},
 	{"model.js", nd_page_model_js, &nd_page_model_js_len},
 	{"canvas.js", nd_page_canvas_js, &nd_page_canvas_js_len},
 	{"view.js", nd_page_view_js, &nd_page_view_js_len},
 	{"details.js", nd_page_details_js, &nd_page_details_js_len},
 	{"sandwich.js", nd_page_sandwich_js, &nd_page_sandwich_js_len},
+	{"about.js", nd_page_about_js, &nd_page_about_js_len},
 	{"app.js", nd_page_app_js, &nd_page_app_js_len},
 };
 

@@ -6,26 +6,12 @@
  * that a reload or a copied address shows the same.
  */
 
-const MEASURES = {
-  cpu: "CPU time",
-  wall: "wall-clock time",
-  offcpu: "time off CPU",
-  alloc_space: "allocated",
-  inuse_space: "in use",
-};
-
 const CHOICES = {
   mode: ["flame", "sandwich"],
   colour: ["kind", "tier"],
   direction: ["flame", "icicle"],
   order: ["heavy", "name"],
 };
-
-const THEME_KEY = "nodiag.theme";
-
-function byId(id) {
-  return document.getElementById(id);
-}
 
 class App {
   constructor(profile) {
@@ -59,10 +45,11 @@ class App {
   }
 
   start() {
-    this.showAbout();
-    this.initTheme();
-    if (!(this.profile.total > 0)) {
-      this.showEmpty();
+    showAbout(this.profile);
+    this.theme = new Theme((dark) => this.applyTheme(dark));
+    this.theme.start();
+    if (this.profile.functions().length === 0) {
+      showEmpty(this.profile);
       return;
     }
     this.flame.setTree(this.profile.tree, null);
@@ -70,84 +57,8 @@ class App {
     this.readAddress();
   }
 
-  /* The header. */
-  showAbout() {
-    const { info, total, unit, samples, losses } = this.profile;
-    const measure = MEASURES[info.sampleType];
-    const title = printable(info.title || "Flame graph");
-    byId("title").textContent = title;
-    byId("command").textContent = byId("command").title = printable(info.command ?? "");
-    document.title = `${title} · nodiag flame`;
-    const facts = [
-      info.runtime,
-      info.sampler,
-      info.start > 0 ? new Date(info.start).toLocaleString([], { dateStyle: "medium", timeStyle: "medium" }) : null,
-      info.duration > 0 ? formatWeight(info.duration, "nanoseconds") : null,
-      formatNumber(samples, "sample"),
-      measure && total > 0 ? `${formatWeight(total, unit)} ${measure}` : null,
-      this.period(),
-    ];
-    fill(byId("facts"), ...facts.filter((fact) => fact)
-      .map((fact) => element("span", {}, printable(fact))));
-    fill(byId("losses"), ...losses.map(([text, count]) =>
-      element("span", {}, `${formatCount(count)} ${text}`)));
-    byId("losses").hidden = losses.length === 0;
-  }
-
-  period() {
-    const { info, unit } = this.profile;
-    if (!(info.period > 0))
-      return null;
-    if (unit === "nanoseconds")
-      return `${formatCount(1e9 / info.period)} Hz`;
-    return unit === "bytes" ? `every ${formatWeight(info.period, unit)}` : null;
-  }
-
-  showEmpty() {
-    const lost = this.profile.losses.length > 0;
-    const idle = this.profile.info.sampleType === "cpu"
-      ? "Nothing ran on a CPU while this was recorded. That is normal for a server that waits:"
-        + " record again under load or for longer, or include waiting with --idle."
-      : "There is nothing in this profile.";
-    byId("empty-why").textContent = lost
-      ? "Nothing that was recorded could be kept; the reasons are above." : idle;
-    for (const id of ["flame", "legend", "details"])
-      byId(id).hidden = true;
-    document.querySelector(".tools").hidden = true;
-    byId("help-open").hidden = true;
-    byId("empty").hidden = false;
-  }
-
-  /* Light or dark: the system's choice until somebody chooses. */
-  initTheme() {
-    const system = matchMedia("(prefers-color-scheme: dark)");
-    const use = () => this.applyTheme(this.chosenTheme() ?? (system.matches ? "dark" : "light"));
-    system.addEventListener("change", use);
-    byId("theme").onclick = () => this.toggleTheme();
-    use();
-  }
-
-  chosenTheme() {
-    try {
-      return localStorage.getItem(THEME_KEY);
-    } catch {
-      return null; /* some browsers have no storage for files */
-    }
-  }
-
-  toggleTheme() {
-    const theme = this.text.dark ? "light" : "dark";
-    try {
-      localStorage.setItem(THEME_KEY, theme);
-    } catch {
-      /* then it lasts as long as the page */
-    }
-    this.applyTheme(theme);
-  }
-
-  applyTheme(theme) {
-    document.documentElement.dataset.theme = theme;
-    this.text.dark = theme === "dark";
+  applyTheme(dark) {
+    this.text.dark = dark;
     this.applyColour();
   }
 
@@ -158,7 +69,10 @@ class App {
       choice.ariaPressed = String(choice.dataset.value === value);
     const apply = {
       mode: () => this.applyMode(),
-      colour: () => this.applyColour(),
+      colour: () => {
+        this.highlight = -1;
+        this.applyColour();
+      },
       direction: () => this.flame.setRootAtBottom(value === "flame"),
       order: () => this.applyOrder(),
     };
@@ -173,8 +87,6 @@ class App {
   applyMode() {
     const sandwich = this.state.mode === "sandwich";
     document.body.dataset.mode = this.state.mode;
-    byId("flame").hidden = sandwich;
-    byId("sandwich").hidden = !sandwich;
     this.tooltip.hide();
     this.active = sandwich ? this.sandwich.views.callees : this.flame;
     if (sandwich && this.sandwich.frame < 0)
@@ -184,8 +96,8 @@ class App {
   }
 
   hottest() {
-    const list = this.profile.functions();
-    return list.reduce((best, entry) => entry.self > best.self ? entry : best, list[0]).frame;
+    return this.profile.functions()
+      .reduce((best, entry) => entry.self > best.self ? entry : best).frame;
   }
 
   applyColour() {
@@ -200,10 +112,10 @@ class App {
         return paint.root;
       return (byTier ? tree.tier[node] : profile.kind[frame]) * SHADES + this.shades[frame];
     };
-    this.setHighlight(-1);
     this.eachView((view) => view.setPaint(paint, colourOf));
     this.sandwich.table.show();
     this.showLegend(swatches);
+    this.setHighlight(this.highlight);
     this.showSelected();
     if (this.sandwich.frame >= 0)
       this.sandwich.showTitle();
@@ -252,16 +164,13 @@ class App {
     if (input.value !== query)
       input.value = query;
     this.state.query = query;
+    this.matched = this.problem = null;
     try {
       this.matched = this.profile.match(query);
-      input.ariaInvalid = "false";
     } catch (error) {
-      this.matched = null;
-      input.ariaInvalid = "true";
-      byId("matched").textContent = "not a regular expression";
-      byId("matched").title = error.message;
-      return;
+      this.problem = error.message;
     }
+    input.ariaInvalid = String(this.problem !== null);
     this.matches = this.matched ? this.profile.matchedNodes(this.matched, 0) : [];
     this.matches.sort((a, b) => this.profile.tree.total[b] - this.profile.tree.total[a]);
     this.match = -1;
@@ -285,7 +194,8 @@ class App {
     const { profile, matched } = this;
     const output = byId("matched");
     byId("previous").hidden = byId("next").hidden = this.matches.length === 0;
-    output.textContent = output.title = "";
+    output.textContent = this.problem ? "not a regular expression" : "";
+    output.title = this.problem ?? "";
     if (!matched)
       return;
     const weight = profile.weightOf(this.matches);
@@ -319,9 +229,10 @@ class App {
     return role === "flame" ? this.flame : this.sandwich.views[role];
   }
 
-  /* What shares "of view" are of: the zoomed frame, in a sandwich the function. */
-  viewTotal(view) {
-    return view.tree.total[view.zoomed];
+  /* What shares "of view" are of: the zoomed frame; in a sandwich, the function. */
+  viewTotal(role) {
+    const { tree, zoomed } = this.viewOf(role);
+    return tree.total[role === "flame" ? zoomed : 0];
   }
 
   hover(role, node, event) {
@@ -332,7 +243,7 @@ class App {
     }
     const facts = factsOfNode(this.profile, view.tree, node);
     const key = `${role} ${node} ${view.zoomed} ${this.sandwich.frame}`;
-    this.tooltip.show(key, facts, role, this.viewTotal(view), event);
+    this.tooltip.show(key, facts, role, this.viewTotal(role), event);
   }
 
   select(role, node) {
@@ -347,12 +258,14 @@ class App {
       this.panel.clear();
       return;
     }
-    const view = this.viewOf(selected.role);
-    const facts = factsOfNode(this.profile, view.tree, selected.node);
-    this.panel.show(facts, selected.role, this.viewTotal(view));
+    const { role, node } = selected;
+    const facts = factsOfNode(this.profile, this.viewOf(role).tree, node);
+    this.panel.show(facts, role, this.viewTotal(role));
   }
 
   zoomed(node) {
+    if (node === this.state.zoom)
+      return;
     this.state.zoom = node;
     this.showCrumbs(node);
     this.showMatched();
@@ -382,8 +295,7 @@ class App {
 
   openSandwich(frame) {
     this.state.frame = frame;
-    if (frame >= 0)
-      this.sandwich.open(frame);
+    this.sandwich.open(frame);
     this.select("callees", 0);
     if (this.state.mode !== "sandwich")
       this.set("mode", "sandwich");
@@ -476,7 +388,7 @@ class App {
       i: () => this.set("direction", "icicle"),
       o: () => this.toggle("order"),
       c: () => this.toggle("colour"),
-      d: () => this.toggleTheme(),
+      d: () => this.theme.toggle(),
       y: () => this.copy(),
     };
     if (!onButton)
@@ -504,7 +416,14 @@ class App {
       words.set("zoom", state.zoom);
     if (state.mode === "sandwich")
       words.set("function", state.frame);
-    history.replaceState(null, "", `#${words}`);
+    if (words.toString() === this.address)
+      return;
+    this.address = words.toString();
+    try {
+      history.replaceState(null, "", `#${words}`);
+    } catch {
+      /* Safari allows a hundred of these in half a minute; the next one will do. */
+    }
   }
 
   readAddress() {

@@ -84,6 +84,7 @@ class FlameCanvas {
     this.rootAtBottom = false;
     this.matched = null;
     this.highlight = -1;
+    this.height = this.fullHeight = this.below = 0;
     this.labelWidth = new Float32Array(profile.name.length).fill(-1);
     this.build();
   }
@@ -105,7 +106,7 @@ class FlameCanvas {
     new ResizeObserver(() => this.resize()).observe(this.host);
   }
 
-  /* Show a tree; `paint` and `colourOf(tree, node)` say how. */
+  /* Show a tree, its children in an order of sortedOrder() or, for null, in its own. */
   setTree(tree, order) {
     this.tree = tree;
     this.layout = layOut(tree, order);
@@ -115,7 +116,7 @@ class FlameCanvas {
     this.hovered = -1;
     this.countMatches();
     this.resize();
-    this.scrollToRow(this.skip);
+    this.scrollToSelected();
   }
 
   /* The same tree in another order. */
@@ -126,6 +127,7 @@ class FlameCanvas {
     this.redraw();
   }
 
+  /* `colourOf(tree, node)` is an index into the paint's fills. */
   setPaint(paint, colourOf) {
     this.paint = paint;
     this.colourOf = colourOf;
@@ -135,8 +137,7 @@ class FlameCanvas {
   setRootAtBottom(atBottom) {
     this.rootAtBottom = atBottom;
     this.resize();
-    if (this.tree)
-      this.scrollToRow(Math.max(this.skip, this.tree.depth[Math.max(this.selected, 0)]));
+    this.scrollToSelected();
   }
 
   setMatched(matched) {
@@ -164,7 +165,7 @@ class FlameCanvas {
   }
 
   resize() {
-    const below = (this.fullHeight ?? 0) - this.host.scrollTop - (this.height ?? 0);
+    const wasHidden = this.height === 0;
     this.ratio = window.devicePixelRatio || 1;
     this.width = this.host.clientWidth;
     this.height = this.host.clientHeight;
@@ -180,8 +181,10 @@ class FlameCanvas {
       this.canvas.width = width;
       this.canvas.height = height;
     }
-    if (this.rootAtBottom)
-      this.host.scrollTop = this.fullHeight - this.height - below;
+    if (wasHidden)
+      this.scrollToSelected();
+    else if (this.rootAtBottom)
+      this.host.scrollTop = this.fullHeight - this.height - this.below;
     /* A canvas that was resized is blank until it is drawn. */
     this.draw();
   }
@@ -219,6 +222,11 @@ class FlameCanvas {
       this.host.scrollTop = top + this.row + margin - this.height;
   }
 
+  scrollToSelected() {
+    if (this.tree)
+      this.scrollToRow(Math.max(this.skip, this.tree.depth[Math.max(this.selected, 0)]));
+  }
+
   /* The first place in [from, to) of `rows` whose node ends right of x; `to` when none does. */
   firstEndingAfter(x, from, to) {
     const { rows, x: left } = this.layout;
@@ -236,6 +244,9 @@ class FlameCanvas {
     if (!this.tree || !this.paint || this.width === 0)
       return;
     const { context } = this;
+    /* For resize(): the browser scrolls a host that has grown before one hears of it. */
+    if (this.host.clientHeight === this.height)
+      this.below = this.fullHeight - this.height - this.host.scrollTop;
     this.scale = this.canvas.width / (this.view.x1 - this.view.x0 || 1);
     this.labels = [];
     context.fillStyle = cssColour(this.paint.background);
@@ -281,6 +292,7 @@ class FlameCanvas {
     const { total } = this.tree;
     const { x0, x1 } = this.view;
     const end = rowStart[depth + 1];
+    const marks = [];
     let i = this.firstEndingAfter(x0, rowStart[depth], end);
     while (i < end && x[rows[i]] < x1) {
       const node = rows[i];
@@ -290,9 +302,12 @@ class FlameCanvas {
         this.writeBox(node, depth, left, right, line, middle);
         i++;
       } else {
-        i = this.writeSliver(i, end, depth, left, line);
+        i = this.writeSliver(i, end, depth, line, marks);
       }
     }
+    /* A wide neighbour may begin in the same pixel; a match must be seen all the same. */
+    for (const pixel of marks)
+      line[pixel] = this.paint.fills[STYLE_MATCH][0];
   }
 
   writeBox(node, depth, left, right, line, middle) {
@@ -305,19 +320,19 @@ class FlameCanvas {
       this.labels.push({ node, style, from, to, middle });
   }
 
-  /* All nodes that end within the pixel at `left` as one box. Returns the place after them. */
-  writeSliver(place, end, depth, left, line) {
+  /* All nodes that end within a pixel of the first one's start, as one. Returns the place behind. */
+  writeSliver(place, end, depth, line, marks) {
     const { rows, x } = this.layout;
-    const next = this.firstEndingAfter(this.view.x0 + (left + 1) / this.scale, place + 1, end);
-    const last = rows[next - 1];
-    const right = (x[last] + this.tree.total[last] - this.view.x0) * this.scale;
     const node = rows[place];
-    const matches = this.matchCount ? this.matchCount[next] - this.matchCount[place] : 0;
-    if (right - left < SLIVER_MIN && !matches)
-      return next;
-    const style = matches ? STYLE_MATCH : this.styleOf(node, depth);
-    line[Math.max(0, Math.floor(left))] =
-      this.paint.fills[style][this.colourOf(this.tree, node)];
+    const next = this.firstEndingAfter(x[node] + 1 / this.scale, place + 1, end);
+    const last = rows[next - 1];
+    const pixel = Math.max(0, Math.floor((x[node] - this.view.x0) * this.scale));
+    const width = (x[last] + this.tree.total[last] - x[node]) * this.scale;
+    if (this.matchCount && this.matchCount[next] > this.matchCount[place])
+      marks.push(pixel);
+    else if (width >= SLIVER_MIN)
+      line[pixel] =
+        this.paint.fills[this.styleOf(node, depth)][this.colourOf(this.tree, node)];
     return next;
   }
 

@@ -53,7 +53,7 @@ class FlameView extends FlameCanvas {
     let node = 0;
     this.motion = null;
     this.view = { x0: left, x1: left + span };
-    for (let next = 0; next >= 0;) {
+    for (let next = 0; next >= 0 && span < all;) {
       node = next;
       next = -1;
       for (const child of this.tree.children(node)) {
@@ -160,7 +160,8 @@ class FlameView extends FlameCanvas {
       node = this.zoomed || (this.skip ? this.firstChild(0) : 0);
     } else if (key === "ArrowLeft" || key === "ArrowRight") {
       const next = place[node] + (key === "ArrowLeft" ? -1 : 1);
-      if (next >= rowStart[tree.depth[node]] && next < rowStart[tree.depth[node] + 1])
+      if (next >= rowStart[tree.depth[node]] && next < rowStart[tree.depth[node] + 1]
+          && this.isInView(rows[next]))
         node = rows[next];
     } else if (outwards) {
       node = this.firstChild(node);
@@ -169,6 +170,12 @@ class FlameView extends FlameCanvas {
     }
     if (tree.depth[node] >= this.skip)
       this.select(node);
+  }
+
+  isInView(node) {
+    const view = this.motion?.to ?? this.view;
+    const { x0, x1 } = this.spanOf(node);
+    return x0 < view.x1 && x1 > view.x0;
   }
 
   /* The leftmost child as drawn; the node itself when it has none. */
