@@ -160,6 +160,10 @@ static enum nd_v8_code_kind kind_of(const struct nd_v8_layout *layout, uint32_t 
 {
 	uint32_t kind = flags & layout->code_kind_mask;
 
+	if (kind == layout->code_kind_interpreted)
+		return ND_V8_CODE_INTERPRETED;
+	if (!layout->regexp_frame && kind == layout->code_kind_regexp)
+		return ND_V8_CODE_REGEXP;
 	if (kind < layout->code_kind_baseline || kind > layout->code_kind_baseline + 2)
 		return ND_V8_CODE_OTHER;
 	return ND_V8_CODE_BASELINE + (kind - layout->code_kind_baseline);
@@ -214,7 +218,7 @@ static const struct nd_v8_code *read_code(struct nd_v8_codes *codes, struct nd_v
 
 	code->kind = kind_of(layout, nd_v8_field_u32(heap, code->object, layout->code_flags));
 	code->positions_object = nd_v8_field(heap, code->object, layout->code_positions);
-	if (code->kind != ND_V8_CODE_OTHER)
+	if (code->kind >= ND_V8_CODE_BASELINE)
 		nd_v8_read_byte_array(heap, code->positions_object, ND_V8_TABLE_MAX,
 				      &code->positions, &code->positions_size);
 	if (code->kind == ND_V8_CODE_MAGLEV || code->kind == ND_V8_CODE_TURBOFAN)

@@ -22,7 +22,10 @@
 struct nd_v8_codes;
 
 enum nd_v8_code_kind {
-	ND_V8_CODE_OTHER, /* regular expressions, WebAssembly wrappers */
+	ND_V8_CODE_OTHER,	/* WebAssembly wrappers and what else there may be */
+	ND_V8_CODE_REGEXP,	/* told by kind where frames have no type for it */
+	ND_V8_CODE_INTERPRETED, /* --interpreted-frames-native-stack: a trampoline for each function
+				 */
 	ND_V8_CODE_BASELINE,
 	ND_V8_CODE_MAGLEV,
 	ND_V8_CODE_TURBOFAN,

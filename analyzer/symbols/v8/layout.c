@@ -205,6 +205,7 @@ static const struct rule rules[] = {
 	{FIELD(code_kind_interpreted), "CodeKindInterpretedFunction", REQUIRED},
 	{FIELD(code_kind_baseline), "CodeKindBaseline", REQUIRED},
 	{FIELD(wrapper_shared), "class_SharedFunctionInfoWrapper__shared_info__*", 8},
+	{FIELD(regexp_frame), "frametype_IrregexpFrame", 0},
 	{FIELD(wasm_frames[0]), "frametype_WasmFrame", 0},
 	{FIELD(wasm_frames[1]), "frametype_WasmToJsFrame", 0},
 	{FIELD(wasm_frames[2]), "frametype_WasmToJsFunctionFrame", 0},
@@ -307,6 +308,8 @@ static void derive_code(const struct nd_v8_constants *constants, struct nd_v8_la
 	}
 	if (!layout->code_deopt_data)
 		layout->code_deopt_data = layout->code_positions - 8;
+	/* CodeKind::REGEXP follows BYTECODE_HANDLER, FOR_TESTING and BUILTIN in V8 10. */
+	layout->code_kind_regexp = 3;
 }
 
 static void derive_tables(const struct nd_v8_constants *constants, struct nd_v8_layout *layout)

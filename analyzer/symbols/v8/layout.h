@@ -123,8 +123,10 @@ struct nd_v8_layout {
 	uint32_t wrapper_shared;
 	uint32_t deopt_positions;
 
-	/* Frame-type markers that WebAssembly uses; the rest of the range is unused. */
+	/* Frame-type markers: those of WebAssembly, and of compiled regular expressions. */
 	uint32_t wasm_frames[12];
+	uint32_t regexp_frame; /* 0 before V8 11: kind tells */
+	uint32_t code_kind_regexp;
 
 	/* V8's embedded builtins in the binary; size 0 when the file does not tell. */
 	uint64_t builtins_vaddr;

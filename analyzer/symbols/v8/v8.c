@@ -140,17 +140,31 @@ static struct nd_v8_function *function_of(struct nd_v8 *v8, uint32_t isolate,
 	return frame->shared ? nd_v8_functions_get(v8->functions, isolate, &identity) : NULL;
 }
 
+/* The frame's type, from its marker: the type shifted left by one. 0 for a context, which is odd.
+ */
+static uint64_t frame_type(const struct nd_sample_frame *frame)
+{
+	return frame->marker & 1 ? 0 : frame->marker >> 1;
+}
+
 static bool is_wasm(const struct nd_v8 *v8, const struct nd_sample_frame *frame)
 {
 	size_t i;
 
-	/* A marker is a type shifted left by one; a context is odd. */
-	if (frame->marker & 1 || !frame->marker)
+	if (!frame_type(frame))
 		return false;
 	for (i = 0; i < sizeof(v8->layout.wasm_frames) / sizeof(v8->layout.wasm_frames[0]); i++)
-		if (frame->marker >> 1 == v8->layout.wasm_frames[i])
+		if (frame_type(frame) == v8->layout.wasm_frames[i])
 			return true;
 	return false;
+}
+
+static bool is_regexp(const struct nd_v8 *v8, const struct nd_sample_frame *frame,
+		      const struct nd_v8_code *code)
+{
+	if (v8->layout.regexp_frame)
+		return frame_type(frame) == v8->layout.regexp_frame;
+	return code && code->kind == ND_V8_CODE_REGEXP;
 }
 
 /* The line in Sparkplug code: machine code to bytecode, bytecode to source. */
@@ -218,6 +232,26 @@ static void add_caller(struct nd_v8 *v8, uint32_t isolate, const struct nd_sampl
 	add_function(v8, calls, function, 0, ND_TIER_NONE);
 }
 
+static void add_ignition(struct nd_v8 *v8, struct nd_v8_function *function,
+			 const struct nd_sample_frame *frame, int64_t offset,
+			 struct nd_calls *calls)
+{
+	const struct nd_v8_bytecode *bytecode;
+	uint64_t packed = 0;
+
+	bytecode = nd_v8_function_bytecode(v8->functions, function, frame->bytecode_array);
+	nd_v8_codes_check_table(v8->codes, bytecode->positions, bytecode->positions_size,
+				bytecode->code_size);
+	/* The offset counts from the tagged pointer. */
+	offset -= v8->layout.bytecode_data - 1;
+	if (nd_v8_codes_flag_bits(v8->codes) && bytecode->positions)
+		packed = nd_v8_positions_find(bytecode->positions, bytecode->positions_size,
+					      nd_v8_codes_flag_bits(v8->codes), offset);
+	add_function(v8, calls, function,
+		     nd_v8_function_line(function, nd_v8_position_unpack(packed).offset),
+		     ND_TIER_IGNITION);
+}
+
 static void add_jit(struct nd_v8 *v8, uint32_t isolate, const struct nd_sample_cpu *sample,
 		    uint32_t index, uint64_t pc, struct nd_calls *calls)
 {
@@ -238,14 +272,14 @@ static void add_jit(struct nd_v8 *v8, uint32_t isolate, const struct nd_sample_c
 			add_caller(v8, isolate, sample, calls);
 		return;
 	}
-	if (code && code->kind == ND_V8_CODE_OTHER) {
+	if (is_regexp(v8, frame, code)) {
 		nd_calls_add(calls, v8->regexp_frame, 0, ND_TIER_NONE, false);
-		if (index == 0 && frame->shared)
-			add_caller(v8, isolate, sample, calls);
 		return;
 	}
 	function = function_of(v8, isolate, frame);
-	if (code && code->kind == ND_V8_CODE_BASELINE && function)
+	if (code && code->kind == ND_V8_CODE_INTERPRETED && function)
+		add_ignition(v8, function, frame, nd_v8_smi(frame->bytecode_offset), calls);
+	else if (code && code->kind == ND_V8_CODE_BASELINE && function)
 		add_function(v8, calls, function,
 			     baseline_line(v8, code, pc, function, frame->bytecode_array),
 			     ND_TIER_SPARKPLUG);
@@ -272,26 +306,6 @@ static bool is_ignition(const struct nd_v8 *v8, const struct nd_sample_frame *fr
 {
 	return frame->bytecode_offset && nd_v8_is_smi(frame->bytecode_offset) &&
 	       nd_v8_instance_type(&v8->heap, frame->bytecode_array) == v8->layout.bytecode_type;
-}
-
-static void add_ignition(struct nd_v8 *v8, struct nd_v8_function *function,
-			 const struct nd_sample_frame *frame, int64_t offset,
-			 struct nd_calls *calls)
-{
-	const struct nd_v8_bytecode *bytecode;
-	uint64_t packed = 0;
-
-	bytecode = nd_v8_function_bytecode(v8->functions, function, frame->bytecode_array);
-	nd_v8_codes_check_table(v8->codes, bytecode->positions, bytecode->positions_size,
-				bytecode->code_size);
-	/* The offset counts from the tagged pointer. */
-	offset -= v8->layout.bytecode_data - 1;
-	if (nd_v8_codes_flag_bits(v8->codes) && bytecode->positions)
-		packed = nd_v8_positions_find(bytecode->positions, bytecode->positions_size,
-					      nd_v8_codes_flag_bits(v8->codes), offset);
-	add_function(v8, calls, function,
-		     nd_v8_function_line(function, nd_v8_position_unpack(packed).offset),
-		     ND_TIER_IGNITION);
 }
 
 static void add_site(const struct nd_site *site, struct nd_calls *calls)
