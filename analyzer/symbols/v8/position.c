@@ -44,12 +44,16 @@ uint64_t nd_v8_positions_find(const uint8_t *table, size_t size, unsigned int fl
 			      int64_t offset)
 {
 	const uint8_t *at = table, *end = table + size;
-	int64_t code_offset = -1; /* kFunctionEntryBytecodeOffset */
+	uint64_t left = (uint64_t)offset + 1; /* kFunctionEntryBytecodeOffset is -1 */
 	uint64_t position = 0, value;
 
+	if (offset < -1)
+		return 0;
 	while (next_vlq(&at, end, &value)) {
-		code_offset += (int64_t)(value >> flag_bits);
-		if (code_offset > offset || !next_vlq(&at, end, &value))
+		if (value >> flag_bits > left)
+			break;
+		left -= value >> flag_bits;
+		if (!next_vlq(&at, end, &value))
 			break;
 		position += (uint64_t)unzigzag(value);
 	}
@@ -116,14 +120,18 @@ int64_t nd_v8_baseline_offset(const uint8_t *table, size_t size, const uint8_t *
 {
 	const uint8_t *at = table, *end = table + size;
 	size_t offset = 0, length;
-	uint64_t pc = 0, value;
+	uint64_t value;
 
-	while (next_vlq(&at, end, &value)) {
-		pc += value;
-		if (pc > pc_offset)
+	if (!next_vlq(&at, end, &value))
+		return -1;
+	/* The first entry is the prologue's, which counts as part of the first bytecode. */
+	if (value > pc_offset)
+		return 0;
+	pc_offset -= value;
+	while (offset < bytecodes_size && next_vlq(&at, end, &value)) {
+		if (value > pc_offset)
 			return (int64_t)offset;
-		if (offset >= bytecodes_size)
-			return -1;
+		pc_offset -= value;
 		length = bytecode_length(bytecodes + offset, bytecodes_size - offset,
 					 bytecode_sizes, bytecode_count);
 		if (!length)

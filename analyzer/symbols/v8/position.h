@@ -53,10 +53,10 @@ bool nd_v8_inlining_get(const uint8_t *table, size_t size, int32_t index, uint64
 			int32_t *ret_function);
 
 /*
- * The bytecode offset that Sparkplug code at `pc_offset` was compiled from. Its table gives, for
- * each bytecode in turn, how much machine code it made; the bytecode's lengths come from
- * `bytecode_sizes`, three rows of `bytecode_count` (single, double and quadruple operands). -1 when
- * the tables do not tell.
+ * The bytecode offset that Sparkplug code at `pc_offset` was compiled from. Its table (V8's
+ * bytecode-offset-iterator.h) gives, for the prologue and then for each bytecode in turn, how much
+ * machine code it made; the bytecodes' lengths come from `bytecode_sizes`, three rows of
+ * `bytecode_count` (single, double and quadruple operands). -1 when the tables do not tell.
  */
 int64_t nd_v8_baseline_offset(const uint8_t *table, size_t size, const uint8_t *bytecodes,
 			      size_t bytecodes_size, const uint8_t *bytecode_sizes,
