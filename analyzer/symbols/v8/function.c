@@ -23,6 +23,9 @@
 /* Slots of a ScopeInfo behind the locals, up to the positions and the outer scope. */
 #define SCOPE_TAIL_SLOTS 10
 
+/* Functions not listed by their script before the layout is doubted; garbage shows a few. */
+#define UNLISTED_MIN 8
+
 /* How deep an eval inside an eval is described. */
 #define EVAL_DEPTH_MAX 4
 
@@ -45,7 +48,9 @@ struct nd_v8_functions {
 	struct nd_profile *profile;
 	struct nd_v8_scripts *scripts;
 	struct entry *set;
-	int eval_depth; /* evals inside evals being described */
+	int eval_depth;	       /* evals inside evals being described */
+	unsigned int listed;   /* functions that their script lists under their id */
+	unsigned int unlisted; /* functions that it does not */
 };
 
 /* A function as its SharedFunctionInfo tells. */
@@ -226,7 +231,17 @@ static bool identify(struct nd_v8_functions *functions, uint64_t shared, struct 
 	ret->script_id = (uint32_t)nd_v8_smi(id);
 	ret->literal_id = nd_v8_field_u32(heap, shared, layout->shared_literal_id);
 	list = nd_v8_field(heap, ret->script, layout->script_shared_functions);
-	return nd_v8_strong(nd_v8_element(heap, list, ret->literal_id)) == shared;
+	if (nd_v8_strong(nd_v8_element(heap, list, ret->literal_id)) != shared) {
+		functions->unlisted++;
+		return false;
+	}
+	functions->listed++;
+	return true;
+}
+
+bool nd_v8_functions_fit(const struct nd_v8_functions *functions)
+{
+	return functions->unlisted < UNLISTED_MIN || functions->unlisted < functions->listed;
 }
 
 /* Describe the eval that a nameless script came from, as V8 does: "eval at f (/a.js:3)". */

@@ -64,6 +64,12 @@ struct nd_v8_function *nd_v8_functions_get(struct nd_v8_functions *functions, ui
 struct nd_v8_function *nd_v8_functions_get_shared(struct nd_v8_functions *functions,
 						  uint32_t isolate, uint64_t shared);
 
+/*
+ * False once many functions were looked at and most were not listed by their scripts: then this V8
+ * is not laid out as we think, and nothing is named.
+ */
+bool nd_v8_functions_fit(const struct nd_v8_functions *functions);
+
 /* The line (mapped, from 1) of a script offset inside a function, 0 when unknown. */
 uint32_t nd_v8_function_line(const struct nd_v8_function *function, int32_t offset);
 

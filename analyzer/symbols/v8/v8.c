@@ -93,6 +93,9 @@ void nd_v8_free(struct nd_v8 *v8)
 
 const char *nd_v8_get_limits(const struct nd_v8 *v8)
 {
+	if (!nd_v8_functions_fit(v8->functions))
+		return "its V8 lays out functions in an unknown way: JavaScript shows as [unknown "
+		       "JS]";
 	if (!nd_v8_codes_flag_bits(v8->codes))
 		return "its V8 encodes source positions in an unknown way: no inlined functions "
 		       "and "
