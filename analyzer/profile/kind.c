@@ -28,5 +28,7 @@ enum nd_frame_kind nd_frame_kind_of_v8(const char *name)
 		return ND_FRAME_IDLE;
 	if (!strcmp(name, "(program)"))
 		return ND_FRAME_NATIVE;
+	if (starts_with(name, "RegExp: "))
+		return ND_FRAME_REGEXP;
 	return ND_FRAME_BUILTIN;
 }

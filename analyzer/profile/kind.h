@@ -12,7 +12,8 @@ enum nd_frame_kind nd_frame_kind_of_url(const char *url);
 
 /*
  * The kind of what V8's own profilers report without a script: ND_FRAME_GC, ND_FRAME_IDLE and
- * ND_FRAME_NATIVE for "(garbage collector)", "(idle)" and "(program)", else ND_FRAME_BUILTIN.
+ * ND_FRAME_NATIVE for "(garbage collector)", "(idle)" and "(program)", ND_FRAME_REGEXP for
+ * "RegExp: ...", else ND_FRAME_BUILTIN.
  */
 enum nd_frame_kind nd_frame_kind_of_v8(const char *name);
 
