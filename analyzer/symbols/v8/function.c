@@ -20,8 +20,8 @@
 /* Context locals of one function; V8's own limit is far above any real program. */
 #define SCOPE_LOCALS_MAX 65536
 
-/* Slots of a ScopeInfo behind the locals, up to the positions and the outer scope. */
-#define SCOPE_TAIL_SLOTS 10
+/* Slots behind the locals that matter: three of names, and before V8 12.8.44 the positions. */
+#define SCOPE_TAIL_SLOTS 5
 
 /* Functions not listed by their script before the layout is doubted; garbage shows a few. */
 #define UNLISTED_MIN 8
@@ -106,32 +106,33 @@ static void take_name(struct nd_v8_functions *functions, uint64_t string, struct
 		nd_buf_reset(name);
 }
 
+static void take_positions(uint64_t start, uint64_t end, struct description *ret)
+{
+	if (!nd_v8_is_smi(start) || !nd_v8_is_smi(end))
+		return;
+	ret->start = nd_v8_smi(start);
+	ret->end = nd_v8_smi(end);
+}
+
 /*
- * Before 12.8.44: what follows the locals is [function name, its slot], [inferred name], [start,
- * end], each pair there or not by flag bits that differ between versions. So look for what they
- * must be: the first non-empty string, and behind the last of the names the first two Smis that
- * ascend.
+ * What follows the locals: the function's name and the slot it is in, the inferred name (not for
+ * eval and scripts), and before 12.8.44 start and end. Which of these are there is told by flag
+ * bits that differ between versions, so go by what they must be.
  */
-static void describe_tail(struct nd_v8_functions *functions, const uint64_t *slots, int count,
+static void describe_tail(struct nd_v8_functions *functions, const uint64_t *slots,
 			  struct description *ret)
 {
-	bool after_object = false;
-	int i;
+	const struct nd_v8_heap *heap = &functions->heap;
+	bool nameless = slots[0] == 0 && nd_v8_smi(slots[1]) == -1;
 
-	for (i = 0; i < count; i++) {
-		if (!nd_v8_is_smi(slots[i])) {
-			after_object = true;
-			if (!ret->name.len && nd_v8_is_string(&functions->heap, slots[i]))
-				take_name(functions, slots[i], &ret->name);
-			continue;
-		}
-		if (ret->start < 0 && after_object && i + 1 < count && nd_v8_is_smi(slots[i + 1]) &&
-		    nd_v8_smi(slots[i]) >= 0 && nd_v8_smi(slots[i]) < nd_v8_smi(slots[i + 1])) {
-			ret->start = nd_v8_smi(slots[i]);
-			ret->end = nd_v8_smi(slots[i + 1]);
-			return;
-		}
+	if (nd_v8_is_smi(slots[1]) && (nameless || nd_v8_is_string(heap, slots[0]))) {
+		take_name(functions, slots[0], &ret->name);
+		if (!ret->name.len)
+			take_name(functions, slots[2], &ret->name);
+		slots += nd_v8_is_smi(slots[2]) ? 2 : 3;
 	}
+	if (!heap->layout->scope_info_positions_fixed)
+		take_positions(slots[0], slots[1], ret);
 }
 
 static void describe_scope(struct nd_v8_functions *functions, uint64_t scope_info,
@@ -148,17 +149,16 @@ static void describe_scope(struct nd_v8_functions *functions, uint64_t scope_inf
 
 	if (!nd_v8_is_smi(word) || locals < 0 || locals > SCOPE_LOCALS_MAX)
 		return;
-	if (layout->scope_info_positions_fixed) {
-		ret->start = nd_v8_smi(nd_v8_field(&functions->heap, scope_info, base + 8 * 3));
-		ret->end = nd_v8_smi(nd_v8_field(&functions->heap, scope_info, base + 8 * 4));
-	}
+	if (layout->scope_info_positions_fixed)
+		take_positions(nd_v8_field(&functions->heap, scope_info, base + 8 * 3),
+			       nd_v8_field(&functions->heap, scope_info, base + 8 * 4), ret);
 	/* Names and infos of the locals; many names go into one table. */
 	first = layout->scope_info_first +
 		(uint32_t)(locals < SCOPE_INLINED_NAMES_MAX ? 2 * locals : 1 + locals);
 	for (i = 0; i < SCOPE_TAIL_SLOTS; i++)
 		slots[i] =
 			nd_v8_field(&functions->heap, scope_info, base + 8 * (first + (uint32_t)i));
-	describe_tail(functions, slots, SCOPE_TAIL_SLOTS, ret);
+	describe_tail(functions, slots, ret);
 }
 
 /* A function whose bytecode was flushed keeps its place in its UncompiledData. */
