@@ -170,17 +170,39 @@ static bool is_regexp(const struct nd_v8 *v8, const struct nd_sample_frame *fram
 	return code && code->kind == ND_V8_CODE_REGEXP;
 }
 
+/* The function's bytecode tables. Those read just now vote on how positions are encoded. */
+static const struct nd_v8_bytecode *bytecode_of(struct nd_v8 *v8, struct nd_v8_function *function,
+						uint64_t bytecode_array)
+{
+	bool known = function->bytecode.tried;
+	const struct nd_v8_bytecode *bytecode =
+		nd_v8_function_bytecode(v8->functions, function, bytecode_array);
+
+	if (!known && bytecode->code)
+		nd_v8_codes_check_table(v8->codes, bytecode->positions, bytecode->positions_size,
+					bytecode->code_size);
+	return bytecode;
+}
+
+/* Whether the frame runs this Sparkplug code, which holds what it was compiled from. */
+static bool is_baseline_of(const struct nd_v8 *v8, const struct nd_v8_code *code,
+			   const struct nd_sample_frame *frame)
+{
+	return code && code->kind == ND_V8_CODE_BASELINE &&
+	       nd_v8_field(&v8->heap, code->object, v8->layout.code_deopt_data) ==
+		       frame->bytecode_array;
+}
+
 /* The line in Sparkplug code: machine code to bytecode, bytecode to source. */
 static uint32_t baseline_line(struct nd_v8 *v8, const struct nd_v8_code *code, uint64_t pc,
 			      struct nd_v8_function *function, uint64_t bytecode_array)
 {
-	const struct nd_v8_bytecode *bytecode;
+	const struct nd_v8_bytecode *bytecode = bytecode_of(v8, function, bytecode_array);
 	int64_t offset;
 	uint64_t packed;
 
 	if (!v8->bytecode_sizes || !nd_v8_codes_flag_bits(v8->codes))
 		return 0;
-	bytecode = nd_v8_function_bytecode(v8->functions, function, bytecode_array);
 	offset = nd_v8_baseline_offset(code->positions, code->positions_size, bytecode->code,
 				       bytecode->code_size, v8->bytecode_sizes,
 				       v8->layout.bytecode_count, pc - code->start);
@@ -225,7 +247,7 @@ static void add_caller(struct nd_v8 *v8, uint32_t isolate, const struct nd_sampl
 			add_optimized(v8, code, pc, calls);
 			return;
 		}
-		if (code && code->kind == ND_V8_CODE_BASELINE) {
+		if (is_baseline_of(v8, code, frame)) {
 			add_function(v8, calls, function,
 				     baseline_line(v8, code, pc, function, frame->bytecode_array),
 				     ND_TIER_SPARKPLUG);
@@ -239,12 +261,9 @@ static void add_ignition(struct nd_v8 *v8, struct nd_v8_function *function,
 			 const struct nd_sample_frame *frame, int64_t offset,
 			 struct nd_calls *calls)
 {
-	const struct nd_v8_bytecode *bytecode;
+	const struct nd_v8_bytecode *bytecode = bytecode_of(v8, function, frame->bytecode_array);
 	uint64_t packed = 0;
 
-	bytecode = nd_v8_function_bytecode(v8->functions, function, frame->bytecode_array);
-	nd_v8_codes_check_table(v8->codes, bytecode->positions, bytecode->positions_size,
-				bytecode->code_size);
 	/* The offset counts from the tagged pointer. */
 	offset -= v8->layout.bytecode_data - 1;
 	if (nd_v8_codes_flag_bits(v8->codes) && bytecode->positions)
@@ -280,14 +299,19 @@ static void add_jit(struct nd_v8 *v8, uint32_t isolate, const struct nd_sample_c
 		return;
 	}
 	function = function_of(v8, isolate, frame);
-	if (code && code->kind == ND_V8_CODE_INTERPRETED && function)
+	if (code && code->kind == ND_V8_CODE_INTERPRETED && function) {
 		add_ignition(v8, function, frame, nd_v8_smi(frame->bytecode_offset), calls);
-	else if (code && code->kind == ND_V8_CODE_BASELINE && function)
+	} else if (is_baseline_of(v8, code, frame) && function) {
 		add_function(v8, calls, function,
 			     baseline_line(v8, code, pc, function, frame->bytecode_array),
 			     ND_TIER_SPARKPLUG);
-	else
+	} else if (code && code->kind == ND_V8_CODE_BASELINE && index == 0 && function) {
+		/* Nor does Sparkplug code in its prologue tell whose it is. */
+		add_unknown(v8, calls);
+		add_caller(v8, isolate, sample, calls);
+	} else {
 		add_function(v8, calls, function, 0, ND_TIER_NONE);
+	}
 }
 
 static bool ends_with(const char *str, const char *suffix)
