@@ -26,6 +26,7 @@ struct nd_v8 {
 	uint32_t unknown_frame;
 	uint32_t regexp_frame;
 	uint32_t wasm_frame;
+	bool offset_is_old; /* the sample's leaf is in a bytecode that did not store its offset */
 };
 
 /* The calls being added to, and how the code they come from ran. */
@@ -264,7 +265,7 @@ static void add_ignition(struct nd_v8 *v8, struct nd_v8_function *function,
 	const struct nd_v8_bytecode *bytecode = bytecode_of(v8, function, frame->bytecode_array);
 	uint64_t packed = 0;
 
-	/* The offset counts from the tagged pointer. */
+	/* The offset counts from the tagged pointer; 0, before the bytecodes, has no line. */
 	offset -= v8->layout.bytecode_data - 1;
 	if (nd_v8_codes_flag_bits(v8->codes) && bytecode->positions)
 		packed = nd_v8_positions_find(bytecode->positions, bytecode->positions_size,
@@ -329,6 +330,17 @@ static bool is_interpreter(const char *name)
 		!strncmp(name, "InterpreterEntryTrampoline", strlen("InterpreterEntryTrampoline")));
 }
 
+/*
+ * Whether this is a bytecode handler with a frame of its own, for a bytecode that does not make
+ * calls by its nature: then the interpreted frame below it has an earlier bytecode's offset.
+ */
+static bool is_quiet_handler(const struct nd_sample_frame *frame, const char *name)
+{
+	return !frame->shared && name && ends_with(name, "Handler") &&
+	       strncmp(name, "Call", strlen("Call")) != 0 &&
+	       strncmp(name, "Construct", strlen("Construct")) != 0;
+}
+
 static bool is_ignition(const struct nd_v8 *v8, const struct nd_sample_frame *frame)
 {
 	return frame->bytecode_offset && nd_v8_is_smi(frame->bytecode_offset) &&
@@ -368,6 +380,8 @@ static void add_builtin(struct nd_v8 *v8, uint32_t isolate, const struct nd_samp
 			offset = (int32_t)sample->bytecode_offset;
 		else if (index == 0 && site->name && !is_interpreter(site->name))
 			add_site(site, calls);
+		else if (index == 1 && v8->offset_is_old)
+			offset = 0;
 		add_ignition(v8, function, frame, offset, calls);
 	} else {
 		add_site(site, calls);
@@ -383,6 +397,8 @@ void nd_v8_add_calls(struct nd_v8 *v8, uint32_t isolate, const struct nd_sample_
 {
 	const struct nd_sample_frame *frame = &sample->frames[index];
 
+	if (index == 0)
+		v8->offset_is_old = is_quiet_handler(frame, site->name);
 	switch (site->kind) {
 	case ND_SITE_JIT:
 		add_jit(v8, isolate, sample, index, site->pc, calls);
