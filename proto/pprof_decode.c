@@ -79,21 +79,15 @@ static void budget_free(void *data, void *ptr)
 	free(ptr);
 }
 
-static int unpack(const void *data, size_t len, pb_profile **ret_message, struct nd_err *err)
+/* Why nothing was unpacked. */
+static int unpack_error(const struct budget *budget, struct nd_err *err)
 {
-	struct budget budget = {.left = ND_PPROF_MEMORY_MAX};
-	ProtobufCAllocator allocator = {budget_alloc, budget_free, &budget};
-	pb_profile *message = perftools__profiles__profile__unpack(&allocator, len, data);
-
-	if (budget.exceeded)
+	if (budget->exceeded)
 		return nd_err_set(err, -E2BIG, "pprof profile needs more than %u MiB",
 				  ND_PPROF_MEMORY_MAX >> 20);
-	if (budget.failed)
+	if (budget->failed)
 		return nd_err_set_errno(err, -ENOMEM, "cannot decode pprof profile");
-	if (!message)
-		return nd_err_set(err, -EBADMSG, "not a pprof profile: broken protobuf");
-	*ret_message = message;
-	return 0;
+	return nd_err_set(err, -EBADMSG, "not a pprof profile: broken protobuf");
 }
 
 static int compare_ids(const void *a, const void *b)
@@ -387,6 +381,8 @@ int nd_pprof_decode(const void *data, size_t len, struct nd_pprof **ret_pprof, s
 	struct nd_pprof *pprof = calloc(1, sizeof(*pprof));
 	struct storage *storage = calloc(1, sizeof(*storage));
 	struct decoder decoder = {.pprof = pprof, .err = err};
+	struct budget budget = {.left = ND_PPROF_MEMORY_MAX};
+	ProtobufCAllocator allocator = {budget_alloc, budget_free, &budget};
 	int ret;
 
 	if (!pprof || !storage) {
@@ -395,10 +391,9 @@ int nd_pprof_decode(const void *data, size_t len, struct nd_pprof **ret_pprof, s
 		return nd_err_set_errno(err, -ENOMEM, "cannot decode pprof profile");
 	}
 	pprof->storage = storage;
-	ret = unpack(data, len, &storage->message, err);
+	storage->message = perftools__profiles__profile__unpack(&allocator, len, data);
 	decoder.message = storage->message;
-	if (!ret)
-		ret = decode(&decoder);
+	ret = storage->message ? decode(&decoder) : unpack_error(&budget, err);
 	if (ret) {
 		nd_pprof_free(pprof);
 		return ret;

@@ -218,8 +218,10 @@ int nd_cpuprofile_tree_read(struct nd_cpuprofile_tree *tree, const json_t *nodes
 				  ND_PROFILE_NODES_MAX);
 	tree->nodes = calloc(tree->count + 1, sizeof(*tree->nodes));
 	way = calloc(tree->count + 1, sizeof(*way));
-	if (!tree->nodes || !way)
-		ret = no_memory(&reader);
+	if (!tree->nodes || !way) {
+		free(way);
+		return no_memory(&reader);
+	}
 	json_array_foreach(nodes, i, json) if (!ret) ret = read_node(&reader, json, i);
 	if (!ret)
 		ret = link_nodes(&reader, nodes);

@@ -93,7 +93,7 @@ static bool looks_like_place(const char *text)
 static void set_script(struct nd_frame *frame, char *name, char *place)
 {
 	cut_place(place, frame);
-	frame->name = name[0] && strcmp(name, "<anonymous>") ? name : "(anonymous)";
+	frame->name = name[0] && strcmp(name, "<anonymous>") != 0 ? name : "(anonymous)";
 	frame->kind = nd_frame_kind_of_url(frame->file);
 }
 

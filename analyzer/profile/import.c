@@ -48,7 +48,8 @@ static bool is_folded(const char *data, size_t len)
 			line_end = end;
 		for (at = line_end; at > data && isspace((unsigned char)at[-1]);)
 			at--;
-		if (at == data || *data == '#')
+		if (at == data ||
+		    (*data == '#' && (at == data + 1 || !isgraph((unsigned char)data[1]))))
 			continue;
 		while (at > data && (isdigit((unsigned char)at[-1]) || at[-1] == '.'))
 			at--;

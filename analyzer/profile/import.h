@@ -22,15 +22,26 @@ struct nd_profile;
 int nd_import_profile(const void *data, size_t len, struct nd_profile **ret_profile,
 		      struct nd_err *err);
 
-/* V8's .cpuprofile: JSON with "nodes", "samples" and "timeDeltas", or "hitCount" alone. */
+/*
+ * V8's .cpuprofile: JSON with "nodes", "samples" and "timeDeltas", or "hitCount" alone. A sample
+ * lasts until the next one and the last until "endTime"; the profile has a timeline. Without
+ * samples, hits are counted.
+ */
 int nd_import_cpuprofile(const void *data, size_t len, struct nd_profile **ret_profile,
 			 struct nd_err *err);
 
-/* Lines of "root;caller;leaf WEIGHT". */
+/*
+ * Lines of "root;caller;leaf WEIGHT", in the unit "count"; frames as analyzer/profile/frame_text.h
+ * says. Weights may have decimals, which are rounded. Blank lines and those of "# comment" are
+ * nothing.
+ */
 int nd_import_folded(const void *data, size_t len, struct nd_profile **ret_profile,
 		     struct nd_err *err);
 
-/* pprof's profile.proto, gzipped or not. Takes the last sample type, as pprof does by default. */
+/*
+ * pprof's profile.proto, gzipped or not. Takes the sample type that the file calls the default,
+ * else the last, as pprof does. Labels are not read.
+ */
 int nd_import_pprof(const void *data, size_t len, struct nd_profile **ret_profile,
 		    struct nd_err *err);
 

@@ -99,7 +99,7 @@ static const char *find_last(const char *start, const char *end, char c)
 static int add_stack(struct reader *reader, const char *start, const char *end, uint64_t weight)
 {
 	struct nd_stack stack = {.calls = reader->calls, .weight = weight, .count = weight};
-	const char *frame;
+	const char *frame = end;
 
 	/* From the leaf on, because the root is what goes when a stack is too deep. */
 	while (stack.depth < ND_STACK_DEPTH_MAX) {

@@ -335,8 +335,13 @@ static int write_samples(struct writer *writer, struct nd_span *spans, size_t co
 
 static int write_all(struct writer *writer, struct nd_span *spans, size_t count)
 {
+	static const struct nd_frame script = {.kind = ND_FRAME_JS};
+	uint32_t mapping;
 	int ret = write_header(writer, nd_profile_get_info(writer->profile));
 
+	/* The first mapping is what readers name the profile after. */
+	if (!ret)
+		ret = find_mapping(writer, &script, &mapping);
 	if (!ret)
 		ret = write_functions(writer);
 	if (!ret)

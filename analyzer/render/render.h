@@ -37,16 +37,44 @@ int nd_render_html(const struct nd_profile *profile, struct nd_buf *out);
 /* A static flame graph for documents. */
 int nd_render_svg(const struct nd_profile *profile, struct nd_buf *out);
 
-/* Brendan Gregg's folded stacks: "root;caller;leaf WEIGHT". */
+/*
+ * Brendan Gregg's folded stacks, "root;caller;leaf WEIGHT", for flamegraph.pl, inferno, speedscope.
+ *
+ * WEIGHT counts samples where time was sampled, as the stackcollapse programs do, and is the weight
+ * in the profile's unit otherwise. JavaScript frames are "name (file:line:column)", the place as
+ * V8's stack traces have it; all others are their name. What runs on V8 ends with "_[j]", the
+ * kernel with
+ * "_[k]", which flamegraph.pl --color=js knows; a function has one text, however a call ran, or its
+ * totals would fall apart. ";" in a name becomes ":", control characters become spaces. Samples
+ * without a stack are "[unknown]".
+ */
 int nd_render_folded(const struct nd_profile *profile, struct nd_buf *out);
 
-/* gzip of perftools.profiles.Profile (google/pprof, profile.proto). */
+/*
+ * gzip of perftools.profiles.Profile (google/pprof, profile.proto).
+ *
+ * Samples are counted and weighed; those of a complete timeline carry "pid" and "tid". A call that
+ * only ever ran inlined shares a location with its caller. Lines are those being executed in leaves
+ * and those of the definition elsewhere, for no more is known. Mappings are modules for native code
+ * and "[kind]" for all else. Functions without a name are "(anonymous:L#line:C#column)", because
+ * readers know no columns. Comments say what was observed, and what was lost.
+ */
 int nd_render_pprof(const struct nd_profile *profile, struct nd_buf *out);
 
-/* speedscope's file format, https://www.speedscope.app/file-format-schema.json. */
+/*
+ * speedscope's file format, https://www.speedscope.app/file-format-schema.json: from a complete
+ * timeline one profile for each thread, in time, else one of the tree.
+ */
 int nd_render_speedscope(const struct nd_profile *profile, struct nd_buf *out);
 
-/* What Chrome DevTools and VS Code open: the Profile of CDP's Profiler domain. */
+/*
+ * What Chrome DevTools and VS Code open: the Profile of CDP's Profiler domain.
+ *
+ * A complete timeline of one thread keeps its times, with "(idle)" between; else samples come one
+ * after the other, and nothing is said of when. Times are whole microseconds whose errors do not
+ * add up. What is not JavaScript has its kind as the scheme of its URL:
+ * "native:/usr/lib/libc.so.6". Samples without a stack are "(program)".
+ */
 int nd_render_cpuprofile(const struct nd_profile *profile, struct nd_buf *out);
 
 /* nodiag's own, described in docs/format-json.md; stable. */
@@ -54,7 +82,9 @@ int nd_render_json(const struct nd_profile *profile, struct nd_buf *out);
 
 /*
  * The hottest functions as a table for the terminal, `rows` at most, `width` columns wide
- * (0: unlimited), with ANSI colours if asked for.
+ * (0: unlimited), with ANSI colours if asked for. Functions without a weight of their own are left
+ * out. Names and paths that are too long lose their middle, and nothing in them acts on the
+ * terminal.
  */
 int nd_render_table(const struct nd_profile *profile, unsigned int rows, unsigned int width,
 		    bool colour, struct nd_buf *out);

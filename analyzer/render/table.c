@@ -18,8 +18,9 @@
 /* "100.0%  " twice: the shares and what is between the columns of numbers. */
 #define SHARES_WIDTH 16
 
-/* Names shorter than this tell nothing: the places go first. */
-#define NAME_WIDTH_MIN 24
+/* What is cut shorter than this tells nothing; where there is no room for both, places go. */
+#define NAME_WIDTH_MIN	24
+#define PLACE_WIDTH_MIN 20
 
 struct row {
 	const struct nd_function *function;
@@ -165,11 +166,10 @@ static size_t larger(size_t a, size_t b)
 	return a > b ? a : b;
 }
 
-/* Give each column what its longest text needs, or share what `width` leaves; 0 is no limit. */
-static void fit(struct table *table, size_t width)
+static void measure(struct table *table)
 {
-	size_t fixed, rest, i;
 	const struct row *row;
+	size_t i;
 
 	table->weight_width = strlen("self");
 	table->name_width = strlen("function");
@@ -183,23 +183,27 @@ static void fit(struct table *table, size_t width)
 		table->place_width =
 			larger(table->place_width, columns(row->place.data, row->place.len));
 	}
-	fixed = SHARES_WIDTH + table->weight_width + 2;
-	rest = width > fixed + NAME_WIDTH_MIN ? width - fixed : NAME_WIDTH_MIN;
-	if (!width || table->name_width + 2 + table->place_width <= rest)
+}
+
+/* Give each column what its longest text needs, or share what `width` leaves. */
+static void fit(struct table *table, size_t width)
+{
+	size_t fixed = SHARES_WIDTH + table->weight_width + 2;
+	size_t rest = width > fixed + NAME_WIDTH_MIN ? width - fixed : NAME_WIDTH_MIN;
+
+	if (fixed + table->name_width + 2 + table->place_width <= width)
 		return;
-	if (rest < 2 * NAME_WIDTH_MIN) {
+	if (table->name_width + 2 + PLACE_WIDTH_MIN <= rest) {
+		table->place_width = rest - 2 - table->name_width;
+	} else if (NAME_WIDTH_MIN + 2 + PLACE_WIDTH_MIN <= rest) {
+		/* Half for each, and what places do not need is the names'. */
+		if (table->place_width > (rest - 2) / 2)
+			table->place_width = (rest - 2) / 2;
+		table->name_width = rest - 2 - table->place_width;
+	} else {
 		table->place_width = 0;
 		table->name_width = table->name_width < rest ? table->name_width : rest;
-		return;
 	}
-	/* Half for each, and what one does not need is the other's. */
-	rest -= 2;
-	if (table->name_width <= rest / 2)
-		table->place_width = rest - table->name_width;
-	else if (table->place_width <= rest / 2)
-		table->name_width = rest - table->place_width;
-	else
-		table->name_width = table->place_width = rest / 2;
 }
 
 static void add_header(const struct table *table, struct nd_buf *out)
@@ -245,7 +249,9 @@ static int add_table(struct table *table, const struct nd_profile *profile,
 		if (ret)
 			return ret;
 	}
-	fit(table, width);
+	measure(table);
+	if (width)
+		fit(table, width);
 	add_header(table, out);
 	for (i = 0; i < table->count; i++)
 		add_row(table, &table->rows[i], out);
