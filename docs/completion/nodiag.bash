@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# bash completion for nodiag: commands, options with their words, process ids, files.
+
+# The ids of Node.js processes: those whose executable is called node.
+_nodiag_pids() {
+	local pid link
+	find /proc/[0-9]*/exe -maxdepth 0 -lname '*/node*' -printf '%h %l\n' 2>/dev/null |
+		while read -r pid link; do
+			link=${link##*/}
+			[[ $link != node* ]] || echo "${pid#/proc/}"
+		done
+}
+
+_nodiag_flame() {
+	local formats='html svg folded pprof speedscope cpuprofile json'
+	local options='-d --duration= -r --rate= --threads --kernel --no-kernel --idle --source-maps
+		-f --format= -o --output= --force --color= --help --usage'
+
+	case $previous in
+	-d | --duration)
+		mapfile -t COMPREPLY < <(compgen -W '10s 30s 1m 5m' -- "$current")
+		;;
+	-r | --rate)
+		mapfile -t COMPREPLY < <(compgen -W '99 499 999' -- "$current")
+		;;
+	-f | --format)
+		mapfile -t COMPREPLY < <(compgen -W "$formats" -- "$current")
+		;;
+	--color)
+		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$current")
+		;;
+	-o | --output)
+		mapfile -t COMPREPLY < <(compgen -f -- "$current")
+		compopt -o filenames
+		;;
+	*)
+		if [[ $current == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
+			[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
+		else
+			mapfile -t COMPREPLY < <(compgen -W "$(_nodiag_pids)" -- "$current"
+				compgen -f -- "$current")
+			compopt -o filenames
+		fi
+		;;
+	esac
+}
+
+_nodiag() {
+	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} i
+
+	COMPREPLY=()
+	if [[ $COMP_CWORD -eq 1 ]]; then
+		mapfile -t COMPREPLY < <(compgen -W 'flame help --help --version' -- "$current")
+		return
+	fi
+	# What stands behind "--" is another program's.
+	for ((i = 2; i < COMP_CWORD; i++)); do
+		if [[ ${COMP_WORDS[i]} == -- ]]; then
+			if declare -F _command_offset >/dev/null; then
+				_command_offset $((i + 1))
+			else
+				mapfile -t COMPREPLY < <(compgen -c -- "$current")
+			fi
+			return
+		fi
+	done
+	# "=" is a word of its own in "--format=svg".
+	if [[ $current == = ]]; then
+		current=
+	elif [[ $previous == = ]]; then
+		previous=${COMP_WORDS[COMP_CWORD - 2]}
+	fi
+	case ${COMP_WORDS[1]} in
+	flame)
+		_nodiag_flame
+		;;
+	help)
+		mapfile -t COMPREPLY < <(compgen -W 'flame' -- "$current")
+		;;
+	esac
+}
+
+complete -F _nodiag nodiag
