@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+nodiag flame -f json -o - "$data/small.cpuprofile"
