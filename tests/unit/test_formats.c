@@ -138,8 +138,8 @@ static void test_json_nodes(void **state)
 
 	assert_true(count < 64);
 	assert_true(json_is_null(json_object_get(json_array_get(nodes, 0), "parent")));
-	json_array_foreach(nodes, i, node)
-	{
+	for (i = 0; i < count; i++) {
+		node = json_array_get(nodes, i);
 		self += get(node, "self");
 		samples += get(node, "samples");
 		if (!i)
@@ -148,8 +148,10 @@ static void test_json_nodes(void **state)
 		assert_true(get(node, "frame") < KNOWN_FRAME_COUNT);
 		children[get(node, "parent")] += get(node, "total");
 	}
-	json_array_foreach(nodes, i, node)
+	for (i = 0; i < count; i++) {
+		node = json_array_get(nodes, i);
 		assert_true(get(node, "total") == get(node, "self") + children[i]);
+	}
 	assert_true(self == (json_int_t)KNOWN_TOTAL);
 	assert_true(samples == (json_int_t)KNOWN_SAMPLES);
 	assert_null(json_object_get(json, "threads"));
@@ -242,7 +244,8 @@ static void test_cpuprofile_rounding(void **state)
 	deltas = json_object_get(json, "timeDeltas");
 	assert_int_equal(json_array_size(deltas), 3001);
 	assert_int_equal(json_array_size(json_object_get(json, "samples")), 3001);
-	json_array_foreach(deltas, i, delta) sum += json_integer_value(delta);
+	for (i = 0; i < json_array_size(deltas); i++)
+		sum += json_integer_value(json_array_get(deltas, i));
 	assert_int_equal(sum, 999);
 	assert_int_equal(get(json, "endTime") - get(json, "startTime"), 999);
 	json_decref(json);
