@@ -38,6 +38,7 @@ struct flame {
 	const char *output; /* NULL: a default name */
 	bool force;
 	bool has_duration;
+	unsigned int help; /* what argp_help() is asked for, 0: nothing */
 	enum term_colour colour;
 	char **args; /* what is no option */
 	size_t args_count;
@@ -53,7 +54,8 @@ enum {
 	OPT_IDLE,
 	OPT_SOURCE_MAPS,
 	OPT_FORCE,
-	OPT_COLOR
+	OPT_COLOR,
+	OPT_USAGE
 };
 
 static const struct argp_option options[] = {
@@ -71,11 +73,14 @@ static const struct argp_option options[] = {
 	{NULL, 0, NULL, 0, "Output", 2},
 	{"format", 'f', "FORMAT", 0,
 	 "html, svg, folded, pprof, speedscope, cpuprofile or json (default html)", 2},
-	{"output", 'o', "FILE", 0, "Write to FILE, - for stdout (default flame-PID-TIME.html)", 2},
+	{"output", 'o', "FILE", 0,
+	 "Write to FILE, - for stdout (default flame-PID-TIME.html, or flame-TIME.html)", 2},
 	{"force", OPT_FORCE, NULL, 0, "Replace FILE if it exists", 2},
 	{"color", OPT_COLOR, "WHEN", 0, "Colour the table: auto, always or never (default auto)",
 	 2},
 	{NULL, 0, NULL, 0, "Help", -1},
+	{"help", '?', NULL, 0, "Give this help list", -1},
+	{"usage", OPT_USAGE, NULL, 0, "Give a short usage message", -1},
 	{0},
 };
 
@@ -173,6 +178,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_COLOR:
 		return parse_colour(flame, arg);
+	case '?':
+		flame->help = ARGP_HELP_STD_HELP;
+		return 0;
+	case OPT_USAGE:
+		flame->help = ARGP_HELP_USAGE;
+		return 0;
 	case ARGP_KEY_ARGS:
 		flame->args = state->argv + state->next;
 		flame->args_count = (size_t)(state->argc - state->next);
@@ -226,25 +237,31 @@ static int set_info(const struct flame *flame, struct nd_profile *profile)
 	return nd_profile_set_info(profile, &info);
 }
 
-static double percent(uint64_t part_ns, uint64_t whole_ns)
+/* What the recording cost, where it was long enough for shares to mean something. */
+static void print_cost(const struct session_result *r)
 {
-	return whole_ns ? 100.0 * (double)part_ns / (double)whole_ns : 0;
+	double duration = (double)r->duration_ns;
+
+	if (r->duration_ns < ND_NSEC_PER_SEC / 2)
+		return;
+	term_note("nodiag used %.2f %% of one core", 100 * (double)r->own_cpu_ns / duration);
+	if (r->sampler_cpu_ns)
+		term_note("taking samples used %.2f %%, in the process",
+			  100 * (double)r->sampler_cpu_ns / duration);
 }
 
-/* What was chosen, how much came of it, and what it cost. */
+/* What was chosen, and how much came of it. */
 static void print_closing(const struct flame *flame)
 {
 	const struct session_result *r = &flame->result;
 
 	if (r->target_ended && flame->target.kind == TARGET_PIDS)
 		term_note("the process ended after %.1f s", (double)r->duration_ns / 1e9);
-	term_note("%" PRIu64 " samples at %u Hz in %.1f s by %s; nodiag used %.2f %% of one core, "
-		  "taking samples %.2f %%",
-		  r->samples, flame->session.hz, (double)r->duration_ns / 1e9, r->sampler,
-		  percent(r->own_cpu_ns, r->duration_ns),
-		  percent(r->sampler_cpu_ns, r->duration_ns));
+	term_note("%" PRIu64 " samples at %u Hz in %.1f s by %s", r->samples, flame->session.hz,
+		  (double)r->duration_ns / 1e9, r->sampler);
 	if (r->sampler_why[0])
 		term_note("without kernel frames: %s", r->sampler_why);
+	print_cost(r);
 	if (r->limits[0])
 		term_note("%s", r->limits);
 }
@@ -255,8 +272,8 @@ static void print_losses(const struct nd_profile *profile)
 
 	for (loss = 1; loss < ND_LOSS_COUNT; loss++)
 		if (nd_profile_get_loss(profile, loss))
-			term_note("%" PRIu64 " %s", nd_profile_get_loss(profile, loss),
-				  nd_loss_text(loss));
+			term_note("%s: %" PRIu64, nd_loss_text(loss),
+				  nd_profile_get_loss(profile, loss));
 }
 
 static int print_table(const struct flame *flame, const struct nd_profile *profile,
@@ -319,13 +336,16 @@ static int record(struct flame *flame, struct nd_profile **ret_profile, struct n
 
 static int import(const struct flame *flame, struct nd_profile **ret_profile, struct nd_err *err)
 {
+	struct nd_err why = {0};
 	struct nd_buf data;
 	int ret;
 
 	nd_buf_init(&data, ND_IMPORT_MAX);
 	ret = file_read(flame->target.path, &data, err);
 	if (!ret) {
-		ret = nd_import_profile(data.data, data.len, ret_profile, err);
+		ret = nd_import_profile(data.data, data.len, ret_profile, &why);
+		if (ret)
+			nd_err_set(err, ret, "cannot read '%s': %s", flame->target.path, why.what);
 		if (ret == -ENOTSUP)
 			nd_err_hint(err, "nodiag renders .cpuprofile, folded stacks and pprof");
 	}
@@ -370,11 +390,13 @@ static char **split_command(int *argc, char **argv)
 static int parse_arguments(struct flame *flame, int argc, char **argv)
 {
 	flame->command = split_command(&argc, argv);
-	if (argp_parse(&argp, argc, argv, ARGP_NO_ERRS, NULL, flame)) {
+	if (argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, flame)) {
 		if (!flame->err.hint[0])
 			nd_err_hint(&flame->err, "nodiag flame --help");
 		return EXIT_USAGE;
 	}
+	if (flame->help)
+		return EXIT_DONE;
 	return target_parse(flame->args, flame->args_count, flame->command, &flame->target,
 			    &flame->err);
 }
@@ -399,6 +421,13 @@ int command_flame(int argc, char **argv)
 	struct out out = {.fd = -1};
 	int ret = parse_arguments(&flame, argc, argv);
 
+	if (!ret && flame.help) {
+		argp_help(&argp, stdout, flame.help, argv[0]);
+		if (!out_flush_stdout(&flame.err))
+			return EXIT_DONE;
+		term_error(&flame.err);
+		return EXIT_FAILED;
+	}
 	if (!ret && flame.target.kind == TARGET_PIDS && !flame.has_duration)
 		flame.session.duration_ns = DEFAULT_DURATION_NS;
 	if (!ret)

@@ -66,7 +66,7 @@ static int help(int argc, char **argv)
 	char *help_argv[] = {argv[0], (char[]){"--help"}, NULL};
 	const struct command *command;
 
-	if (argc < 2) {
+	if (argc < 2 || !strcmp(argv[1], "help")) {
 		print_help(stdout);
 		return EXIT_DONE;
 	}

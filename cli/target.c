@@ -95,7 +95,7 @@ static int add_pid(struct target *target, const char *text, struct nd_err *err)
 	if (!units_parse_number(text, 1, 1u << 30, &pid) ||
 	    (kill((pid_t)pid, 0) && errno == ESRCH)) {
 		nd_err_set(err, -ESRCH, "no process '%s'", text);
-		nd_err_hint(err, "pgrep -a node lists the ones that run");
+		nd_err_hint(err, "pgrep -af node lists the ones that run");
 		return EXIT_NO_TARGET;
 	}
 	if (target->pids_count == TARGET_PIDS_MAX) {
