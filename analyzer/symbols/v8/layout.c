@@ -187,7 +187,7 @@ static const struct rule rules[] = {
 	{FIELD(byte_array_types[0]), "type_ByteArray__*", REQUIRED},
 	{FIELD(byte_array_types[1]), "type_TrustedByteArray__*", 0},
 	{FIELD(bytecode_type), "type_BytecodeArray__*", REQUIRED},
-	{FIELD(bytecode_data), "class_BytecodeArray__data__*", 0},
+	{FIELD(bytecode_data), "class_BytecodeArray__data__*", REQUIRED},
 	{FIELD(uncompiled_types[0]), "type_UncompiledDataWithPreparseDataAndJob__*", 0},
 	{FIELD(uncompiled_types[1]), "type_UncompiledDataWithPreparseData__*", 0},
 	{FIELD(uncompiled_types[2]), "type_UncompiledDataWithoutPreparseDataWithJob__*", 0},
@@ -292,10 +292,25 @@ static void derive_functions(const struct nd_v8_constants *constants, struct nd_
 	layout->external_data = get(constants, "class_ExternalString__resource__*", 16) + 8;
 }
 
+/* The constant that a gap could not be filled without, or NULL. */
+static const char *find_missing(const struct nd_v8_layout *layout)
+{
+	if (!layout->js_function_first)
+		return "type_JSFunction__*";
+	if (!layout->code_is_inline && !layout->stream_type)
+		return "type_InstructionStream__*";
+	if (!layout->code_size && !layout->code_positions)
+		return "class_Code__instruction_size__*";
+	if (layout->code_size && !layout->code_start)
+		return "class_Code__instruction_start__*";
+	if (layout->code_size && !layout->code_flags)
+		return "class_Code__flags__*";
+	return NULL;
+}
+
 /* Code's fields, where not exported: see the order of fields in V8's code.h of each version. */
 static void derive_code(const struct nd_v8_constants *constants, struct nd_v8_layout *layout)
 {
-	layout->code_is_inline = !at_least(&layout->version, 11, 1, 204);
 	if (layout->code_size && !layout->code_positions)
 		layout->code_positions =
 			layout->code_is_inline ? layout->code_size - 16 : layout->code_start - 24;
@@ -337,12 +352,17 @@ int nd_v8_layout_derive(const struct nd_v8_constants *constants,
 {
 	struct nd_v8_layout layout = {.version = *version};
 	int ret = check_invariants(constants, err);
+	const char *missing;
 
 	if (!ret)
 		ret = apply_rules(constants, &layout, err);
 	if (ret)
 		return ret;
+	layout.code_is_inline = !at_least(version, 11, 1, 204);
 	derive_functions(constants, &layout);
+	missing = find_missing(&layout);
+	if (missing)
+		return nd_err_set(err, -ENOTSUP, "its V8 does not say '%s'", missing);
 	derive_code(constants, &layout);
 	derive_tables(constants, &layout);
 	*ret_layout = layout;
