@@ -169,7 +169,7 @@ static void describe_uncompiled(struct nd_v8_functions *functions, uint64_t shar
 	uint64_t data;
 	uint32_t i, j, type;
 
-	for (i = 0; i < layout->shared_function_data_words; i++) {
+	for (i = 0; layout->uncompiled_start && i < layout->shared_function_data_words; i++) {
 		data = nd_v8_field(&functions->heap, shared, layout->shared_function_data + 8 * i);
 		type = nd_v8_instance_type(&functions->heap, data);
 		for (j = 0; type && j < 4; j++) {
@@ -203,8 +203,10 @@ static void describe(struct nd_v8_functions *functions, uint64_t shared, struct 
 		describe_uncompiled(functions, shared, ret);
 	if (ret->start < 0 || ret->end < ret->start)
 		ret->start = ret->end = -1;
-	if (!ret->name.len)
+	if (!*ret->name.data) {
+		nd_buf_reset(&ret->name);
 		nd_buf_add_str(&ret->name, "(anonymous)");
+	}
 }
 
 /*
@@ -264,9 +266,20 @@ static void name_eval(struct nd_v8_functions *functions, uint32_t isolate, uint6
 		return;
 	}
 	place = nd_v8_script_locate(caller->script, caller->start);
-	snprintf(text, sizeof(text), "eval at %.256s (%.1024s:%u)", caller->name, place.file,
-		 place.line);
+	if (place.line)
+		snprintf(text, sizeof(text), "eval at %.256s (%.1024s:%u)", caller->name,
+			 place.file, place.line);
+	else
+		snprintf(text, sizeof(text), "eval at %.256s (%.1024s)", caller->name, place.file);
 	nd_v8_script_set_url(info, text);
+}
+
+/* Whether a script has no name, rather than one that cannot be read. */
+static bool is_nameless(const struct nd_v8_heap *heap, uint64_t script)
+{
+	uint64_t name = nd_v8_field(heap, script, heap->layout->script_name);
+
+	return nd_v8_instance_type(heap, name) != 0 && !nd_v8_is_string(heap, name);
 }
 
 /* Put the function's frame into the profile. */
@@ -318,7 +331,8 @@ static struct nd_v8_function *add_entry(struct nd_v8_functions *functions,
 	if (identity->script)
 		function->script =
 			nd_v8_scripts_get(functions->scripts, key->isolate, identity->script);
-	if (function->script && !*nd_v8_script_get_url(function->script))
+	if (function->script && !*nd_v8_script_get_url(function->script) &&
+	    is_nameless(&functions->heap, identity->script))
 		name_eval(functions, key->isolate, identity->script, function->script);
 	ret = add_frame(functions, function, &description);
 	nd_buf_fini(&description.name);
