@@ -26,7 +26,7 @@ struct nd_v8 {
 	uint32_t unknown_frame;
 	uint32_t regexp_frame;
 	uint32_t wasm_frame;
-	bool offset_is_old; /* the sample's leaf is in a bytecode that did not store its offset */
+	bool offset_is_old; /* the frame before is in a bytecode that did not store its offset */
 };
 
 /* The calls being added to, and how the code they come from ran. */
@@ -330,14 +330,30 @@ static bool is_interpreter(const char *name)
 		!strncmp(name, "InterpreterEntryTrampoline", strlen("InterpreterEntryTrampoline")));
 }
 
-/*
- * Whether this is a bytecode handler with a frame of its own, for a bytecode that does not make
- * calls by its nature: then the interpreted frame below it has an earlier bytecode's offset.
- */
-static bool is_quiet_handler(const struct nd_sample_frame *frame, const char *name)
+static bool is_arithmetic(const char *name)
 {
-	return !frame->shared && name && ends_with(name, "Handler") &&
-	       strncmp(name, "Call", strlen("Call")) != 0 &&
+	static const char *const prefixes[] = {"Add", "Sub", "Mul", "Div",     "Mod",  "Exp",
+					       "Inc", "Dec", "Neg", "Bitwise", "Shift"};
+	size_t i;
+
+	for (i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+		if (!strncmp(name, prefixes[i], strlen(prefixes[i])))
+			return true;
+	return false;
+}
+
+/*
+ * Whether a bytecode handler with a frame of its own did not store its bytecode's offset, so that
+ * the interpreted frame below it has an earlier one's. Handlers store it before they call
+ * something, but not before they allocate a number; those that are calls by nature do it at once.
+ */
+static bool leaves_old_offset(const struct nd_sample_frame *frame, uint32_t index, const char *name)
+{
+	if (frame->shared || !name || !ends_with(name, "Handler"))
+		return false;
+	if (index > 0)
+		return is_arithmetic(name);
+	return strncmp(name, "Call", strlen("Call")) != 0 &&
 	       strncmp(name, "Construct", strlen("Construct")) != 0;
 }
 
@@ -380,7 +396,7 @@ static void add_builtin(struct nd_v8 *v8, uint32_t isolate, const struct nd_samp
 			offset = (int32_t)sample->bytecode_offset;
 		else if (index == 0 && site->name && !is_interpreter(site->name))
 			add_site(site, calls);
-		else if (index == 1 && v8->offset_is_old)
+		else if (index > 0 && v8->offset_is_old)
 			offset = 0;
 		add_ignition(v8, function, frame, offset, calls);
 	} else {
@@ -397,8 +413,6 @@ void nd_v8_add_calls(struct nd_v8 *v8, uint32_t isolate, const struct nd_sample_
 {
 	const struct nd_sample_frame *frame = &sample->frames[index];
 
-	if (index == 0)
-		v8->offset_is_old = is_quiet_handler(frame, site->name);
 	switch (site->kind) {
 	case ND_SITE_JIT:
 		add_jit(v8, isolate, sample, index, site->pc, calls);
@@ -419,4 +433,5 @@ void nd_v8_add_calls(struct nd_v8 *v8, uint32_t isolate, const struct nd_sample_
 			add_caller(v8, isolate, sample, calls);
 		break;
 	}
+	v8->offset_is_old = leaves_old_offset(frame, index, site->name);
 }
