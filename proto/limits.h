@@ -34,6 +34,9 @@
 /* A script's source text in characters: V8's longest string is 2^29 - 24. */
 #define ND_V8_SOURCE_MAX (1u << 29)
 
+/* Lines of one script, 4 bytes each: bundles have some 100,000. */
+#define ND_V8_LINES_MAX (16u << 20)
+
 /* A source position table or the inlining positions of one function, in bytes. */
 #define ND_V8_TABLE_MAX (4u << 20)
 

@@ -13,6 +13,9 @@
 /* V8 puts code objects at multiples of a word, and their header words too. */
 #define WORD 8
 
+/* What is read at once in search of code. */
+#define PAGE_BYTES 4096
+
 /* Tables that must disagree with the flag bits before another number is believed. */
 #define VOTES_MIN 3
 
@@ -54,14 +57,17 @@ static void fini_code(struct nd_v8_code *code)
 	free(code->inlined);
 }
 
+static void forget_all(struct nd_v8_codes *codes)
+{
+	while (codes->count)
+		fini_code(&codes->list[--codes->count]);
+}
+
 void nd_v8_codes_free(struct nd_v8_codes *codes)
 {
-	size_t i;
-
 	if (!codes)
 		return;
-	for (i = 0; i < codes->count; i++)
-		fini_code(&codes->list[i]);
+	forget_all(codes);
 	free(codes->list);
 	free(codes);
 }
@@ -119,8 +125,8 @@ static const struct nd_v8_code *insert_code(struct nd_v8_codes *codes,
 	struct nd_v8_code *grown;
 	size_t i;
 
-	while (codes->count >= CODES_MAX)
-		remove_code(codes, codes->count - 1);
+	if (codes->count >= CODES_MAX)
+		forget_all(codes);
 	if (codes->count == codes->cap) {
 		grown = reallocarray(codes->list, cap, sizeof(*grown));
 		if (!grown)
@@ -269,18 +275,25 @@ static bool is_stream(const struct nd_v8_codes *codes, uint64_t header, uint64_t
 static bool scan(struct nd_v8_codes *codes, uint64_t pc, struct nd_v8_code *ret)
 {
 	uint64_t limit = pc > ND_V8_CODE_MAX ? pc - ND_V8_CODE_MAX : 0;
-	uint64_t header, map;
+	uint64_t page = pc - pc % PAGE_BYTES, map;
+	uint64_t words[PAGE_BYTES / WORD];
+	size_t i = (pc - page) / WORD + 1;
 	bool passed = false;
 
-	for (header = pc & ~(uint64_t)(WORD - 1); header > limit && !passed; header -= WORD) {
-		if (nd_memory_read(codes->heap.memory, header, &map, sizeof(map)))
+	for (; page >= limit; page -= PAGE_BYTES, i = PAGE_BYTES / WORD) {
+		if (nd_memory_read(codes->heap.memory, page, words, i * WORD))
 			return false;
-		if (codes->stream_map && map != codes->stream_map)
-			continue;
-		if (is_stream(codes, header, map, pc, ret, &passed)) {
-			codes->stream_map = map;
-			return true;
+		while (i-- > 0 && !passed) {
+			map = words[i];
+			if (codes->stream_map && map != codes->stream_map)
+				continue;
+			if (is_stream(codes, page + i * WORD, map, pc, ret, &passed)) {
+				codes->stream_map = map;
+				return true;
+			}
 		}
+		if (passed || page < PAGE_BYTES)
+			return false;
 	}
 	return false;
 }
@@ -291,7 +304,7 @@ const struct nd_v8_code *nd_v8_codes_find(struct nd_v8_codes *codes, uint32_t is
 	struct nd_v8_code code = {.isolate = isolate};
 
 	if (i < codes->count && codes->list[i].start <= pc) {
-		if (is_current(codes, &codes->list[i]))
+		if (codes->list[i].isolate == isolate && is_current(codes, &codes->list[i]))
 			return &codes->list[i];
 		remove_code(codes, i);
 	}

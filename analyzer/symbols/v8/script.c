@@ -45,6 +45,8 @@ static int add_line(struct nd_v8_script *script, uint32_t start)
 	size_t count = script->lines;
 	uint32_t *grown;
 
+	if (count >= ND_V8_LINES_MAX)
+		return -E2BIG;
 	if ((count & (count - 1)) == 0) {
 		grown = reallocarray(script->line_starts, count ? count * 2 : 1, sizeof(*grown));
 		if (!grown)
@@ -78,9 +80,14 @@ static void read_lines(struct nd_v8_scripts *scripts, struct nd_v8_script *scrip
 	struct line_scan scan = {.script = script};
 	int ret = nd_v8_visit_string(&scripts->heap, source, ND_V8_SOURCE_MAX, scan_chars, &scan);
 
-	script->has_lines = !ret;
 	if (!ret && scan.after_cr)
-		add_line(script, scan.offset);
+		ret = add_line(script, scan.offset);
+	script->has_lines = !ret;
+	if (!ret)
+		return;
+	free(script->line_starts);
+	script->line_starts = NULL;
+	script->lines = 0;
 }
 
 static void read_url(struct nd_v8_scripts *scripts, struct nd_v8_script *script, uint64_t object)
