@@ -143,16 +143,27 @@ static int link_node(struct reader *reader, struct nd_cpuprofile_node *parent, c
 	return 0;
 }
 
+static int link_children(struct reader *reader, struct nd_cpuprofile_node *parent,
+			 const json_t *children)
+{
+	size_t i;
+	int ret = 0;
+
+	for (i = 0; i < json_array_size(children) && !ret; i++)
+		ret = link_node(reader, parent, json_array_get(children, i));
+	return ret;
+}
+
 /* Parents know their children in files, children their parents in what traces carry. */
 static int link_nodes(struct reader *reader, const json_t *nodes)
 {
-	const json_t *json, *child, *parent_id;
 	struct nd_cpuprofile_node *parent;
-	size_t i, j;
+	const json_t *json, *parent_id;
+	size_t i;
 	int ret = 0;
 
-	json_array_foreach(nodes, i, json)
-	{
+	for (i = 0; i < reader->tree->count && !ret; i++) {
+		json = json_array_get(nodes, i);
 		parent_id = json_object_get(json, "parent");
 		parent = nd_cpuprofile_find(reader->tree, parent_id);
 		if (parent_id && !json_is_null(parent_id) && !parent)
@@ -162,12 +173,11 @@ static int link_nodes(struct reader *reader, const json_t *nodes)
 					  i);
 		if (parent)
 			ret = link_node(reader, parent, json_object_get(json, "id"));
-		json_array_foreach(json_object_get(json, "children"), j, child) if (!ret) ret =
-			link_node(reader, &reader->tree->nodes[i], child);
-		if (ret)
-			return ret;
+		if (!ret)
+			ret = link_children(reader, &reader->tree->nodes[i],
+					    json_object_get(json, "children"));
 	}
-	return 0;
+	return ret;
 }
 
 /*
@@ -205,7 +215,6 @@ int nd_cpuprofile_tree_read(struct nd_cpuprofile_tree *tree, const json_t *nodes
 			    struct nd_profile *profile, struct nd_err *err)
 {
 	struct reader reader = {.tree = tree, .profile = profile, .err = err};
-	const json_t *json;
 	uint32_t *way;
 	size_t i;
 	int ret = 0;
@@ -222,7 +231,8 @@ int nd_cpuprofile_tree_read(struct nd_cpuprofile_tree *tree, const json_t *nodes
 		free(way);
 		return no_memory(&reader);
 	}
-	json_array_foreach(nodes, i, json) if (!ret) ret = read_node(&reader, json, i);
+	for (i = 0; i < tree->count && !ret; i++)
+		ret = read_node(&reader, json_array_get(nodes, i), i);
 	if (!ret)
 		ret = link_nodes(&reader, nodes);
 	if (!ret)

@@ -15,8 +15,10 @@
 
 static int unknown_format(struct nd_err *err)
 {
-	nd_err_set(err, -ENOTSUP, "not a profile of a known format");
-	return nd_err_hint(err, "these can be read: .cpuprofile, pprof (.pb.gz), folded stacks");
+	int ret = nd_err_set(err, -ENOTSUP, "not a profile of a known format");
+
+	nd_err_hint(err, "these can be read: .cpuprofile, pprof (.pb.gz), folded stacks");
+	return ret;
 }
 
 static bool is_text(const unsigned char *data, size_t len)

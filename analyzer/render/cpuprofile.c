@@ -20,6 +20,9 @@
  * nobody counts, ends the last one.
  */
 
+/* A profile of more samples opens slowly: then each stretch of the tree is one. */
+#define SAMPLES_MAX (256u << 10)
+
 struct page {
 	const struct nd_profile *profile;
 	const struct nd_frame *frames;
@@ -118,7 +121,7 @@ static void add_position(struct page *page, uint32_t line, uint32_t column)
 static void add_call_frame(struct page *page, uint32_t id)
 {
 	const struct nd_node *node = &page->nodes[id];
-	const struct nd_frame *frame = &page->frames[node->frame];
+	const struct nd_frame *frame;
 
 	nd_buf_addf(page->out, "{\"id\":%" PRIu32 ",\"callFrame\":{\"functionName\":", id + 1);
 	if (!id) {
@@ -126,6 +129,7 @@ static void add_call_frame(struct page *page, uint32_t id)
 		add_position(page, 0, 0);
 		return;
 	}
+	frame = &page->frames[node->frame];
 	add_function_name(page, node);
 	nd_buf_addf(page->out,
 		    ",\"scriptId\":\"%" PRIu32 "\",\"url\":", page->script_ids[node->frame]);
@@ -232,7 +236,7 @@ static void add_samples(struct page *page, const struct nd_span *spans, size_t c
 		if (gap)
 			add_sample(page, idle_id(page), gap);
 		idle += gap;
-		add_span(page, &spans[i], samples > ND_PROFILE_SAMPLES_MAX);
+		add_span(page, &spans[i], samples > SAMPLES_MAX);
 	}
 	add_sample(page, 1, 0);
 	if (root->total && samples)

@@ -90,6 +90,7 @@ static void test_hint(void **state)
 {
 	struct nd_err err;
 
+	assert_int_equal(import("hello\n", 6, NULL), -ENOTSUP);
 	assert_int_equal(import("hello\n", 6, &err), -ENOTSUP);
 	assert_non_null(strstr(err.hint, ".cpuprofile"));
 }
