@@ -96,6 +96,19 @@ struct {
 	__type(value, struct cpu_idle);
 } idle SEC(".maps");
 
+/* A struct nd_sample_stack with room for its stack. */
+struct tail {
+	__u8 bytes[sizeof(struct nd_sample_stack) + ND_SAMPLE_TAIL_MAX];
+} __attribute__((aligned(8)));
+
+/* Likewise, where a walk broke off. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1); /* set to the number of CPUs */
+	__type(key, __u32);
+	__type(value, struct tail);
+} tails SEC(".maps");
+
 /* The number of `pid` in nodiag's namespace, 0 if it is not visible there. */
 static __always_inline __u32 number_of(struct pid *pid)
 {
@@ -167,6 +180,44 @@ static long walk_frame(__u32 i, void *data)
 	return nd_walk_step(NULL, &c->layout, &c->walk, &sample->frames[i]);
 }
 
+static __always_inline void emit(void *record, __u64 size)
+{
+	if (bpf_ringbuf_output(&ring, record, size, 0))
+		__sync_fetch_and_add(&ring_full, 1);
+}
+
+/* Halvings of the largest copy that are tried near the end of a stack: down to 512 bytes. */
+#define TAIL_TRIES 6
+
+/* Copy as much of the stack as there is; a read that crosses its end fails as a whole. */
+static __always_inline void emit_tail(const struct nd_sample_cpu *sample,
+				      const struct nd_walk *walk)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct nd_sample_stack *tail = bpf_map_lookup_elem(&tails, &cpu);
+	__u32 size = ND_SAMPLE_TAIL_MAX;
+	int i;
+
+	if (!tail)
+		return;
+	tail->header = sample->header;
+	tail->header.kind = ND_SAMPLE_TAIL;
+	tail->pc = walk->pc;
+	tail->sp = walk->sp;
+	tail->fp = walk->fp;
+	tail->before_pc = walk->before.pc;
+	tail->before_sp = walk->before.sp;
+	tail->before_fp = walk->before.fp;
+	tail->start = (walk->before.pc ? walk->before.sp : walk->sp) - ND_RED_ZONE;
+	for (i = 0; i < TAIL_TRIES; i++, size /= 2)
+		if (!bpf_probe_read_user(tail->stack, size, (const void *)tail->start))
+			break;
+	if (i == TAIL_TRIES)
+		return;
+	tail->size = size;
+	emit(tail, sizeof(*tail) + size);
+}
+
 static __always_inline void walk(struct nd_sample_cpu *sample, const struct nd_walk_layout *layout)
 {
 	struct walk_context c = {
@@ -181,6 +232,8 @@ static __always_inline void walk(struct nd_sample_cpu *sample, const struct nd_w
 		c.layout = *layout;
 	bpf_loop(ND_SAMPLE_FRAMES_MAX, walk_frame, &c, 0);
 	sample->end = c.walk.end;
+	if (layout && nd_walk_is_broken(&c.layout, &c.walk))
+		emit_tail(sample, &c.walk);
 }
 
 SEC("perf_event")
@@ -212,11 +265,8 @@ int take_sample(struct bpf_perf_event_data *ctx)
 	depth = sample->depth;
 	if (depth > ND_SAMPLE_FRAMES_MAX)
 		depth = ND_SAMPLE_FRAMES_MAX;
-	if (bpf_ringbuf_output(&ring, sample,
-			       offsetof(struct nd_sample_cpu, frames) +
-				       depth * sizeof(struct nd_sample_frame),
-			       0))
-		__sync_fetch_and_add(&ring_full, 1);
+	emit(sample,
+	     offsetof(struct nd_sample_cpu, frames) + depth * sizeof(struct nd_sample_frame));
 	return 0;
 }
 
@@ -232,8 +282,7 @@ int BPF_PROG(on_exec, struct task_struct *task)
 		return 0;
 	bpf_map_delete_elem(&targets, &pid);
 	fill_header(&header, ND_SAMPLE_EXEC, task, ids);
-	if (bpf_ringbuf_output(&ring, &header, sizeof(header), 0))
-		__sync_fetch_and_add(&ring_full, 1);
+	emit(&header, sizeof(header));
 	return 0;
 }
 

@@ -88,6 +88,7 @@ static int configure(struct cpu *cpu)
 	skel->rodata->follow = cpu->options.follow;
 	skel->rodata->kernel_stacks = cpu->options.kernel;
 	bpf_program__set_autoload(skel->progs.on_switch, cpu->options.idle);
+	bpf_map__set_max_entries(skel->maps.tails, (unsigned int)cpus);
 	return bpf_map__set_max_entries(skel->maps.scratch, (unsigned int)cpus);
 }
 

@@ -248,7 +248,7 @@ static bool decode_sample(struct perf *perf, const uint8_t *at, const uint8_t *e
 	sample->header.pid = ids[0];
 	sample->header.tid = ids[1];
 	sample->pc = regs[REG_PC];
-	sample->sp = regs[REG_SP];
+	sample->sp = sample->start = regs[REG_SP];
 	sample->fp = regs[REG_FP];
 	sample->bytecode_offset = regs[REG_BYTECODE_OFFSET];
 	if (size) {

@@ -51,6 +51,7 @@ enum nd_sample_kind {
 	ND_SAMPLE_CPU = 1, /* struct nd_sample_cpu */
 	ND_SAMPLE_STACK,   /* struct nd_sample_stack: not walked yet */
 	ND_SAMPLE_EXEC,	   /* struct nd_sample_header: the process is another program now */
+	ND_SAMPLE_TAIL,	   /* struct nd_sample_stack: comes before the sample it belongs to */
 };
 
 struct nd_sample_header {
@@ -78,9 +79,16 @@ struct nd_sample_cpu {
 	struct nd_sample_frame frames[ND_SAMPLE_FRAMES_MAX];
 };
 
+/* Bytes copied where a walk broke off; Node's usual stacks have 5 KB. */
+#define ND_SAMPLE_TAIL_MAX 16384
+
+/* What a function may use below its stack pointer (x86-64 psABI); unwind rules look there too. */
+#define ND_RED_ZONE 128
+
 /*
- * What the sampler without BPF brings: registers and a copy of the stack's top, for the symbolizer
- * to walk.
+ * Registers and a copy of the stack around `sp` and up, for the symbolizer to walk. Without BPF
+ * this is the whole sample. With BPF it comes before a sample whose walk broke off in code without
+ * frame pointers, and tells where that was: the symbolizer goes on with the file's unwind tables.
  */
 struct nd_sample_stack {
 	struct nd_sample_header header;
@@ -88,7 +96,11 @@ struct nd_sample_stack {
 	__u64 sp;
 	__u64 fp;
 	__u64 bytecode_offset;
-	__u64 size; /* bytes of `stack`, which starts at `sp` */
+	__u64 before_pc; /* one frame earlier, for when that was no frame; 0: there is none */
+	__u64 before_sp;
+	__u64 before_fp;
+	__u64 start; /* address of the copy: the lowest `sp`, or ND_RED_ZONE below it */
+	__u64 size;  /* bytes of the copy */
 	__u8 stack[];
 };
 
@@ -108,6 +120,8 @@ struct nd_walk_layout {
 	__u32 shared_literal_id;    /* SharedFunctionInfo, s32 */
 	__u32 script_id;	    /* Script, Smi */
 	__u32 pad;
+	__u64 root_start; /* libc's code, where threads begin: a walk that ends there is complete */
+	__u64 root_end;
 };
 
 #endif /* NODIAG_PROTO_SAMPLE_H */

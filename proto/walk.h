@@ -35,11 +35,19 @@
 /* A frame larger than this is taken for a wrong frame pointer; default stacks have 8 MiB. */
 #define ND_WALK_FRAME_MAX (8u << 20)
 
+/* A place in a stack, as the registers there. */
+struct nd_walk_place {
+	__u64 pc;
+	__u64 fp;
+	__u64 sp; /* also the lowest address the frame may have */
+};
+
 struct nd_walk {
 	__u64 pc;
 	__u64 fp;
-	__u64 sp;  /* lowest address the frame may have */
-	__u32 end; /* enum nd_walk_end, when nd_walk_step() says it is over */
+	__u64 sp;
+	struct nd_walk_place before; /* one step ago; all 0 before the first */
+	__u32 end;		     /* enum nd_walk_end, when nd_walk_step() says it is over */
 };
 
 static inline __attribute__((always_inline)) int nd_walk_is_tagged(__u64 word)
@@ -120,13 +128,24 @@ static inline __attribute__((always_inline)) int nd_walk_step(void *arg,
 	frame->bytecode_array = words[1];
 	frame->marker = words[4];
 	nd_walk_identify(arg, layout, words[3], frame);
-	walk->sp = walk->fp + 8;
+	walk->before.pc = walk->pc;
+	walk->before.fp = walk->fp;
+	walk->before.sp = walk->sp;
+	walk->sp = walk->fp + 16;
 	walk->fp = words[5];
 	walk->pc = words[6];
 	if (walk->pc)
 		return 0;
 	walk->end = ND_WALK_ROOT;
 	return 1;
+}
+
+/* Whether the walk ended before the thread's first function, in code without frame pointers. */
+static inline __attribute__((always_inline)) int nd_walk_is_broken(
+	const struct nd_walk_layout *layout, const struct nd_walk *walk)
+{
+	return (walk->end == ND_WALK_BAD_FRAME || walk->end == ND_WALK_UNREADABLE) &&
+	       !(walk->pc >= layout->root_start && walk->pc < layout->root_end);
 }
 
 #endif /* NODIAG_PROTO_WALK_H */

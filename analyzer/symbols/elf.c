@@ -82,8 +82,12 @@ static int load_segments(struct nd_elf *elf, Elf *e)
 	if (!elf->segments)
 		return -ENOMEM;
 	for (i = 0; i < count; i++) {
-		if (!gelf_getphdr(e, (int)i, &p) || p.p_type != PT_LOAD ||
-		    p.p_vaddr > UINT64_MAX - p.p_memsz || p.p_offset > UINT64_MAX - p.p_filesz)
+		if (!gelf_getphdr(e, (int)i, &p))
+			continue;
+		if (p.p_type == PT_GNU_EH_FRAME)
+			elf->unwind_index = p.p_vaddr;
+		if (p.p_type != PT_LOAD || p.p_vaddr > UINT64_MAX - p.p_memsz ||
+		    p.p_offset > UINT64_MAX - p.p_filesz)
 			continue;
 		segment = &elf->segments[elf->segment_count++];
 		segment->offset = p.p_offset;
@@ -265,4 +269,12 @@ bool nd_elf_read(const struct nd_elf *elf, uint64_t vaddr, void *buf, size_t len
 bool nd_elf_has_symtab(const struct nd_elf *elf)
 {
 	return elf->tables[ELF_SYMTAB].count > 0;
+}
+
+bool nd_elf_find_unwind_index(const struct nd_elf *elf, uint64_t *ret_vaddr)
+{
+	if (!elf->unwind_index)
+		return false;
+	*ret_vaddr = elf->unwind_index;
+	return true;
 }

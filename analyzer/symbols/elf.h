@@ -64,6 +64,9 @@ int nd_elf_visit(struct nd_elf *elf, const char *prefix,
  */
 bool nd_elf_read(const struct nd_elf *elf, uint64_t vaddr, void *buf, size_t len);
 
+/* The virtual address of the unwind tables' index (PT_GNU_EH_FRAME); false when it has none. */
+bool nd_elf_find_unwind_index(const struct nd_elf *elf, uint64_t *ret_vaddr);
+
 /* Whether the file has a .symtab, i.e. was not stripped. */
 bool nd_elf_has_symtab(const struct nd_elf *elf);
 

@@ -49,6 +49,7 @@ struct nd_elf {
 	uint64_t size;
 	struct elf_segment *segments;
 	size_t segment_count;
+	uint64_t unwind_index;	/* vaddr of PT_GNU_EH_FRAME, 0 when there is none */
 	uint64_t *section_ends; /* virtual address behind each section, 0 for those without one */
 	size_t section_count;
 	struct elf_table tables[ELF_TABLE_COUNT];

@@ -385,15 +385,34 @@ bool nd_module_read(struct nd_module *module, uint64_t vaddr, void *buf, size_t 
 	return module->elf && nd_elf_read(module->elf, vaddr, buf, len);
 }
 
-uint64_t nd_module_find_data(struct nd_module *module, const struct nd_map *map, const char *name)
+/* What to add to a virtual address of the module for the run-time one. */
+static bool find_bias(const struct nd_module *module, const struct nd_map *map, uint64_t *ret_bias)
 {
-	struct nd_elf_symbol symbol;
 	/* The mapping begins at a page, its segment perhaps later in that page. */
 	uint64_t inside = map->start + PAGE_BYTES - 1;
 	uint64_t vaddr;
 
-	if (!vaddr_of(module, map, inside, &vaddr) ||
-	    !nd_elf_find_symbol(module->elf, name, &symbol))
+	if (!vaddr_of(module, map, inside, &vaddr))
+		return false;
+	*ret_bias = inside - vaddr;
+	return true;
+}
+
+uint64_t nd_module_find_data(struct nd_module *module, const struct nd_map *map, const char *name)
+{
+	struct nd_elf_symbol symbol;
+	uint64_t bias;
+
+	if (!find_bias(module, map, &bias) || !nd_elf_find_symbol(module->elf, name, &symbol))
 		return 0;
-	return inside - vaddr + symbol.vaddr;
+	return bias + symbol.vaddr;
+}
+
+uint64_t nd_module_find_unwind_index(struct nd_module *module, const struct nd_map *map)
+{
+	uint64_t bias, vaddr;
+
+	if (!find_bias(module, map, &bias) || !nd_elf_find_unwind_index(module->elf, &vaddr))
+		return 0;
+	return bias + vaddr;
 }

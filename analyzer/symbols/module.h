@@ -66,6 +66,12 @@ bool nd_module_is_builtin(const struct nd_module *module, const struct nd_map *m
 /* Read initialised data of the module by a symbol's name; false when it has none such. */
 bool nd_module_read(struct nd_module *module, uint64_t vaddr, void *buf, size_t len);
 
+/*
+ * The run-time address of the module's unwind tables' index (.eh_frame_hdr), by one mapping of the
+ * module; 0 when it has none.
+ */
+uint64_t nd_module_find_unwind_index(struct nd_module *module, const struct nd_map *map);
+
 /* The run-time address of a data symbol, by one mapping of the module; 0 when it has none such. */
 uint64_t nd_module_find_data(struct nd_module *module, const struct nd_map *map, const char *name);
 

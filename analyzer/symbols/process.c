@@ -10,11 +10,13 @@
 
 #include "analyzer/symbols/memory.h"
 #include "analyzer/symbols/module.h"
+#include "analyzer/symbols/unwind.h"
 #include "analyzer/symbols/v8/v8.h"
 #include "common/buf.h"
 #include "common/clock.h"
 #include "common/err.h"
 #include "proto/limits.h"
+#include "proto/sample.h"
 
 /* Reading the mappings costs up to a millisecond, and a bad pc would ask for it each time. */
 #define MAPS_INTERVAL_NS (100 * ND_NSEC_PER_MSEC)
@@ -158,7 +160,8 @@ int nd_process_init(struct nd_process *process, pid_t pid, struct nd_modules *mo
 	if (ret)
 		return nd_err_set_errno(err, ret, "cannot look into process %d", pid);
 	process->memory = nd_memory_new_process(pid);
-	if (!process->memory) {
+	process->unwinder = nd_unwinder_new(process, modules);
+	if (!process->memory || !process->unwinder) {
 		nd_process_fini(process);
 		return nd_err_set(err, -ENOMEM, "out of memory");
 	}
@@ -170,9 +173,34 @@ int nd_process_init(struct nd_process *process, pid_t pid, struct nd_modules *mo
 
 void nd_process_fini(struct nd_process *process)
 {
+	nd_unwinder_free(process->unwinder);
 	nd_v8_free(process->v8);
 	nd_memory_free(process->memory);
 	nd_maps_fini(&process->maps);
+}
+
+/* libc, in which threads begin and main() is called. */
+static bool is_libc(const struct nd_map *map)
+{
+	const char *base = map->inode ? strrchr(map->path, '/') : NULL;
+
+	return base && (!strncmp(base, "/libc.", 6) || !strncmp(base, "/libc-", 6) ||
+			!strncmp(base, "/ld-musl", 8));
+}
+
+void nd_process_get_walk(const struct nd_process *process, struct nd_walk_layout *ret_walk)
+{
+	size_t i;
+
+	*ret_walk = (struct nd_walk_layout){0};
+	if (process->v8)
+		nd_v8_layout_get_walk(nd_module_get_v8(process->v8_module, NULL), ret_walk);
+	for (i = 0; i < process->maps.count; i++) {
+		if (!is_libc(&process->maps.map[i]))
+			continue;
+		ret_walk->root_start = process->maps.map[i].start;
+		ret_walk->root_end = process->maps.map[i].end;
+	}
 }
 
 void nd_process_find_site(struct nd_process *process, struct nd_modules *modules, uint64_t pc,

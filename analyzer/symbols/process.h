@@ -20,7 +20,9 @@ struct nd_modules;
 struct nd_profile;
 struct nd_site;
 struct nd_symbol;
+struct nd_unwinder;
 struct nd_v8;
+struct nd_walk_layout;
 
 struct nd_process {
 	pid_t pid;
@@ -30,6 +32,7 @@ struct nd_process {
 	struct nd_module *v8_module; /* what V8 is linked into; NULL: not V8, or not readable */
 	struct nd_v8 *v8;
 	struct nd_v8_files files;
+	struct nd_unwinder *unwinder;
 };
 
 /*
@@ -40,6 +43,9 @@ struct nd_process {
 int nd_process_init(struct nd_process *process, pid_t pid, struct nd_modules *modules,
 		    struct nd_profile *profile, bool source_maps, struct nd_err *err);
 void nd_process_fini(struct nd_process *process);
+
+/* What the stack walker must know of the process. */
+void nd_process_get_walk(const struct nd_process *process, struct nd_walk_layout *ret_walk);
 
 /*
  * The executable mapping that holds an address; mappings are read again when an address is in none,

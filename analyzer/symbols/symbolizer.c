@@ -15,6 +15,7 @@
 #include "analyzer/symbols/memory.h"
 #include "analyzer/symbols/module.h"
 #include "analyzer/symbols/process.h"
+#include "analyzer/symbols/unwind.h"
 #include "analyzer/symbols/v8/v8.h"
 #include "common/err.h"
 #include "proto/limits.h"
@@ -42,6 +43,7 @@ struct thread {
 	uint32_t isolate;
 	uint32_t frame; /* its root frame; set when `threads` is */
 	bool ran_js;
+	struct nd_sample_stack *tail; /* the last, of ND_SAMPLE_TAIL_MAX */
 };
 
 struct kernel_name {
@@ -63,7 +65,7 @@ struct nd_symbolizer {
 	struct nd_calls calls;
 	struct nd_symbol *symbols[ND_STACK_DEPTH_MAX]; /* of native calls, beside `calls` */
 	struct nd_calls labelled;
-	struct nd_sample_cpu walked; /* for samples that come as a stack copy */
+	struct nd_sample_cpu walked; /* for samples that are walked here, or on from a tail */
 };
 
 static int add_named_frame(struct nd_symbolizer *s, const char *name, enum nd_frame_kind kind,
@@ -122,6 +124,7 @@ void nd_symbolizer_free(struct nd_symbolizer *s)
 		remove_process(s, process);
 	HASH_ITER (hh, s->threads, thread, next_thread) {
 		HASH_DEL(s->threads, thread);
+		free(thread->tail);
 		free(thread);
 	}
 	HASH_ITER (hh, s->kernel_names, name, next_name) {
@@ -149,7 +152,6 @@ int nd_symbolizer_add_process(struct nd_symbolizer *s, pid_t pid, struct nd_walk
 			      struct nd_err *err)
 {
 	struct process_entry *entry = find_process(s, pid);
-	struct nd_walk_layout walk = {0};
 	int ret;
 
 	if (entry)
@@ -170,9 +172,7 @@ int nd_symbolizer_add_process(struct nd_symbolizer *s, pid_t pid, struct nd_walk
 		free(entry);
 		return nd_err_set(err, -ENOMEM, "out of memory");
 	}
-	if (!ret)
-		nd_v8_layout_get_walk(nd_module_get_v8(entry->process.v8_module, NULL), &walk);
-	*ret_walk = walk;
+	nd_process_get_walk(&entry->process, ret_walk);
 	return ret;
 }
 
@@ -400,41 +400,124 @@ static int add_cpu_sample(struct nd_symbolizer *s, struct nd_process *process,
 }
 
 /* What lies above the copy may have changed since: the walk ends there, as truncated. */
-static bool is_above_copy(const struct nd_sample_stack *sample, uint64_t fp)
+static bool is_above_copy(const struct nd_sample_stack *copy, uint64_t fp)
 {
-	return fp - sample->sp >= sample->size && fp - sample->sp <= ND_WALK_FRAME_MAX;
+	return fp - copy->start >= copy->size && fp - copy->start <= ND_WALK_FRAME_MAX;
 }
 
-/* Walk a copied stack as the eBPF program walks a live one. */
+/* Walk by frame pointers, as the eBPF program does, over a copy of the stack. */
+static void walk_copy(struct nd_process *process, const struct nd_walk_layout *layout,
+		      const struct nd_sample_stack *copy, struct nd_walk *walk,
+		      struct nd_sample_cpu *walked)
+{
+	walk->end = ND_WALK_TRUNCATED;
+	while (walked->depth < ND_SAMPLE_FRAMES_MAX)
+		if (nd_walk_step(process->memory, layout, walk, &walked->frames[walked->depth++]) ||
+		    is_above_copy(copy, walk->fp))
+			break;
+}
+
+/*
+ * A register that only looked like a frame pointer leads to a return address that is none: then the
+ * walk broke off one frame earlier.
+ */
+static void step_back(struct nd_process *process, struct nd_walk *walk,
+		      struct nd_sample_cpu *walked)
+{
+	if (!walk->before.pc || walked->depth < 2 || nd_process_find_map(process, walk->pc))
+		return;
+	walk->pc = walk->before.pc;
+	walk->fp = walk->before.fp;
+	walk->sp = walk->before.sp;
+	walk->before.pc = 0;
+	walked->depth--;
+}
+
+/* Go on where frame pointers end, by unwind tables, until they are there again. */
+static void unwind_copy(struct nd_process *process, const struct nd_walk_layout *layout,
+			const struct nd_sample_stack *copy, struct nd_walk *walk,
+			struct nd_sample_cpu *walked)
+{
+	while (nd_walk_is_broken(layout, walk) && walked->depth < ND_SAMPLE_FRAMES_MAX) {
+		step_back(process, walk, walked);
+		if (!nd_unwinder_step(process->unwinder, walk, walked->depth > 1))
+			break;
+		walk->before.pc = 0;
+		walk_copy(process, layout, copy, walk, walked);
+	}
+	walked->end = walk->end;
+}
+
 static int add_stack_sample(struct nd_symbolizer *s, struct nd_process *process,
 			    const struct nd_sample_stack *sample)
 {
 	struct nd_sample_cpu *walked = &s->walked;
-	struct nd_walk walk = {
-		.pc = sample->pc, .fp = sample->fp, .sp = sample->sp, .end = ND_WALK_TRUNCATED};
-	struct nd_walk_layout layout = {0};
+	struct nd_walk walk = {.pc = sample->pc, .fp = sample->fp, .sp = sample->sp};
+	struct nd_walk_layout layout;
 	int ret;
 
-	nd_memory_set_overlay(process->memory, sample->sp, sample->stack, sample->size);
-	if (process->v8)
-		nd_v8_layout_get_walk(nd_module_get_v8(process->v8_module, NULL), &layout);
+	nd_memory_set_overlay(process->memory, sample->start, sample->stack, sample->size);
+	nd_process_get_walk(process, &layout);
 	walked->header = sample->header;
 	walked->pc = sample->pc;
 	walked->sp = sample->sp;
 	walked->fp = sample->fp;
 	walked->bytecode_offset = sample->bytecode_offset;
 	walked->kernel_depth = 0;
+	walked->depth = 0;
 	if (nd_memory_read(process->memory, sample->sp, walked->top, sizeof(walked->top)))
 		memset(walked->top, 0, sizeof(walked->top));
-	for (walked->depth = 0; walked->depth < ND_SAMPLE_FRAMES_MAX;)
-		if (nd_walk_step(process->memory, &layout, &walk,
-				 &walked->frames[walked->depth++]) ||
-		    is_above_copy(sample, walk.fp))
-			break;
-	walked->end = walk.end;
+	walk_copy(process, &layout, sample, &walk, walked);
+	unwind_copy(process, &layout, sample, &walk, walked);
 	ret = add_cpu_sample(s, process, walked);
 	nd_memory_set_overlay(process->memory, 0, NULL, 0);
 	return ret;
+}
+
+/* Keep what comes before the sample that it belongs to. */
+static int hold_tail(struct nd_symbolizer *s, const struct nd_sample_stack *tail)
+{
+	struct thread *thread = get_thread(s, &tail->header);
+
+	if (!thread || tail->size > ND_SAMPLE_TAIL_MAX)
+		return -ENOMEM;
+	if (!thread->tail)
+		thread->tail = malloc(sizeof(*tail) + ND_SAMPLE_TAIL_MAX);
+	if (!thread->tail)
+		return -ENOMEM;
+	memcpy(thread->tail, tail, sizeof(*tail) + tail->size);
+	return 0;
+}
+
+/* A sample whose walk broke off, with the tail that says where. */
+static int add_broken_sample(struct nd_symbolizer *s, struct nd_process *process,
+			     const struct nd_sample_cpu *sample, const struct nd_sample_stack *tail)
+{
+	struct nd_sample_cpu *walked = &s->walked;
+	struct nd_walk walk = {.pc = tail->pc, .fp = tail->fp, .sp = tail->sp, .end = sample->end};
+	struct nd_walk_layout layout;
+	int ret;
+
+	memcpy(walked, sample,
+	       offsetof(struct nd_sample_cpu, frames) + sample->depth * sizeof(sample->frames[0]));
+	nd_process_get_walk(process, &layout);
+	nd_memory_set_overlay(process->memory, tail->start, tail->stack, tail->size);
+	unwind_copy(process, &layout, tail, &walk, walked);
+	ret = add_cpu_sample(s, process, walked);
+	nd_memory_set_overlay(process->memory, 0, NULL, 0);
+	return ret;
+}
+
+static int add_walked_sample(struct nd_symbolizer *s, struct nd_process *process,
+			     const struct nd_sample_cpu *sample)
+{
+	struct thread *thread = get_thread(s, &sample->header);
+
+	if (!thread)
+		return -ENOMEM;
+	if (thread->tail && thread->tail->header.time_ns == sample->header.time_ns)
+		return add_broken_sample(s, process, sample, thread->tail);
+	return add_cpu_sample(s, process, sample);
 }
 
 int nd_symbolizer_add_sample(struct nd_symbolizer *s, const struct nd_sample_header *record)
@@ -447,7 +530,9 @@ int nd_symbolizer_add_sample(struct nd_symbolizer *s, const struct nd_sample_hea
 	}
 	if (record->kind == ND_SAMPLE_STACK)
 		return add_stack_sample(s, &entry->process, (const struct nd_sample_stack *)record);
-	return add_cpu_sample(s, &entry->process, (const struct nd_sample_cpu *)record);
+	if (record->kind == ND_SAMPLE_TAIL)
+		return hold_tail(s, (const struct nd_sample_stack *)record);
+	return add_walked_sample(s, &entry->process, (const struct nd_sample_cpu *)record);
 }
 
 int nd_symbolizer_add_idle(struct nd_symbolizer *s, pid_t pid, pid_t tid, uint64_t idle_ns)
