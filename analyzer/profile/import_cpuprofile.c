@@ -246,7 +246,8 @@ static int load(const void *data, size_t len, json_t **ret_json, struct nd_err *
 		return nd_err_set(err, -EFBIG, ".cpuprofile is larger than %u MiB",
 				  ND_IMPORT_JSON_MAX >> 20);
 	json = json_loadb(data, len, 0, &error);
-	if (!json && json_error_code(&error) == json_error_out_of_memory)
+	/* jansson has nothing to say, more often than not, when it is out of memory. */
+	if (!json && !error.text[0])
 		return nd_err_set_errno(err, -ENOMEM, "cannot read .cpuprofile");
 	if (!json)
 		return nd_err_set(err, -EBADMSG, "not a .cpuprofile: line %d, column %d: %s",

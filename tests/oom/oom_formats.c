@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Runs every renderer and importer with each of its allocations failing in turn: alone, and with
+ * all that follow. It must say so or do without, and leave nothing behind, which is for
+ * LeakSanitizer to see.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "analyzer/profile/import.h"
+#include "analyzer/render/render.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "proto/limits.h"
+#include "tests/known_profile.h"
+#include "tests/oom/fail_alloc.h"
+
+/* What a run works on; made while nothing fails. */
+struct scene {
+	const struct nd_profile *profile;
+	const struct nd_render_format *format;
+	const struct nd_buf *file;
+	int also; /* an error that may come instead of -ENOMEM */
+};
+
+typedef int (*run_fn)(const struct scene *scene);
+
+static int run_build(const struct scene *scene)
+{
+	struct nd_profile *profile = known_profile(true, false);
+
+	nd_profile_free(profile);
+	return profile ? 0 : -ENOMEM;
+}
+
+static int run_render(const struct scene *scene)
+{
+	struct nd_buf out;
+	int ret;
+
+	nd_buf_init(&out, ND_OUTPUT_MAX);
+	ret = scene->format->render(scene->profile, &out);
+	nd_buf_fini(&out);
+	return ret;
+}
+
+static int run_table(const struct scene *scene)
+{
+	struct nd_buf out;
+	int ret;
+
+	nd_buf_init(&out, ND_OUTPUT_MAX);
+	ret = nd_render_table(scene->profile, 10, 80, true, &out);
+	nd_buf_fini(&out);
+	return ret;
+}
+
+static int run_import(const struct scene *scene)
+{
+	struct nd_profile *profile = NULL;
+	struct nd_err err = {0};
+	int ret = nd_import_profile(scene->file->data, scene->file->len, &profile, &err);
+
+	if (ret != err.code)
+		return -EINVAL;
+	nd_profile_free(profile);
+	return ret;
+}
+
+/* Returns how many runs ended as they must not. */
+static int fail_each(const char *name, run_fn run, const struct scene *scene)
+{
+	static const enum fail_alloc_mode modes[] = {FAIL_ALLOC_ONCE, FAIL_ALLOC_FROM};
+	size_t count, n, mode;
+	int ret, bad = 0;
+
+	fail_alloc_start(FAIL_ALLOC_NEVER, 0);
+	ret = run(scene);
+	count = fail_alloc_stop();
+	if (ret || !count) {
+		printf("%s: %d after %zu allocations, none of which failed\n", name, ret, count);
+		return 1;
+	}
+	for (mode = 0; mode < sizeof(modes) / sizeof(modes[0]); mode++) {
+		for (n = 0; n < count; n++) {
+			fail_alloc_start(modes[mode], n);
+			ret = run(scene);
+			fail_alloc_stop();
+			if (!ret || ret == -ENOMEM || ret == scene->also)
+				continue;
+			printf("%s: %d when allocation %zu failed\n", name, ret, n);
+			if (++bad == 10)
+				return bad;
+		}
+	}
+	printf("%s: %zu allocations\n", name, count);
+	return bad;
+}
+
+static int fail_renderers(const struct nd_profile *profile)
+{
+	struct scene scene = {.profile = profile};
+	int bad = fail_each("table", run_table, &scene);
+
+	for (scene.format = nd_render_formats; scene.format->name; scene.format++)
+		bad += fail_each(scene.format->name, run_render, &scene);
+	return bad;
+}
+
+static int fail_importers(const struct nd_profile *profile)
+{
+	static const char *const formats[] = {"folded", "pprof", "cpuprofile"};
+	const struct nd_render_format *format;
+	struct scene scene = {0};
+	struct nd_buf file;
+	char name[64];
+	int bad = 0;
+	size_t i;
+
+	scene.file = &file;
+	for (i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		format = nd_render_find_format(formats[i]);
+		nd_buf_init(&file, ND_OUTPUT_MAX);
+		if (format->render(profile, &file)) {
+			printf("cannot render %s\n", formats[i]);
+			bad++;
+		}
+		/* When jansson cannot allocate a string it says that the syntax is wrong. */
+		scene.also = strcmp(formats[i], "cpuprofile") != 0 ? -ENOMEM : -EBADMSG;
+		snprintf(name, sizeof(name), "import of %s", formats[i]);
+		bad += fail_each(name, run_import, &scene);
+		nd_buf_fini(&file);
+	}
+	return bad;
+}
+
+int main(void)
+{
+	struct nd_profile *profile = known_profile(true, false);
+	int bad;
+
+	fail_alloc_jansson();
+	bad = fail_each("profile", run_build, &(struct scene){0});
+	bad += fail_renderers(profile);
+	bad += fail_importers(profile);
+	nd_profile_free(profile);
+	return bad ? 1 : 0;
+}
