@@ -77,6 +77,7 @@ char *__wrap_strdup(const char *str)
 	return fails() ? NULL : __real_strdup(str);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): as many parameters as zlib has. */
 int __wrap_deflateInit2_(z_stream *stream, int level, int method, int bits, int memory,
 			 int strategy, const char *version, int size)
 {
