@@ -12,9 +12,6 @@
 /* zlib's number for the largest window, with a gzip header around it. */
 #define WINDOW_GZIP (15 + 16)
 
-/* Level 6 takes three times as long for a tenth less. */
-#define LEVEL 4
-
 #define CHUNK (256u << 10)
 
 /* zlib counts in 32 bits: hand it the next part of what is left. */
@@ -63,7 +60,8 @@ int nd_gzip(const void *data, size_t len, struct nd_buf *out)
 	size_t left = len;
 	int ret = 0, status = Z_OK;
 
-	if (deflateInit2(&stream, LEVEL, Z_DEFLATED, WINDOW_GZIP, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+	if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, WINDOW_GZIP, 8,
+			 Z_DEFAULT_STRATEGY) != Z_OK)
 		return -ENOMEM;
 	while (status == Z_OK && !ret) {
 		refill(&stream, &left);
