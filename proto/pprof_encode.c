@@ -168,6 +168,10 @@ int nd_pprof_encode_mapping(struct nd_pprof_encoder *encoder, const char *file)
 	return append(encoder, &part);
 }
 
+/*
+ * Without a system name, which linkers know: where it is the same as the name pprof takes that for
+ * mangled, and what is between brackets in it for C++ to leave out.
+ */
 int nd_pprof_encode_function(struct nd_pprof_encoder *encoder,
 			     const struct nd_pprof_function *function)
 {
@@ -179,7 +183,6 @@ int nd_pprof_encode_function(struct nd_pprof_encoder *encoder,
 	if (add_string(encoder, function->name, &message.name) ||
 	    add_string(encoder, function->file, &message.filename))
 		return -ENOMEM;
-	message.system_name = message.name;
 	part.n_function = 1;
 	part.function = functions;
 	return append(encoder, &part);

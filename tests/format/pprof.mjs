@@ -31,6 +31,7 @@ function read(input) {
       ...line,
       name: text(functions.get(Number(line.functionId)).name),
       file: text(functions.get(Number(line.functionId)).filename),
+      systemName: text(functions.get(Number(line.functionId)).systemName),
       startLine: Number(functions.get(Number(line.functionId)).startLine),
       mapping: text(mappings.get(Number(location.mappingId)).filename),
     })));
@@ -73,6 +74,8 @@ test("places and lines", () => {
   for (const { name, file, line } of KNOWN) {
     const found = lines.find((other) => other.name === nameInPprof(name));
     assert.deepEqual([found.file, found.startLine], [file, line ?? 0]);
+    /* Or pprof takes the name for mangled. */
+    assert.equal(found.systemName, "");
   }
   const evil = samples.find((sample) => sample.lines[0].name === EVIL_NAME);
   assert.equal(evil.lines[0].file, EVIL_FILE);
