@@ -38,13 +38,19 @@ struct page {
 	struct nd_buf deltas;
 	uint64_t now_ns;    /* where the samples written so far end */
 	uint64_t now_us;    /* the time of the last one as written */
-	uint64_t idle_hits; /* samples that would have fallen into the gaps */
+	uint64_t idle_ns;   /* sum of the gaps */
+	uint64_t idle_hits; /* samples that would have fallen into them */
 };
 
-/* Nodes that a profile has not. */
+/* Nodes that a profile has not; written where there are samples of them. */
 static uint32_t program_id(const struct page *page)
 {
 	return page->node_count + 1;
+}
+
+static bool has_program(const struct page *page)
+{
+	return page->nodes[0].count || page->nodes[0].self;
 }
 
 static uint32_t idle_id(const struct page *page)
@@ -76,10 +82,10 @@ static int number_scripts(struct page *page)
 }
 
 /*
- * Four names have a meaning of their own below the root, and speedscope gives it to them anywhere:
- * elsewhere they lose their parentheses.
+ * V8 gives no name where there is none. Four names have a meaning of their own below the root, and
+ * speedscope gives it to them anywhere: elsewhere they lose their parentheses.
  */
-static void add_function_name(struct page *page, const struct nd_node *node)
+static const char *name_of(const struct page *page, const struct nd_node *node)
 {
 	static const char *const special[] = {"(root)", "(program)", "(idle)",
 					      "(garbage collector)"};
@@ -89,13 +95,14 @@ static void add_function_name(struct page *page, const struct nd_node *node)
 
 	for (i = 0; node->parent && i < sizeof(special) / sizeof(special[0]); i++)
 		if (!strcmp(name, special[i]))
-			name = plain[i];
-	nd_json_add_string(page->out, strcmp(name, "(anonymous)") ? name : "");
+			return plain[i];
+	return strcmp(name, "(anonymous)") != 0 ? name : "";
 }
 
 /* What is no script has its kind for a scheme, or no URL where V8 would write the same. */
-static void add_url(struct page *page, const struct nd_frame *frame)
+static void add_url(struct page *page, const struct nd_node *node)
 {
+	const struct nd_frame *frame = &page->frames[node->frame];
 	struct nd_buf url;
 
 	if (is_script(frame->kind)) {
@@ -103,7 +110,7 @@ static void add_url(struct page *page, const struct nd_frame *frame)
 		return;
 	}
 	nd_buf_init(&url, page->out->max);
-	if (frame->file[0] || nd_frame_kind_of_v8(frame->name) != frame->kind)
+	if (frame->file[0] || nd_frame_kind_of_v8(name_of(page, node)) != frame->kind)
 		nd_buf_addf(&url, "%s:%s", nd_frame_kind_name(frame->kind), frame->file);
 	if (nd_buf_error(&url))
 		page->out->error = nd_buf_error(&url);
@@ -130,10 +137,10 @@ static void add_call_frame(struct page *page, uint32_t id)
 		return;
 	}
 	frame = &page->frames[node->frame];
-	add_function_name(page, node);
+	nd_json_add_string(page->out, name_of(page, node));
 	nd_buf_addf(page->out,
 		    ",\"scriptId\":\"%" PRIu32 "\",\"url\":", page->script_ids[node->frame]);
-	add_url(page, frame);
+	add_url(page, node);
 	add_position(page, frame->line, frame->column);
 }
 
@@ -151,22 +158,36 @@ static void add_position_ticks(struct page *page, const struct nd_node *node)
 	nd_buf_add_char(page->out, ']');
 }
 
+static void add_child(struct page *page, uint32_t id, bool *any)
+{
+	if (*any)
+		nd_buf_add_char(page->out, ',');
+	nd_json_add_number(page->out, id);
+	*any = true;
+}
+
+static void add_children(struct page *page, uint32_t id)
+{
+	bool any = false;
+	uint32_t child;
+
+	nd_buf_add_str(page->out, ",\"children\":[");
+	for (child = page->nodes[id].first_child; child; child = page->nodes[child].next_sibling)
+		add_child(page, child + 1, &any);
+	if (!id && has_program(page))
+		add_child(page, program_id(page), &any);
+	if (!id && page->idle_ns)
+		add_child(page, idle_id(page), &any);
+	nd_buf_add_char(page->out, ']');
+}
+
 static void add_node(struct page *page, uint32_t id)
 {
 	const struct nd_node *node = &page->nodes[id];
-	uint32_t child;
 
 	add_call_frame(page, id);
-	nd_buf_addf(page->out, ",\"hitCount\":%" PRIu64 ",\"children\":[", id ? node->count : 0);
-	for (child = node->first_child; child; child = page->nodes[child].next_sibling) {
-		nd_json_add_number(page->out, (uint64_t)child + 1);
-		if (page->nodes[child].next_sibling)
-			nd_buf_add_char(page->out, ',');
-	}
-	if (!id)
-		nd_buf_addf(page->out, "%s%" PRIu32 ",%" PRIu32, node->first_child ? "," : "",
-			    program_id(page), idle_id(page));
-	nd_buf_add_char(page->out, ']');
+	nd_buf_addf(page->out, ",\"hitCount\":%" PRIu64, id ? node->count : 0);
+	add_children(page, id);
 	if (node->first_line)
 		add_position_ticks(page, node);
 	nd_buf_add_char(page->out, '}');
@@ -192,8 +213,10 @@ static void add_nodes(struct page *page)
 			nd_buf_add_char(page->out, ',');
 		add_node(page, id);
 	}
-	add_meta_node(page, program_id(page), "(program)", page->nodes[0].count);
-	add_meta_node(page, idle_id(page), "(idle)", page->idle_hits);
+	if (has_program(page))
+		add_meta_node(page, program_id(page), "(program)", page->nodes[0].count);
+	if (page->idle_ns)
+		add_meta_node(page, idle_id(page), "(idle)", page->idle_hits);
 }
 
 /* A sample at the current time; rounding does not add up, for it is the time that is rounded. */
@@ -226,7 +249,7 @@ static void add_span(struct page *page, const struct nd_span *span, bool single)
 static void add_samples(struct page *page, const struct nd_span *spans, size_t count)
 {
 	const struct nd_node *root = &page->nodes[0];
-	uint64_t idle = 0, samples = 0, gap;
+	uint64_t samples = 0, gap;
 	size_t i;
 
 	for (i = 0; i < count; i++)
@@ -235,12 +258,12 @@ static void add_samples(struct page *page, const struct nd_span *spans, size_t c
 		gap = spans[i].start * page->scale - page->now_ns;
 		if (gap)
 			add_sample(page, idle_id(page), gap);
-		idle += gap;
+		page->idle_ns += gap;
 		add_span(page, &spans[i], samples > SAMPLES_MAX);
 	}
 	add_sample(page, 1, 0);
-	if (root->total && samples)
-		page->idle_hits = (uint64_t)((double)idle * (double)samples /
+	if (root->total)
+		page->idle_hits = (uint64_t)((double)page->idle_ns * (double)samples /
 					     ((double)root->total * (double)page->scale));
 }
 

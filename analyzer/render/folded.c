@@ -13,7 +13,6 @@
 #include "proto/limits.h"
 
 struct folder {
-	const struct nd_profile *profile;
 	const struct nd_frame *frames;
 	const struct nd_node *nodes;
 	bool in_samples;
@@ -116,7 +115,6 @@ int nd_render_folded(const struct nd_profile *profile, struct nd_buf *out)
 {
 	uint32_t count;
 	struct folder folder = {
-		.profile = profile,
 		.frames = nd_profile_frames(profile, &count),
 		.nodes = nd_profile_nodes(profile, &count),
 		.in_samples = counts_samples(nd_profile_get_info(profile)),

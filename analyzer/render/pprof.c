@@ -167,7 +167,7 @@ static int write_functions(struct writer *writer)
 static int find_mapping(struct writer *writer, const struct nd_frame *frame, uint32_t *ret_index)
 {
 	uint32_t count = nd_intern_count(writer->mappings);
-	const char *name = NULL;
+	const char *name;
 	char kind[32];
 	uint32_t id;
 	int ret = 0;

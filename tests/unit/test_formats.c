@@ -219,6 +219,10 @@ static void test_cpuprofile_special_names(void **state)
 	name = json_string_value(json_object_get(
 		json_object_get(json_array_get(nodes, 2), "callFrame"), "functionName"));
 	assert_string_equal(name, "garbage collector");
+	name = json_string_value(
+		json_object_get(json_object_get(json_array_get(nodes, 2), "callFrame"), "url"));
+	assert_string_equal(name, "gc:");
+	assert_int_equal(json_array_size(nodes), 4);
 	name = json_string_value(json_object_get(
 		json_object_get(json_array_get(nodes, 3), "callFrame"), "functionName"));
 	assert_string_equal(name, "(garbage collector)");
