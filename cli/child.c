@@ -25,7 +25,8 @@ static void become(char **command, int go_fd, int status_fd)
 	signal(SIGPIPE, SIG_DFL);
 	execvp(command[0], command);
 	error = errno;
-	n = write(status_fd, &error, sizeof(error));
+	if (write(status_fd, &error, sizeof(error)) < 0)
+		_exit(EXIT_COMMAND_NODIAG);
 	_exit(error == ENOENT ? EXIT_COMMAND_NOT_FOUND : EXIT_COMMAND_NOT_RUNNABLE);
 }
 

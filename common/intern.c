@@ -28,7 +28,7 @@ static int grow(struct nd_intern *intern)
 
 	if (intern->count < intern->cap)
 		return 0;
-	by_id = realloc(intern->by_id, cap * sizeof(*by_id));
+	by_id = realloc(intern->by_id, cap * sizeof(struct entry *));
 	if (!by_id)
 		return -ENOMEM;
 	intern->by_id = by_id;
@@ -82,8 +82,11 @@ void nd_intern_free(struct nd_intern *intern)
 
 	if (!intern)
 		return;
-	HASH_ITER (hh, intern->set, e, next) {
-		HASH_DEL(intern->set, e);
+	/* uthash keeps its elements in a list too, which outlives the table. */
+	e = intern->set;
+	HASH_CLEAR(hh, intern->set);
+	for (; e; e = next) {
+		next = e->hh.next;
 		free(e);
 	}
 	free(intern->by_id);

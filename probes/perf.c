@@ -81,7 +81,7 @@ static void perf_close(void *impl)
 
 	if (!perf)
 		return;
-	for (i = 0; i < perf->cpus; i++)
+	for (i = 0; perf->rings && i < perf->cpus; i++)
 		if (perf->rings[i].head)
 			munmap(perf->rings[i].head, RING_BYTES + (size_t)getpagesize());
 	nd_fds_close(&perf->events);

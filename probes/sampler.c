@@ -144,33 +144,38 @@ static void begin_idle(struct nd_sampler *sampler, pid_t pid, pid_t tid)
 	fclose(f);
 }
 
-static bool is_watched(const pid_t *tids, size_t count, pid_t tid)
+struct threads {
+	pid_t *tids;
+	size_t count;
+};
+
+static bool is_in(const struct threads *threads, pid_t tid)
 {
 	size_t i;
 
-	for (i = 0; i < count; i++)
-		if (tids[i] == tid)
+	for (i = 0; i < threads->count; i++)
+		if (threads->tids[i] == tid)
 			return true;
 	return false;
 }
 
 /* Watch the threads in `now` that are not in `before`. Returns how many, or a negative errno. */
-static int add_threads(struct nd_sampler *sampler, pid_t pid, bool on_exec, const pid_t *now,
-		       size_t now_count, const pid_t *before, size_t before_count)
+static int add_threads(struct nd_sampler *sampler, pid_t pid, bool on_exec,
+		       const struct threads *now, const struct threads *before)
 {
 	int ret, added = 0;
 	size_t i;
 
-	for (i = 0; i < now_count; i++) {
-		if (is_watched(before, before_count, now[i]))
+	for (i = 0; i < now->count; i++) {
+		if (is_in(before, now->tids[i]))
 			continue;
-		ret = sampler->ops->add_thread(sampler->impl, now[i], on_exec);
+		ret = sampler->ops->add_thread(sampler->impl, now->tids[i], on_exec);
 		if (ret == -EPERM || ret == -EACCES)
 			return ret;
 		if (ret && ret != -ESRCH)
 			sampler->unwatched++;
 		added++;
-		begin_idle(sampler, pid, now[i]);
+		begin_idle(sampler, pid, now->tids[i]);
 	}
 	return added;
 }
@@ -181,22 +186,20 @@ static int add_threads(struct nd_sampler *sampler, pid_t pid, bool on_exec, cons
  */
 static int add_all_threads(struct nd_sampler *sampler, pid_t pid, bool on_exec)
 {
-	pid_t *before = NULL, *now;
-	size_t before_count = 0, now_count;
+	struct threads before = {0}, now;
 	int pass, ret = 0;
 
 	for (pass = 0; pass < THREAD_PASSES_MAX; pass++) {
-		ret = nd_procfs_read_threads(pid, &now, &now_count);
+		ret = nd_procfs_read_threads(pid, &now.tids, &now.count);
 		if (ret)
 			break;
-		ret = add_threads(sampler, pid, on_exec, now, now_count, before, before_count);
-		free(before);
+		ret = add_threads(sampler, pid, on_exec, &now, &before);
+		free(before.tids);
 		before = now;
-		before_count = now_count;
 		if (ret <= 0)
 			break;
 	}
-	free(before);
+	free(before.tids);
 	return ret < 0 ? ret : 0;
 }
 

@@ -194,12 +194,17 @@ void nd_profile_free(struct nd_profile *profile)
 
 	if (!profile)
 		return;
-	HASH_ITER (hh, profile->frame_index, frame, next_frame) {
-		HASH_DEL(profile->frame_index, frame);
+	/* uthash keeps its elements in a list too, which outlives the table. */
+	frame = profile->frame_index;
+	HASH_CLEAR(hh, profile->frame_index);
+	for (; frame; frame = next_frame) {
+		next_frame = frame->hh.next;
 		free(frame);
 	}
-	HASH_ITER (hh, profile->node_index, node, next_node) {
-		HASH_DEL(profile->node_index, node);
+	node = profile->node_index;
+	HASH_CLEAR(hh, profile->node_index);
+	for (; node; node = next_node) {
+		next_node = node->hh.next;
 		free(node);
 	}
 	free(profile->frames.data);

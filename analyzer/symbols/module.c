@@ -141,30 +141,41 @@ static void free_module(struct nd_module *module)
 	free(module);
 }
 
+/* uthash keeps its elements in a list too, which outlives the table. */
 static void forget_places(struct nd_modules *modules)
 {
-	struct place *place, *next;
+	struct place *place = modules->places, *next;
 
-	HASH_ITER (hh, modules->places, place, next) {
-		HASH_DEL(modules->places, place);
+	HASH_CLEAR(hh, modules->places);
+	for (; place; place = next) {
+		next = place->hh.next;
 		free(place);
+	}
+}
+
+static void free_symbols(struct nd_modules *modules)
+{
+	struct symbol_entry *symbol = modules->symbols, *next;
+
+	HASH_CLEAR(hh, modules->symbols);
+	for (; symbol; symbol = next) {
+		next = symbol->hh.next;
+		free(symbol);
 	}
 }
 
 void nd_modules_free(struct nd_modules *modules)
 {
-	struct symbol_entry *symbol, *next_symbol;
-	struct nd_module *module, *next_module;
+	struct nd_module *module, *next;
 
 	if (!modules)
 		return;
 	forget_places(modules);
-	HASH_ITER (hh, modules->symbols, symbol, next_symbol) {
-		HASH_DEL(modules->symbols, symbol);
-		free(symbol);
-	}
-	HASH_ITER (hh, modules->set, module, next_module) {
-		HASH_DEL(modules->set, module);
+	free_symbols(modules);
+	module = modules->set;
+	HASH_CLEAR(hh, modules->set);
+	for (; module; module = next) {
+		next = module->hh.next;
 		free_module(module);
 	}
 	nd_intern_free(modules->names);

@@ -177,6 +177,7 @@ void nd_process_fini(struct nd_process *process)
 	nd_v8_free(process->v8);
 	nd_memory_free(process->memory);
 	nd_maps_fini(&process->maps);
+	*process = (struct nd_process){0};
 }
 
 /* libc, in which threads begin and main() is called. */

@@ -42,6 +42,8 @@ struct nd_process {
  */
 int nd_process_init(struct nd_process *process, pid_t pid, struct nd_modules *modules,
 		    struct nd_profile *profile, bool source_maps, struct nd_err *err);
+
+/* Also for one that is all zeros, or that nd_process_init() failed on. */
 void nd_process_fini(struct nd_process *process);
 
 /* What the stack walker must know of the process. */

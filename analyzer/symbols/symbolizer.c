@@ -27,6 +27,7 @@
 struct process_entry {
 	UT_hash_handle hh;
 	pid_t pid;
+	bool is_known; /* `process` could be looked at */
 	struct nd_process process;
 };
 
@@ -105,32 +106,56 @@ struct nd_symbolizer *nd_symbolizer_new(const struct nd_symbolizer_options *opti
 	return s;
 }
 
-static void remove_process(struct nd_symbolizer *s, struct process_entry *entry)
+/* uthash keeps its elements in a list too, which outlives the table. */
+static void free_processes(struct process_entry *entry)
 {
-	HASH_DEL(s->processes, entry);
-	nd_process_fini(&entry->process);
-	free(entry);
+	struct process_entry *next;
+
+	for (; entry; entry = next) {
+		next = entry->hh.next;
+		nd_process_fini(&entry->process);
+		free(entry);
+	}
+}
+
+static void free_threads(struct thread *thread)
+{
+	struct thread *next;
+
+	for (; thread; thread = next) {
+		next = thread->hh.next;
+		free(thread->tail);
+		free(thread);
+	}
+}
+
+static void free_kernel_names(struct kernel_name *name)
+{
+	struct kernel_name *next;
+
+	for (; name; name = next) {
+		next = name->hh.next;
+		free(name);
+	}
 }
 
 void nd_symbolizer_free(struct nd_symbolizer *s)
 {
-	struct process_entry *process, *next_process;
-	struct kernel_name *name, *next_name;
-	struct thread *thread, *next_thread;
+	struct process_entry *processes;
+	struct kernel_name *names;
+	struct thread *threads;
 
 	if (!s)
 		return;
-	HASH_ITER (hh, s->processes, process, next_process)
-		remove_process(s, process);
-	HASH_ITER (hh, s->threads, thread, next_thread) {
-		HASH_DEL(s->threads, thread);
-		free(thread->tail);
-		free(thread);
-	}
-	HASH_ITER (hh, s->kernel_names, name, next_name) {
-		HASH_DEL(s->kernel_names, name);
-		free(name);
-	}
+	processes = s->processes;
+	threads = s->threads;
+	names = s->kernel_names;
+	HASH_CLEAR(hh, s->processes);
+	HASH_CLEAR(hh, s->threads);
+	HASH_CLEAR(hh, s->kernel_names);
+	free_processes(processes);
+	free_threads(threads);
+	free_kernel_names(names);
 	nd_modules_free(s->modules);
 	free(s);
 }
@@ -143,36 +168,51 @@ static struct process_entry *find_process(const struct nd_symbolizer *s, pid_t p
 	return entry;
 }
 
+/* As above, but only one that could be looked at. */
+static struct nd_process *find_known(const struct nd_symbolizer *s, pid_t pid)
+{
+	struct process_entry *entry = find_process(s, pid);
+
+	return entry && entry->is_known ? &entry->process : NULL;
+}
+
 bool nd_symbolizer_has_process(const struct nd_symbolizer *s, pid_t pid)
 {
 	return find_process(s, pid) != NULL;
 }
 
+/* The entry of a process, made when new. */
+static struct process_entry *get_process(struct nd_symbolizer *s, pid_t pid)
+{
+	struct process_entry *entry = find_process(s, pid);
+
+	if (entry)
+		return entry;
+	entry = calloc(1, sizeof(*entry));
+	if (!entry)
+		return NULL;
+	entry->pid = pid;
+	HASH_ADD(hh, s->processes, pid, sizeof(entry->pid), entry);
+	if (entry->hh.tbl)
+		return entry;
+	free(entry);
+	return NULL;
+}
+
 int nd_symbolizer_add_process(struct nd_symbolizer *s, pid_t pid, struct nd_walk_layout *ret_walk,
 			      struct nd_err *err)
 {
-	struct process_entry *entry = find_process(s, pid);
+	struct process_entry *entry = get_process(s, pid);
 	int ret;
 
-	if (entry)
-		remove_process(s, entry);
-	entry = calloc(1, sizeof(*entry));
 	if (!entry)
 		return nd_err_set(err, -ENOMEM, "out of memory");
-	entry->pid = pid;
+	nd_process_fini(&entry->process);
 	ret = nd_process_init(&entry->process, pid, s->modules, s->options.profile,
 			      s->options.source_maps, err);
-	if (ret && ret != -ENOTSUP && ret != -ENOENT) {
-		free(entry);
-		return ret;
-	}
-	HASH_ADD(hh, s->processes, pid, sizeof(entry->pid), entry);
-	if (!entry->hh.tbl) {
-		nd_process_fini(&entry->process);
-		free(entry);
-		return nd_err_set(err, -ENOMEM, "out of memory");
-	}
-	nd_process_get_walk(&entry->process, ret_walk);
+	entry->is_known = !ret || ret == -ENOTSUP || ret == -ENOENT;
+	if (entry->is_known)
+		nd_process_get_walk(&entry->process, ret_walk);
 	return ret;
 }
 
@@ -522,17 +562,17 @@ static int add_walked_sample(struct nd_symbolizer *s, struct nd_process *process
 
 int nd_symbolizer_add_sample(struct nd_symbolizer *s, const struct nd_sample_header *record)
 {
-	struct process_entry *entry = find_process(s, (pid_t)record->pid);
+	struct nd_process *process = find_known(s, (pid_t)record->pid);
 
-	if (!entry) {
+	if (!process) {
 		nd_profile_add_loss(s->options.profile, ND_LOSS_PROCESS_GONE, 1);
 		return 0;
 	}
 	if (record->kind == ND_SAMPLE_STACK)
-		return add_stack_sample(s, &entry->process, (const struct nd_sample_stack *)record);
+		return add_stack_sample(s, process, (const struct nd_sample_stack *)record);
 	if (record->kind == ND_SAMPLE_TAIL)
 		return hold_tail(s, (const struct nd_sample_stack *)record);
-	return add_walked_sample(s, &entry->process, (const struct nd_sample_cpu *)record);
+	return add_walked_sample(s, process, (const struct nd_sample_cpu *)record);
 }
 
 int nd_symbolizer_add_idle(struct nd_symbolizer *s, pid_t pid, pid_t tid, uint64_t idle_ns)
@@ -556,7 +596,8 @@ void nd_symbolizer_end_batch(struct nd_symbolizer *s)
 	struct process_entry *entry, *next;
 
 	HASH_ITER (hh, s->processes, entry, next)
-		nd_memory_forget(entry->process.memory);
+		if (entry->is_known)
+			nd_memory_forget(entry->process.memory);
 }
 
 /*
@@ -585,15 +626,15 @@ static bool read_node_version(struct nd_process *process, char *buf, size_t size
 
 char *nd_symbolizer_describe(struct nd_symbolizer *s, pid_t pid, char *buf, size_t size)
 {
-	struct process_entry *entry = find_process(s, pid);
+	struct nd_process *process = find_known(s, pid);
 	const struct nd_v8_layout *layout;
 	char node[32];
 
 	buf[0] = '\0';
-	if (!entry || !entry->process.v8)
+	if (!process || !process->v8)
 		return buf;
-	layout = nd_module_get_v8(entry->process.v8_module, NULL);
-	if (read_node_version(&entry->process, node, sizeof(node)))
+	layout = nd_module_get_v8(process->v8_module, NULL);
+	if (read_node_version(process, node, sizeof(node)))
 		snprintf(buf, size, "Node.js v%s (V8 %d.%d.%d)", node, layout->version.major,
 			 layout->version.minor, layout->version.build);
 	else
@@ -604,7 +645,7 @@ char *nd_symbolizer_describe(struct nd_symbolizer *s, pid_t pid, char *buf, size
 
 const char *nd_symbolizer_get_limits(const struct nd_symbolizer *s, pid_t pid)
 {
-	struct process_entry *entry = find_process(s, pid);
+	struct nd_process *process = find_known(s, pid);
 
-	return entry && entry->process.v8 ? nd_v8_get_limits(entry->process.v8) : NULL;
+	return process && process->v8 ? nd_v8_get_limits(process->v8) : NULL;
 }

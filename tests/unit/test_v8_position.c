@@ -219,6 +219,9 @@ static const uint8_t lengths[3 * BYTECODES] = {
 	1, 1, 1, 1, 5, 9, 1, /* of four */
 };
 
+static const struct nd_v8_bytecode_sizes all_sizes = {.sizes = lengths, .count = BYTECODES};
+static const struct nd_v8_bytecode_sizes no_sizes = {.sizes = lengths, .count = 0};
+
 static const uint8_t bytecodes[] = {
 	4, 0,			      /* 0 */
 	0, 4, 1, 1,		      /* 2: wide */
@@ -236,7 +239,7 @@ static const uint64_t advances[] = {20, 10, 300, 0, 5, 1, 20000, 4, 3};
 static int64_t baseline(const struct nd_buf *table, size_t bytecodes_size, uint64_t pc)
 {
 	return nd_v8_baseline_offset((const uint8_t *)table->data, table->len, bytecodes,
-				     bytecodes_size, lengths, BYTECODES, pc);
+				     bytecodes_size, &all_sizes, pc);
 }
 
 static void test_baseline_offsets(void **state)
@@ -287,13 +290,13 @@ static void test_damaged_baseline_tables(void **state)
 	assert_int_equal(baseline(&table, 3, 22), -1);
 	/* Bytecodes that are none, or have no length. */
 	assert_int_equal(nd_v8_baseline_offset((uint8_t *)table.data, table.len, unknown,
-					       sizeof(unknown), lengths, BYTECODES, 21),
+					       sizeof(unknown), &all_sizes, 21),
 			 2);
 	assert_int_equal(nd_v8_baseline_offset((uint8_t *)table.data, table.len, unknown,
-					       sizeof(unknown), lengths, BYTECODES, 22),
+					       sizeof(unknown), &all_sizes, 22),
 			 -1);
 	assert_int_equal(nd_v8_baseline_offset((uint8_t *)table.data, table.len, lost, sizeof(lost),
-					       lengths, 0, 21),
+					       &no_sizes, 21),
 			 -1);
 	/* Advances that add up to more than 64 bits. */
 	nd_buf_reset(&table);

@@ -91,8 +91,11 @@ void nd_v8_functions_free(struct nd_v8_functions *functions)
 
 	if (!functions)
 		return;
-	HASH_ITER (hh, functions->set, entry, next) {
-		HASH_DEL(functions->set, entry);
+	/* uthash keeps its elements in a list too, which outlives the table. */
+	entry = functions->set;
+	HASH_CLEAR(hh, functions->set);
+	for (; entry; entry = next) {
+		next = entry->hh.next;
 		free_entry(entry);
 	}
 	nd_v8_scripts_free(functions->scripts);

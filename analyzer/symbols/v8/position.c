@@ -9,17 +9,24 @@
 /* Bytecodes::kWide, kExtraWide and their debug-break twins, fixed as the first four. */
 enum { BYTECODE_WIDE, BYTECODE_EXTRA_WIDE, BYTECODE_DEBUG_WIDE, BYTECODE_DEBUG_EXTRA_WIDE };
 
+/* What is left of a table; a NULL one is empty. */
+struct table {
+	const uint8_t *at;
+	size_t left;
+};
+
 /* Read a VLQ; false at the end of the table or when it does not fit 64 bits. */
-static bool next_vlq(const uint8_t **at, const uint8_t *end, uint64_t *ret)
+static bool next_vlq(struct table *table, uint64_t *ret)
 {
 	uint64_t value = 0;
 	unsigned int shift = 0;
 	uint8_t byte;
 
 	do {
-		if (*at == end || shift > 63)
+		if (!table->left || shift > 63)
 			return false;
-		byte = *(*at)++;
+		byte = *table->at++;
+		table->left--;
 		value |= (uint64_t)(byte & 0x7f) << shift;
 		shift += 7;
 	} while (byte & 0x80);
@@ -43,17 +50,17 @@ struct nd_v8_position nd_v8_position_unpack(uint64_t packed)
 uint64_t nd_v8_positions_find(const uint8_t *table, size_t size, unsigned int flag_bits,
 			      int64_t offset)
 {
-	const uint8_t *at = table, *end = table + size;
+	struct table rest = {.at = table, .left = size};
 	uint64_t left = (uint64_t)offset + 1; /* kFunctionEntryBytecodeOffset is -1 */
 	uint64_t position = 0, value;
 
 	if (offset < -1)
 		return 0;
-	while (next_vlq(&at, end, &value)) {
+	while (next_vlq(&rest, &value)) {
 		if (value >> flag_bits > left)
 			break;
 		left -= value >> flag_bits;
-		if (!next_vlq(&at, end, &value))
+		if (!next_vlq(&rest, &value))
 			break;
 		position += (uint64_t)unzigzag(value);
 	}
@@ -62,15 +69,15 @@ uint64_t nd_v8_positions_find(const uint8_t *table, size_t size, unsigned int fl
 
 static bool fits(const uint8_t *table, size_t size, unsigned int flag_bits, uint64_t code_size)
 {
-	const uint8_t *at = table, *end = table + size;
+	struct table rest = {.at = table, .left = size};
 	uint64_t code_offset = 0, value;
 
-	while (next_vlq(&at, end, &value)) {
+	while (next_vlq(&rest, &value)) {
 		code_offset += value >> flag_bits;
 		/* Offsets start at -1, so the sum may reach the size. */
 		if (code_offset > code_size)
 			return false;
-		if (!next_vlq(&at, end, &value))
+		if (!next_vlq(&rest, &value))
 			return false;
 	}
 	return true;
@@ -96,7 +103,8 @@ bool nd_v8_inlining_get(const uint8_t *table, size_t size, int32_t index, uint64
 }
 
 /* The length of the bytecode at `at`, with its prefix; 0 when it does not fit. */
-static size_t bytecode_length(const uint8_t *at, size_t left, const uint8_t *sizes, uint32_t count)
+static size_t bytecode_length(const uint8_t *at, size_t left,
+			      const struct nd_v8_bytecode_sizes *sizes)
 {
 	size_t prefix = 0;
 	uint32_t row = 0;
@@ -109,31 +117,30 @@ static size_t bytecode_length(const uint8_t *at, size_t left, const uint8_t *siz
 		row = 2;
 	if (row)
 		prefix = 1;
-	if (left <= prefix || at[prefix] >= count)
+	if (left <= prefix || at[prefix] >= sizes->count)
 		return 0;
-	return prefix + sizes[row * count + at[prefix]];
+	return prefix + sizes->sizes[row * sizes->count + at[prefix]];
 }
 
 int64_t nd_v8_baseline_offset(const uint8_t *table, size_t size, const uint8_t *bytecodes,
-			      size_t bytecodes_size, const uint8_t *bytecode_sizes,
-			      uint32_t bytecode_count, uint64_t pc_offset)
+			      size_t bytecodes_size, const struct nd_v8_bytecode_sizes *sizes,
+			      uint64_t pc_offset)
 {
-	const uint8_t *at = table, *end = table + size;
+	struct table rest = {.at = table, .left = size};
 	size_t offset = 0, length;
 	uint64_t value;
 
-	if (!next_vlq(&at, end, &value))
+	if (!next_vlq(&rest, &value))
 		return -1;
 	/* The first entry is the prologue's, which counts as part of the first bytecode. */
 	if (value > pc_offset)
 		return 0;
 	pc_offset -= value;
-	while (offset < bytecodes_size && next_vlq(&at, end, &value)) {
+	while (offset < bytecodes_size && next_vlq(&rest, &value)) {
 		if (value > pc_offset)
 			return (int64_t)offset;
 		pc_offset -= value;
-		length = bytecode_length(bytecodes + offset, bytecodes_size - offset,
-					 bytecode_sizes, bytecode_count);
+		length = bytecode_length(bytecodes + offset, bytecodes_size - offset, sizes);
 		if (!length)
 			return -1;
 		offset += length;

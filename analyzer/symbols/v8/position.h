@@ -52,14 +52,19 @@ unsigned int nd_v8_positions_flags(const uint8_t *table, size_t size, unsigned i
 bool nd_v8_inlining_get(const uint8_t *table, size_t size, int32_t index, uint64_t *ret_call,
 			int32_t *ret_function);
 
+/* The lengths of all bytecodes: three rows of `count`, for single, double, quadruple operands. */
+struct nd_v8_bytecode_sizes {
+	const uint8_t *sizes;
+	uint32_t count;
+};
+
 /*
  * The bytecode offset that Sparkplug code at `pc_offset` was compiled from. Its table (V8's
  * bytecode-offset-iterator.h) gives, for the prologue and then for each bytecode in turn, how much
- * machine code it made; the bytecodes' lengths come from `bytecode_sizes`, three rows of
- * `bytecode_count` (single, double and quadruple operands). -1 when the tables do not tell.
+ * machine code it made. -1 when the tables do not tell.
  */
 int64_t nd_v8_baseline_offset(const uint8_t *table, size_t size, const uint8_t *bytecodes,
-			      size_t bytecodes_size, const uint8_t *bytecode_sizes,
-			      uint32_t bytecode_count, uint64_t pc_offset);
+			      size_t bytecodes_size, const struct nd_v8_bytecode_sizes *sizes,
+			      uint64_t pc_offset);
 
 #endif /* NODIAG_ANALYZER_SYMBOLS_V8_POSITION_H */

@@ -196,8 +196,11 @@ void nd_v8_scripts_free(struct nd_v8_scripts *scripts)
 
 	if (!scripts)
 		return;
-	HASH_ITER (hh, scripts->set, script, next) {
-		HASH_DEL(scripts->set, script);
+	/* uthash keeps its elements in a list too, which outlives the table. */
+	script = scripts->set;
+	HASH_CLEAR(hh, scripts->set);
+	for (; script; script = next) {
+		next = script->hh.next;
 		free_script(script);
 	}
 	free(scripts);

@@ -198,6 +198,8 @@ static bool is_baseline_of(const struct nd_v8 *v8, const struct nd_v8_code *code
 static uint32_t baseline_line(struct nd_v8 *v8, const struct nd_v8_code *code, uint64_t pc,
 			      struct nd_v8_function *function, uint64_t bytecode_array)
 {
+	struct nd_v8_bytecode_sizes sizes = {.sizes = v8->bytecode_sizes,
+					     .count = v8->layout.bytecode_count};
 	const struct nd_v8_bytecode *bytecode = bytecode_of(v8, function, bytecode_array);
 	int64_t offset;
 	uint64_t packed;
@@ -205,8 +207,7 @@ static uint32_t baseline_line(struct nd_v8 *v8, const struct nd_v8_code *code, u
 	if (!v8->bytecode_sizes || !nd_v8_codes_flag_bits(v8->codes))
 		return 0;
 	offset = nd_v8_baseline_offset(code->positions, code->positions_size, bytecode->code,
-				       bytecode->code_size, v8->bytecode_sizes,
-				       v8->layout.bytecode_count, pc - code->start);
+				       bytecode->code_size, &sizes, pc - code->start);
 	if (offset < 0)
 		return 0;
 	packed = nd_v8_positions_find(bytecode->positions, bytecode->positions_size,
