@@ -200,7 +200,7 @@ int nd_pprof_encode_location(struct nd_pprof_encoder *encoder,
 	pb_location message = PERFTOOLS__PROFILES__LOCATION__INIT, *locations[] = {&message};
 	pb_profile part = PERFTOOLS__PROFILES__PROFILE__INIT;
 	pb_line *lines = calloc(location->line_count + 1, sizeof(*lines));
-	pb_line **line_ptrs = calloc(location->line_count + 1, sizeof(*line_ptrs));
+	pb_line **line_ptrs = calloc(location->line_count + 1, sizeof(pb_line *));
 	int ret = -ENOMEM;
 	size_t i;
 
@@ -251,7 +251,7 @@ int nd_pprof_encode_sample(struct nd_pprof_encoder *encoder, const struct nd_ppr
 	pb_sample message = PERFTOOLS__PROFILES__SAMPLE__INIT, *samples[] = {&message};
 	pb_profile part = PERFTOOLS__PROFILES__PROFILE__INIT;
 	pb_label *labels = calloc(sample->label_count + 1, sizeof(*labels));
-	pb_label **label_ptrs = calloc(sample->label_count + 1, sizeof(*label_ptrs));
+	pb_label **label_ptrs = calloc(sample->label_count + 1, sizeof(pb_label *));
 	uint64_t *ids = calloc(sample->depth + 1, sizeof(*ids));
 	int ret = -ENOMEM;
 	size_t i;

@@ -353,10 +353,12 @@ static int write_all(struct writer *writer, struct nd_span *spans, size_t count)
 
 static void fini(struct writer *writer)
 {
-	struct location *location, *next;
+	struct location *location = writer->locations, *next;
 
-	HASH_ITER (hh, writer->locations, location, next) {
-		HASH_DEL(writer->locations, location);
+	/* uthash keeps its elements in a list too, which outlives the table. */
+	HASH_CLEAR(hh, writer->locations);
+	for (; location; location = next) {
+		next = location->hh.next;
 		free(location);
 	}
 	nd_pprof_encoder_free(writer->encoder);
