@@ -28,7 +28,7 @@ int nd_err_set(struct nd_err *err, int code, const char *fmt, ...)
 int nd_err_set_errno(struct nd_err *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Say what to type next. Returns the code already set. */
+/* Say what to type next. Returns the code already set, -EINVAL where `err` is NULL. */
 int nd_err_hint(struct nd_err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif /* NODIAG_COMMON_ERR_H */
