@@ -578,9 +578,9 @@ int nd_symbolizer_add_sample(struct nd_symbolizer *s, const struct nd_sample_hea
 int nd_symbolizer_add_idle(struct nd_symbolizer *s, pid_t pid, pid_t tid, uint64_t idle_ns)
 {
 	struct nd_sample_header header = {.pid = (uint32_t)pid, .tid = (uint32_t)tid};
-	struct thread *thread, *next;
+	struct thread *thread;
 
-	HASH_ITER (hh, s->threads, thread, next) {
+	for (thread = s->threads; thread; thread = thread->hh.next) {
 		if (thread->key.pid != pid || thread->key.tid != tid ||
 		    !(thread->ran_js || pid == tid))
 			continue;
@@ -593,9 +593,9 @@ int nd_symbolizer_add_idle(struct nd_symbolizer *s, pid_t pid, pid_t tid, uint64
 
 void nd_symbolizer_end_batch(struct nd_symbolizer *s)
 {
-	struct process_entry *entry, *next;
+	struct process_entry *entry;
 
-	HASH_ITER (hh, s->processes, entry, next)
+	for (entry = s->processes; entry; entry = entry->hh.next)
 		if (entry->is_known)
 			nd_memory_forget(entry->process.memory);
 }

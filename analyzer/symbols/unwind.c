@@ -55,8 +55,8 @@ struct nd_unwinder {
 	struct nd_process *process;
 	struct nd_modules *modules;
 	unw_addr_space_t space;
-	const struct nd_walk *walk; /* while stepping */
-	bool found;		    /* there was a table for the pc */
+	struct nd_walk walk; /* where it steps from */
+	bool found;	     /* there was a table for the pc */
 };
 
 static int find_proc_info(unw_addr_space_t space, unw_word_t ip, unw_proc_info_t *info,
@@ -118,11 +118,11 @@ static int access_reg(unw_addr_space_t space, unw_regnum_t reg, unw_word_t *valu
 	if (write)
 		return -UNW_EREADONLYREG;
 	if (reg == UNW_REG_IP)
-		*value = unwinder->walk->pc;
+		*value = unwinder->walk.pc;
 	else if (reg == UNW_REG_SP)
-		*value = unwinder->walk->sp;
+		*value = unwinder->walk.sp;
 	else if (reg == REG_FP)
-		*value = unwinder->walk->fp;
+		*value = unwinder->walk.fp;
 	else
 		return -UNW_EBADREG;
 	return 0;
@@ -184,13 +184,12 @@ void nd_unwinder_free(struct nd_unwinder *unwinder)
 
 bool nd_unwinder_step(struct nd_unwinder *unwinder, struct nd_walk *walk, bool is_call)
 {
-	struct nd_walk here = *walk;
 	unw_word_t pc, sp, fp;
 	unw_cursor_t cursor;
 
 	/* The rules are those of the call, not of what follows it. */
-	here.pc -= is_call ? 1 : 0;
-	unwinder->walk = &here;
+	unwinder->walk = *walk;
+	unwinder->walk.pc -= is_call ? 1 : 0;
 	unwinder->found = false;
 	/* Without a table libunwind guesses; a guess is not taken. */
 	if (unw_init_remote(&cursor, unwinder->space, unwinder) || unw_step(&cursor) <= 0 ||

@@ -36,7 +36,7 @@ static void encode(const struct entry *entries, size_t count, unsigned int flag_
 		add_vlq(table, (uint64_t)(entries[i].offset - offset) << flag_bits |
 				       (entries[i].flags & ((1u << flag_bits) - 1)));
 		delta = (int64_t)(entries[i].position - position);
-		add_vlq(table, (uint64_t)delta << 1 ^ (uint64_t)(delta >> 63));
+		add_vlq(table, (uint64_t)delta << 1 ^ (delta < 0 ? UINT64_MAX : 0));
 		offset = entries[i].offset;
 		position = entries[i].position;
 	}
