@@ -534,7 +534,13 @@ static int add_broken_sample(struct nd_symbolizer *s, struct nd_process *process
 			     const struct nd_sample_cpu *sample, const struct nd_sample_stack *tail)
 {
 	struct nd_sample_cpu *walked = &s->walked;
-	struct nd_walk walk = {.pc = tail->pc, .fp = tail->fp, .sp = tail->sp, .end = sample->end};
+	struct nd_walk walk = {
+		.pc = tail->pc,
+		.fp = tail->fp,
+		.sp = tail->sp,
+		.before = {.pc = tail->before_pc, .fp = tail->before_fp, .sp = tail->before_sp},
+		.end = sample->end,
+	};
 	struct nd_walk_layout layout;
 	int ret;
 
