@@ -47,6 +47,7 @@ struct nd_walk {
 	__u64 fp;
 	__u64 sp;
 	struct nd_walk_place before; /* one step ago; all 0 before the first */
+	__u32 left_root;	     /* it was outside of libc */
 	__u32 end;		     /* enum nd_walk_end, when nd_walk_step() says it is over */
 };
 
@@ -112,6 +113,8 @@ static inline __attribute__((always_inline)) int nd_walk_step(void *arg,
 	__u64 words[ND_WALK_WORDS] = {0}; /* fp - 40 ... fp + 8 */
 
 	*frame = (struct nd_sample_frame){.pc = walk->pc};
+	if (walk->pc < layout->root_start || walk->pc >= layout->root_end)
+		walk->left_root = 1;
 	if (!walk->fp) {
 		walk->end = ND_WALK_ROOT;
 		return 1;
@@ -140,11 +143,19 @@ static inline __attribute__((always_inline)) int nd_walk_step(void *arg,
 	return 1;
 }
 
-/* Whether the walk ended before the thread's first function, in code without frame pointers. */
+/*
+ * Whether the walk ended before the thread's first function, in code without frame pointers. One
+ * that never left libc began there: in malloc(), in a system call.
+ */
 static inline __attribute__((always_inline)) int nd_walk_is_broken(
 	const struct nd_walk_layout *layout, const struct nd_walk *walk)
 {
-	return (walk->end == ND_WALK_BAD_FRAME || walk->end == ND_WALK_UNREADABLE) &&
+	if (walk->end == ND_WALK_TRUNCATED)
+		return 0;
+	/* A frame pointer of 0 is the end of a chain, or just a register in libc that is 0. */
+	if (!walk->left_root)
+		return 1;
+	return walk->end != ND_WALK_ROOT &&
 	       !(walk->pc >= layout->root_start && walk->pc < layout->root_end);
 }
 

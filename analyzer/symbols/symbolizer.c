@@ -393,15 +393,28 @@ static bool is_root(const struct nd_symbol *symbol)
 			!strcmp(symbol->name, "main") || !strcmp(symbol->name, "_start"));
 }
 
+/* Whether the stack ends where threads begin, and did not just begin in libc: in malloc(), say. */
+static bool reaches_root(const struct nd_symbolizer *s, uint32_t kernel_depth)
+{
+	size_t i, last = s->calls.depth - 1;
+
+	if (s->calls.depth <= kernel_depth || !is_root(s->symbols[last]))
+		return false;
+	for (i = kernel_depth; i < last; i++)
+		if (!is_root(s->symbols[i]))
+			return true;
+	return false;
+}
+
 /*
  * See how the stack ends. What lies below main() or a thread's first function says nothing and is
  * left out.
  */
-static void note_end(struct nd_symbolizer *s, uint32_t end)
+static void note_end(struct nd_symbolizer *s, uint32_t end, uint32_t kernel_depth)
 {
 	size_t depth = s->calls.depth;
 
-	if (end != ND_WALK_TRUNCATED && depth > 1 && is_root(s->symbols[depth - 1])) {
+	if (end != ND_WALK_TRUNCATED && reaches_root(s, kernel_depth)) {
 		if (nd_symbol_is_file(s->symbols[depth - 1]))
 			s->calls.depth--;
 		return;
@@ -433,7 +446,7 @@ static int add_cpu_sample(struct nd_symbolizer *s, struct nd_process *process,
 	}
 	for (i = 0; i < sample->depth; i++)
 		add_frame(s, process, thread, sample, i);
-	note_end(s, sample->end);
+	note_end(s, sample->end, sample->kernel_depth);
 	count_unnamed(s);
 	label_work(s);
 	return add_stack(s, &sample->header, thread, s->options.period_ns, 1);
