@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The programs that are profiled, by name: programs/cpu.cjs, and programs/http.cjs under load.
+
+import { once } from 'node:events';
+import { chmodSync, rmSync } from 'node:fs';
+import net from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+import { finish, kill, makeFolder, node, nowMs, ours, removeFolder, sleep, start } from './lib.mjs';
+
+/** Until V8 has compiled what is hot. */
+const WARM_UP_SECONDS = 1.5;
+
+/** Requests at a time; each answer is followed by the next request at once. */
+const CONNECTIONS = 8;
+
+export class Program {
+  /**
+   * Start a program in a folder of its own, and return when it is warm.
+   * @param {'cpu' | 'http'} workload
+   * @param {{start?: (node: string, folder: string) => string[], as?: string[]}} way `start`: the
+   *   command in place of `node`
+   */
+  static async start(workload, way = {}) {
+    const program = new Program();
+    program.folder = makeFolder();
+    const socket = join(program.folder, 'control');
+    const server = net.createServer().listen(socket);
+    await once(server, 'listening');
+    chmodSync(socket, 0o777);
+    const command = way.start?.(node, program.folder) ?? [node];
+    program.spawnedMs = nowMs();
+    program.child = start([...(way.as ?? []), ...command, ours('programs', `${workload}.cjs`)], {
+      cwd: program.folder,
+      env: { BENCH_SOCKET: socket },
+    });
+    const died = program.child.ended.then(({ text }) => {
+      throw new Error(`the program ended: ${text.slice(-500)}`);
+    });
+    died.catch(() => {});
+    program.died = died;
+    [program.connection] = await Promise.race([once(server, 'connection'), died]);
+    server.close();
+    program.lines = createInterface({ input: program.connection })[Symbol.asyncIterator]();
+    const { pid, port, startedNs } = JSON.parse((await program.lines.next()).value);
+    program.pid = pid;
+    program.startedMs = Number(startedNs) / 1e6;
+    if (port) program.#startLoad(port);
+    await program.ask('work', WARM_UP_SECONDS);
+    return program;
+  }
+
+  #startLoad(port) {
+    const autocannon = ours('node_modules/autocannon/autocannon.js');
+    const options = ['--connections', CONNECTIONS, '--duration', 3600, '--no-progress'];
+    this.load = start([process.execPath, autocannon, ...options, `http://127.0.0.1:${port}/`]);
+  }
+
+  async ask(...words) {
+    this.connection.write(`${words.join(' ')}\n`);
+    const { value } = await Promise.race([this.lines.next(), this.died]);
+    return JSON.parse(value);
+  }
+
+  /** CPU microseconds per unit of work, over that time. */
+  async measureCost(seconds) {
+    const before = await this.ask('usage');
+    await this.ask('work', seconds);
+    const after = await this.ask('usage');
+    return (after.cpuUs - before.cpuUs) / (after.units - before.units);
+  }
+
+  /** Let the program end by itself, and wait for it and the tool that it runs under. */
+  async end() {
+    if (this.load) kill(this.load, 'SIGKILL');
+    this.connection.end();
+    await finish(this.child);
+  }
+
+  /** Make sure that nothing is left of it; after end(), only its folder. */
+  async discard() {
+    if (this.load) kill(this.load, 'SIGKILL');
+    kill(this.child, 'SIGKILL');
+    await this.child.ended;
+    rmSync(`/tmp/perf-${this.pid}.map`, { force: true });
+    removeFolder(this.folder);
+  }
+}
+
+/** Start a program, use it, and clean up after it whatever happens. */
+export async function withProgram(workload, way, use) {
+  const program = await Program.start(workload, way);
+  try {
+    return await use(program);
+  } finally {
+    await program.discard();
+  }
+}
+
+/** Give an attached tool time to begin. */
+export async function settle() {
+  await sleep(700);
+}
