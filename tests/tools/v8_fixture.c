@@ -192,8 +192,10 @@ int v8_group_add_page(struct v8_group *group, uint32_t index, uint64_t addr, uin
 int v8_group_get_image(const struct v8_group *group, uint32_t index, struct nd_buf *image)
 {
 	const struct v8_page *page;
+	uint32_t i;
 
-	for (page = group->pages; page < group->pages + group->page_count; page++) {
+	for (i = 0; i < group->page_count; i++) {
+		page = &group->pages[i];
 		if (!(page->samples >> index & 1))
 			continue;
 		nd_buf_add(image, &page->addr, sizeof(page->addr));
