@@ -12,9 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-
 #include "analyzer/gzip.h"
 #include "analyzer/profile/profile.h"
 #include "analyzer/symbols/memory.h"
@@ -33,16 +30,14 @@
 
 /* Which lines of a page were read. */
 struct mark {
-	UT_hash_handle hh;
 	uint64_t addr;
 	uint64_t lines;
 };
 
-/* A call that was shown already. */
-struct seen {
-	UT_hash_handle hh;
-	char text[];
-};
+#define MARKS_MAX V8_FIXTURE_PAGES_MAX
+
+/* Calls shown in one go, of a few hundred characters each. */
+#define SEEN_MAX 4096
 
 struct capture {
 	struct nd_profile *profile;
@@ -50,31 +45,40 @@ struct capture {
 	struct nd_process process;
 	struct v8_binary binary;
 	struct v8_group group;
-	struct seen *seen;
+	char *seen[SEEN_MAX]; /* calls that were shown already */
+	size_t seen_count;
 	long left;
 	struct nd_buf image;
 };
 
-static struct mark *marks;
+static struct mark marks[MARKS_MAX];
+static size_t mark_count;
 
 int __real_nd_memory_read(struct nd_memory *memory, uint64_t addr, void *buf, size_t len);
 int __wrap_nd_memory_read(struct nd_memory *memory, uint64_t addr, void *buf, size_t len);
 uint64_t __wrap_nd_memory_read_u64(struct nd_memory *memory, uint64_t addr);
 
+static struct mark *find_mark(uint64_t addr)
+{
+	size_t i;
+
+	for (i = 0; i < mark_count; i++)
+		if (marks[i].addr == addr)
+			return &marks[i];
+	return NULL;
+}
+
 static void mark_line(uint64_t line)
 {
 	uint64_t addr = line & ~(uint64_t)(V8_FIXTURE_PAGE - 1);
-	struct mark *mark;
+	struct mark *mark = find_mark(addr);
 
-	HASH_FIND(hh, marks, &addr, sizeof(addr), mark);
-	if (!mark) {
-		mark = calloc(1, sizeof(*mark));
-		if (!mark)
-			return;
-		mark->addr = addr;
-		HASH_ADD(hh, marks, addr, sizeof(mark->addr), mark);
+	if (!mark && mark_count < MARKS_MAX) {
+		mark = &marks[mark_count++];
+		*mark = (struct mark){.addr = addr};
 	}
-	mark->lines |= UINT64_C(1) << (line - addr) / V8_FIXTURE_LINE;
+	if (mark)
+		mark->lines |= UINT64_C(1) << (line - addr) / V8_FIXTURE_LINE;
 }
 
 int __wrap_nd_memory_read(struct nd_memory *memory, uint64_t addr, void *buf, size_t len)
@@ -93,16 +97,6 @@ uint64_t __wrap_nd_memory_read_u64(struct nd_memory *memory, uint64_t addr)
 	uint64_t word = 0;
 
 	return __wrap_nd_memory_read(memory, addr, &word, sizeof(word)) ? 0 : word;
-}
-
-static void forget_marks(void)
-{
-	struct mark *mark, *next;
-
-	HASH_ITER (hh, marks, mark, next) {
-		HASH_DEL(marks, mark);
-		free(mark);
-	}
 }
 
 static void find_sites(struct capture *c, struct v8_sample *sample)
@@ -128,23 +122,30 @@ static void find_sites(struct capture *c, struct v8_sample *sample)
 	}
 }
 
+static bool is_seen(const struct capture *c, const char *call, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < c->seen_count; i++)
+		if (!strncmp(c->seen[i], call, len) && !c->seen[i][len])
+			return true;
+	return false;
+}
+
 /* Whether a line of calls shows one that was not shown yet, other than of a builtin. */
 static bool is_new(struct capture *c, const char *line)
 {
 	bool found = false;
-	struct seen *seen;
 	size_t len;
 
 	for (; *line; line += len + 2 * (line[len] == ';')) {
 		len = strcspn(line, ";");
-		HASH_FIND(hh, c->seen, line, len, seen);
-		if (seen || !memchr(line, '(', len))
+		if (!memchr(line, '(', len) || is_seen(c, line, len) || c->seen_count == SEEN_MAX)
 			continue;
-		seen = calloc(1, sizeof(*seen) + len + 1);
-		if (!seen)
+		c->seen[c->seen_count] = strndup(line, len);
+		if (!c->seen[c->seen_count])
 			return false;
-		memcpy(seen->text, line, len);
-		HASH_ADD_KEYPTR(hh, c->seen, seen->text, len, seen);
+		c->seen_count++;
 		found = true;
 	}
 	return found;
@@ -159,7 +160,7 @@ static int add_pages(struct capture *c, uint32_t index)
 
 	for (; at < end && !ret; at += sizeof(addr) + V8_FIXTURE_PAGE) {
 		memcpy(&addr, at, sizeof(addr));
-		HASH_FIND(hh, marks, &addr, sizeof(addr), mark);
+		mark = find_mark(addr);
 		if (mark)
 			ret = v8_group_add_page(&c->group, index, addr, mark->lines,
 						(const uint8_t *)at + sizeof(addr));
@@ -201,7 +202,7 @@ static int name_sample(struct capture *c, const struct v8_sample *sample, struct
 {
 	int ret;
 
-	forget_marks();
+	mark_count = 0;
 	nd_buf_reset(&c->image);
 	nd_memory_forget(c->process.memory);
 	nd_memory_save(c->process.memory, &c->image);
@@ -305,13 +306,8 @@ static int write_group(const struct v8_group *group, const char *path)
 
 static void fini(struct capture *c)
 {
-	struct seen *seen, *next;
-
-	HASH_ITER (hh, c->seen, seen, next) {
-		HASH_DEL(c->seen, seen);
-		free(seen);
-	}
-	forget_marks();
+	while (c->seen_count)
+		free(c->seen[--c->seen_count]);
 	v8_group_fini(&c->group);
 	nd_modules_free(c->modules);
 	nd_profile_free(c->profile);
@@ -320,7 +316,7 @@ static void fini(struct capture *c)
 
 int main(int argc, char **argv)
 {
-	struct capture c = {0};
+	static struct capture c;
 	struct nd_err err = {0};
 	int ret;
 

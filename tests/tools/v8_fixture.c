@@ -169,16 +169,14 @@ static struct v8_page *add_empty_page(struct v8_group *group)
 int v8_group_add_page(struct v8_group *group, uint32_t index, uint64_t addr, uint64_t lines,
 		      const uint8_t *data)
 {
-	struct v8_page *page = NULL;
-	size_t i, line;
+	struct v8_page *page;
+	size_t i = 0, line;
 
-	for (i = 0; i < group->page_count && !page; i++)
-		if (agrees(&group->pages[i], addr, lines, data))
-			page = &group->pages[i];
-	if (!page)
-		page = add_empty_page(group);
-	if (!page)
-		return group->page_count >= V8_FIXTURE_PAGES_MAX ? -E2BIG : -ENOMEM;
+	while (i < group->page_count && !agrees(&group->pages[i], addr, lines, data))
+		i++;
+	if (i == group->page_count && !add_empty_page(group))
+		return i >= V8_FIXTURE_PAGES_MAX ? -E2BIG : -ENOMEM;
+	page = &group->pages[i];
 	page->addr = addr;
 	page->lines |= lines;
 	page->samples |= UINT32_C(1) << index;
@@ -290,8 +288,10 @@ static int decode_group(const uint8_t **at, const uint8_t *end, struct v8_group 
 
 int v8_group_decode(const uint8_t **at, const uint8_t *end, struct v8_group *ret_group)
 {
-	int ret = decode_group(at, end, ret_group);
+	int ret;
 
+	*ret_group = (struct v8_group){0};
+	ret = decode_group(at, end, ret_group);
 	if (ret)
 		v8_group_fini(ret_group);
 	return ret;

@@ -89,7 +89,7 @@ int v8_group_add_page(struct v8_group *group, uint32_t index, uint64_t addr, uin
 /* Append what nd_memory_new_image() takes: the pages of one sample. */
 int v8_group_get_image(const struct v8_group *group, uint32_t index, struct nd_buf *image);
 
-/* Read a group and move `*at` on; fill in `ret_group`, which is empty. -EBADMSG, -ENOMEM. */
+/* Read a group and move `*at` on. -EBADMSG, -ENOMEM; the group is then empty. */
 int v8_group_decode(const uint8_t **at, const uint8_t *end, struct v8_group *ret_group);
 int v8_group_encode(const struct v8_group *group, struct nd_buf *out);
 void v8_group_fini(struct v8_group *group);
