@@ -24,8 +24,10 @@ static int open_stdout(struct out *out, bool binary, struct nd_err *err)
 static int open_special(struct out *out, struct nd_err *err)
 {
 	out->fd = open(out->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-	if (out->fd < 0)
-		return nd_err_set_errno(err, -errno, "cannot write '%s'", out->path);
+	if (out->fd < 0) {
+		nd_err_set_errno(err, -errno, "cannot write '%s'", out->path);
+		return nd_err_hint(err, "give another place with -o FILE");
+	}
 	return 0;
 }
 
@@ -143,8 +145,9 @@ int out_commit(struct out *out, const void *data, size_t len, struct nd_err *err
 	out_close(out);
 	if (!ret)
 		return 0;
-	return nd_err_set_errno(err, ret, "cannot write '%s'",
-				strcmp(out->path, "-") ? out->path : "stdout");
+	nd_err_set_errno(err, ret, "cannot write '%s'",
+			 strcmp(out->path, "-") ? out->path : "stdout");
+	return nd_err_hint(err, "give another place with -o FILE");
 }
 
 void out_close(struct out *out)

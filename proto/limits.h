@@ -37,6 +37,10 @@
 /* Lines of one script, 4 bytes each: bundles have some 100,000. */
 #define ND_V8_LINES_MAX (16u << 20)
 
+/* The text of an eval that is searched for a sourceURL, in bytes; larger ones are data, not code.
+ */
+#define ND_V8_EVAL_MAX (1u << 20)
+
 /* A source position table or the inlining positions of one function, in bytes. */
 #define ND_V8_TABLE_MAX (4u << 20)
 

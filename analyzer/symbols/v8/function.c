@@ -334,6 +334,8 @@ static struct nd_v8_function *add_entry(struct nd_v8_functions *functions,
 	if (identity->script)
 		function->script =
 			nd_v8_scripts_get(functions->scripts, key->isolate, identity->script);
+	if (function->script)
+		nd_v8_script_check_end(function->script, function->end);
 	if (function->script && !*nd_v8_script_get_url(function->script) &&
 	    is_nameless(&functions->heap, identity->script))
 		name_eval(functions, key->isolate, identity->script, function->script);
@@ -449,6 +451,7 @@ const struct nd_v8_bytecode *nd_v8_function_bytecode(struct nd_v8_functions *fun
 	if (bytecode->tried || nd_v8_instance_type(heap, bytecode_array) != layout->bytecode_type)
 		return bytecode;
 	bytecode->tried = true;
+	bytecode->array = bytecode_array;
 	length = nd_v8_field(heap, bytecode_array, layout->bytecode_length);
 	if (!nd_v8_is_smi(length) || nd_v8_smi(length) <= 0 ||
 	    nd_v8_smi(length) > (int32_t)ND_V8_TABLE_MAX)
@@ -468,4 +471,41 @@ const struct nd_v8_bytecode *nd_v8_function_bytecode(struct nd_v8_functions *fun
 		bytecode->code_size = 0;
 	}
 	return bytecode;
+}
+
+/* Whether a BytecodeArray holds just that code. */
+static bool has_code(const struct nd_v8_heap *heap, uint64_t bytecode_array,
+		     const struct nd_v8_bytecode *bytecode)
+{
+	const struct nd_v8_layout *layout = heap->layout;
+	uint64_t length = nd_v8_field(heap, bytecode_array, layout->bytecode_length);
+	uint8_t *code;
+	bool same;
+
+	if (!bytecode->code_size || !nd_v8_is_smi(length) ||
+	    (size_t)nd_v8_smi(length) != bytecode->code_size)
+		return false;
+	code = malloc(bytecode->code_size);
+	same = code &&
+	       !nd_memory_read(heap->memory, bytecode_array - 1 + layout->bytecode_data, code,
+			       bytecode->code_size) &&
+	       !memcmp(code, bytecode->code, bytecode->code_size);
+	free(code);
+	return same;
+}
+
+struct nd_v8_function *nd_v8_functions_find_bytecode(struct nd_v8_functions *functions,
+						     uint32_t isolate, uint64_t bytecode_array)
+{
+	struct entry *entry;
+
+	if (nd_v8_instance_type(&functions->heap, bytecode_array) !=
+	    functions->heap.layout->bytecode_type)
+		return NULL;
+	for (entry = functions->set; entry; entry = entry->hh.next)
+		if (entry->key.isolate == isolate &&
+		    entry->function.bytecode.array == bytecode_array &&
+		    has_code(&functions->heap, bytecode_array, &entry->function.bytecode))
+			return &entry->function;
+	return NULL;
 }

@@ -24,6 +24,7 @@ struct nd_v8_functions;
 /* Source positions of a function's bytecode, read when first needed. */
 struct nd_v8_bytecode {
 	bool tried;
+	uint64_t array; /* where it was when read */
 	uint8_t *positions;
 	size_t positions_size;
 	uint8_t *code;
@@ -75,6 +76,13 @@ uint32_t nd_v8_function_line(const struct nd_v8_function *function, int32_t offs
 
 /* Whether a script offset can be inside the function, as far as its range is known. */
 bool nd_v8_function_contains(const struct nd_v8_function *function, int32_t offset);
+
+/*
+ * The function whose bytecode is that, by the frames seen so far: the same array with the same
+ * content. NULL when there is none.
+ */
+struct nd_v8_function *nd_v8_functions_find_bytecode(struct nd_v8_functions *functions,
+						     uint32_t isolate, uint64_t bytecode_array);
 
 /* The function's bytecode tables, from the tagged BytecodeArray of one of its frames. */
 const struct nd_v8_bytecode *nd_v8_function_bytecode(struct nd_v8_functions *functions,

@@ -23,7 +23,8 @@ struct nd_v8_script {
 	char *url;
 	uint32_t *line_starts; /* offsets at which lines 2, 3, ... start */
 	size_t lines;
-	bool has_lines; /* the whole text could be read */
+	uint32_t length; /* of the text, in UTF-16 units */
+	bool has_lines;	 /* the whole text could be read, and nothing speaks against it */
 	struct nd_sourcemap *map;
 };
 
@@ -83,6 +84,7 @@ static void read_lines(struct nd_v8_scripts *scripts, struct nd_v8_script *scrip
 	if (!ret && scan.after_cr)
 		ret = add_line(script, scan.offset);
 	script->has_lines = !ret;
+	script->length = scan.offset;
 	if (!ret)
 		return;
 	free(script->line_starts);
@@ -100,6 +102,38 @@ static void read_url(struct nd_v8_scripts *scripts, struct nd_v8_script *script,
 		nd_v8_read_string(&scripts->heap, name, ND_V8_NAME_MAX, &url);
 	script->url = strdup(url.data);
 	nd_buf_fini(&url);
+}
+
+/* The rest of the last line of `text` that begins with `mark`, in the form of a pragma; or NULL. */
+static char *find_pragma(const char *text, size_t len, const char *mark)
+{
+	const char *found = NULL, *at = text;
+	size_t mark_len = strlen(mark);
+
+	while ((at = memmem(at, len - (size_t)(at - text), mark, mark_len))) {
+		at += mark_len;
+		found = at;
+	}
+	return found ? strndup(found, strcspn(found, " \t\r\n\"'")) : NULL;
+}
+
+/* Code that was made at run time may say what to call it. */
+static void read_source_url(struct nd_v8_scripts *scripts, struct nd_v8_script *script,
+			    uint64_t source)
+{
+	struct nd_buf text;
+	char *url = NULL;
+
+	nd_buf_init(&text, ND_V8_EVAL_MAX);
+	if (!nd_v8_read_string(&scripts->heap, source, ND_V8_EVAL_MAX / 4, &text)) {
+		url = find_pragma(text.data, text.len, "//# sourceURL=");
+		if (!url)
+			url = find_pragma(text.data, text.len, "//@ sourceURL=");
+	}
+	nd_buf_fini(&text);
+	if (url && *url)
+		nd_v8_script_set_url(script, url);
+	free(url);
 }
 
 /* Fetch the text of a map that a script names, wherever it is but on the network. */
@@ -168,6 +202,8 @@ static struct nd_v8_script *read_script(struct nd_v8_scripts *scripts, const str
 		return NULL;
 	}
 	read_lines(scripts, script, source);
+	if (!*script->url)
+		read_source_url(scripts, script, source);
 	read_map(scripts, script, source);
 	HASH_ADD(hh, scripts->set, key, sizeof(script->key), script);
 	if (!script->hh.tbl) {
@@ -226,7 +262,7 @@ struct nd_v8_place nd_v8_script_locate(const struct nd_v8_script *script, int32_
 	struct nd_source_position original;
 	size_t low = 0, high = script->lines, mid;
 
-	if (offset < 0 || !script->has_lines)
+	if (offset < 0 || !script->has_lines || (uint32_t)offset > script->length)
 		return place;
 	while (low < high) {
 		mid = low + (high - low) / 2;
@@ -243,6 +279,12 @@ struct nd_v8_place nd_v8_script_locate(const struct nd_v8_script *script, int32_
 					     .line = original.line,
 					     .column = original.column};
 	return place;
+}
+
+void nd_v8_script_check_end(struct nd_v8_script *script, int32_t end)
+{
+	if (end > 0 && (uint32_t)end > script->length)
+		script->has_lines = false;
 }
 
 const char *nd_v8_script_get_url(const struct nd_v8_script *script)

@@ -47,6 +47,12 @@ struct nd_v8_script *nd_v8_scripts_get(struct nd_v8_scripts *scripts, uint32_t i
 /* The place of an offset in the script's text; -1 gives the file alone. */
 struct nd_v8_place nd_v8_script_locate(const struct nd_v8_script *script, int32_t offset);
 
+/*
+ * A function of the script ends there. One that ends behind the text speaks against the text: what
+ * was read is something else, and gives no lines.
+ */
+void nd_v8_script_check_end(struct nd_v8_script *script, int32_t end);
+
 /* The script's name, "" when it has none (eval). Not mapped. */
 const char *nd_v8_script_get_url(const struct nd_v8_script *script);
 

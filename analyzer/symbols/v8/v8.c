@@ -131,6 +131,13 @@ static void add_inlined(void *arg, const struct nd_v8_function *function, uint32
 	nd_calls_add(sink->calls, function->frame, line, sink->tier, inlined);
 }
 
+/* The JavaScript face of a WebAssembly function: a function of a script, but of none of its text.
+ */
+static bool is_wasm_export(const struct nd_sample_frame *frame)
+{
+	return frame->script && frame->literal_id == UINT32_MAX;
+}
+
 static struct nd_v8_function *function_of(struct nd_v8 *v8, uint32_t isolate,
 					  const struct nd_sample_frame *frame)
 {
@@ -141,7 +148,9 @@ static struct nd_v8_function *function_of(struct nd_v8 *v8, uint32_t isolate,
 		.literal_id = frame->literal_id,
 	};
 
-	return frame->shared ? nd_v8_functions_get(v8->functions, isolate, &identity) : NULL;
+	return frame->shared && !is_wasm_export(frame)
+		       ? nd_v8_functions_get(v8->functions, isolate, &identity)
+		       : NULL;
 }
 
 /* The frame's type, from its marker: the type shifted left by one. 0 for a context, which is odd.
@@ -282,8 +291,9 @@ static void add_jit(struct nd_v8 *v8, uint32_t isolate, const struct nd_sample_c
 	const struct nd_sample_frame *frame = &sample->frames[index];
 	const struct nd_v8_code *code;
 	struct nd_v8_function *function;
+	uint64_t bytecode_array;
 
-	if (is_wasm(v8, frame)) {
+	if (is_wasm(v8, frame) || is_wasm_export(frame)) {
 		nd_calls_add(calls, v8->wasm_frame, 0, ND_TIER_NONE, false);
 		return;
 	}
@@ -308,8 +318,11 @@ static void add_jit(struct nd_v8 *v8, uint32_t isolate, const struct nd_sample_c
 			     baseline_line(v8, code, pc, function, frame->bytecode_array),
 			     ND_TIER_SPARKPLUG);
 	} else if (code && code->kind == ND_V8_CODE_BASELINE && index == 0 && function) {
-		/* Nor does Sparkplug code in its prologue tell whose it is. */
-		add_unknown(v8, calls);
+		/* In its prologue Sparkplug code only tells whose bytecode it is. */
+		bytecode_array = nd_v8_field(&v8->heap, code->object, v8->layout.code_deopt_data);
+		add_function(v8, calls,
+			     nd_v8_functions_find_bytecode(v8->functions, isolate, bytecode_array),
+			     0, ND_TIER_SPARKPLUG);
 		add_caller(v8, isolate, sample, calls);
 	} else {
 		add_function(v8, calls, function, 0, ND_TIER_NONE);
@@ -377,7 +390,7 @@ static void add_builtin(struct nd_v8 *v8, uint32_t isolate, const struct nd_samp
 	struct nd_v8_function *function = function_of(v8, isolate, frame);
 	int64_t offset = nd_v8_smi(frame->bytecode_offset);
 
-	if (is_wasm(v8, frame) && !function) {
+	if (is_wasm_export(frame) || (is_wasm(v8, frame) && !function)) {
 		add_site(site, calls);
 		return;
 	}
