@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Processes that are not like others: in another namespace, stripped, or of an unknown V8. What
+// can be named is, nothing is named wrongly, and what is missing is told.
+
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { chmodSync, copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import {
+  line,
+  lineOf,
+  makeFolder,
+  needRoot,
+  needSampling,
+  nodeOf,
+  nodiag,
+  percent,
+  programPath,
+  readProfile,
+  record,
+  recordProgram,
+  runNodiag,
+  start,
+} from './harness.mjs';
+
+needSampling();
+needRoot('to make namespaces');
+
+const node = nodeOf(line);
+const folder = makeFolder();
+chmodSync(folder, 0o755);
+
+function assertLoop(profile, file = 'loop.cjs') {
+  assert.ok(profile.share(profile.own(file, 'stuck')) > 0.95, profile.table());
+  assert.ok(profile.share(profile.own(file, 'spin')) > 0.9, profile.table());
+}
+
+/** The only child of a process. */
+function childOf(pid) {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ');
+  assert.equal(children.length, 1);
+  return Number(children[0]);
+}
+
+test('a process in another pid namespace', async () => {
+  const as = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc'];
+  const outer = await start('loop.cjs', { as });
+  assertLoop(await record({ pid: childOf(outer.pid) }));
+  await outer.stop();
+});
+
+test('nodiag in a pid namespace, with its target', async () => {
+  const script = `"$1" "$2" > /dev/null & sleep 1.5
+    "$3" flame -d 2s -r 499 -f json -o - $!; status=$?; kill -9 $!; exit $status`;
+  const shell = ['sh', '-c', script, 'sh', node, programPath('loop.cjs'), nodiag];
+  const unshare = ['--pid', '--fork', '--kill-child', '--mount-proc', ...shell];
+  const run = await runNodiag([], { as: ['unshare', ...unshare] });
+  assertLoop(readProfile(run));
+});
+
+test('a process in another mount namespace, with files that are only there', async () => {
+  const script = `mount -t tmpfs tmpfs "$1" && cp "$2" "$1/node" && cp "$3" "$1/app.cjs" &&
+    exec "$1/node" "$1/app.cjs"`;
+  const inner = spawn(
+    'setpriv',
+    ['--pdeathsig', 'KILL', 'unshare', '--mount', 'sh', '-c', script, 'sh', folder, node,
+      programPath('loop.cjs')],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  await new Promise((done) => inner.stdout.once('data', done));
+  await sleep(1500);
+  try {
+    assert.deepEqual(readdirSync(folder), [], 'the files are here too');
+    assertLoop(await record(inner), 'app.cjs');
+  } finally {
+    inner.kill('SIGKILL');
+  }
+});
+
+test('a stripped node', async () => {
+  const stripped = join(folder, 'stripped');
+  execFileSync('strip', ['-o', stripped, node]);
+  const profile = await recordProgram('phases.cjs', { node: stripped });
+  for (const name of ['fib', 'multiply', 'random', 'sortRows']) {
+    assert.ok(profile.share(profile.own('phases.cjs', name)) > 0.01, profile.table());
+  }
+  assert.ok(profile.loss('native_unnamed') > 0, 'builtins have no names, and that is not told');
+});
+
+/** Where in the file an exported symbol's value is. */
+function offsetOf(binary, data, symbol) {
+  const nm = execFileSync('nm', ['-D', binary], { encoding: 'latin1', maxBuffer: 1 << 28 });
+  const found = nm.split('\n').find((entry) => entry.split(' ')[2]?.startsWith(symbol));
+  assert.ok(found, `${symbol} is not in ${binary}`);
+  const address = BigInt(`0x${found.split(' ')[0]}`);
+  const headers = Number(data.readBigUInt64LE(32)); // e_phoff
+  for (let i = 0; i < data.readUInt16LE(56); i++) {
+    const header = data.subarray(headers + i * 56);
+    const [offset, start, size] = [8, 16, 32].map((at) => header.readBigUInt64LE(at));
+    if (header.readUInt32LE(0) === 1 && address >= start && address < start + size) {
+      return Number(address - start + offset);
+    }
+  }
+  assert.fail(`${symbol} is not in the file`);
+}
+
+/** A copy of node in which an exported int has another value. */
+function patchNode(name, symbol, change) {
+  const path = join(folder, name);
+  copyFileSync(node, path);
+  const data = readFileSync(path);
+  const offset = offsetOf(node, data, symbol);
+  data.writeInt32LE(change(data.readInt32LE(offset), data), offset);
+  writeFileSync(path, data);
+  chmodSync(path, 0o755);
+  return path;
+}
+
+/** V8 refuses a snapshot of another version than its own, so that one must be of the future too. */
+function patchVersion(major, data) {
+  const version = execFileSync(node, ['-p', 'process.versions.v8'], { encoding: 'latin1' }).trim();
+  assert.ok(version.startsWith(`${major}.`) && major > 9 && major < 99);
+  for (let at = data.indexOf(version); at >= 0; at = data.indexOf(version, at + 1)) {
+    data.write('99', at, 'latin1');
+  }
+  return 99;
+}
+
+const patches = {
+  'a V8 with another JSFunction': ['v8dbg_class_JSFunction__shared__', (value) => value + 8],
+  'a V8 with another Script': ['v8dbg_class_Script__source__', (value) => value + 8],
+  'a V8 with other instance types': ['v8dbg_type_SharedFunctionInfo__', (value) => value + 1],
+};
+// Before, V8 also checks a sum over its snapshot.
+if (Number(line) >= 22) {
+  patches['a V8 of the future'] = ['_ZN2v88internal7Version6major_E', patchVersion];
+}
+
+const definitions = {
+  fib: 'function fib(',
+  multiply: 'multiply(other) {',
+  random: 'function random(',
+  sortRows: 'function sortRows(',
+};
+
+for (const [name, [symbol, change]] of Object.entries(patches)) {
+  test(name, async () => {
+    const program = await start('phases.cjs', { node: patchNode('patched', symbol, change) });
+    const flags = ['-d', '2s', '-r', '997', '-f', 'json', '-o', '-'];
+    const run = await runNodiag(['flame', ...flags, String(program.pid)]);
+    await program.stop();
+
+    const profile = readProfile(run);
+    for (const { frame, share } of profile.functionsOf('phases.cjs')) {
+      const isWrong = frame.name.startsWith('never') || frame.name === 'onlyAtStart';
+      assert.ok(!isWrong, `${frame.name}: ${percent(share)}`);
+      const definition = definitions[frame.name];
+      if (!definition) continue;
+      const place = lineOf('phases.cjs', definition);
+      assert.ok([0, place].includes(frame.line), `${frame.name} on line ${frame.line}`);
+    }
+    const named = profile.share((frame) => frame.kind === 'js');
+    const unknown = profile.share((frame) => frame.name === '[unknown JS]');
+    console.log(`${name}: ${percent(named)} named, ${percent(unknown)} unknown\n${run.stderr}`);
+    assert.ok(named > 0.9 || /unknown JS|without a name/.test(run.stderr), run.stderr);
+  });
+}
