@@ -101,7 +101,8 @@ static inline uint64_t new_array(struct heap *h, uint32_t type, int32_t length)
 	return array;
 }
 
-/* Any type that is not checked. */
+/* Any types that are not checked. */
+#define ODDBALL	    131
 #define FIXED_ARRAY 180
 
 static inline void put_element(struct heap *h, uint64_t array, uint32_t index, uint64_t value)
@@ -132,6 +133,55 @@ static inline uint64_t new_string(struct heap *h, const char *text)
 	put_u32(string, layout->string_length, (uint32_t)len);
 	memcpy(heap_at(string, layout->string_chars), text, len);
 	return string;
+}
+
+/* A script with room for `functions`. `name` NULL: it has none. */
+static inline uint64_t new_script(struct heap *h, int32_t id, const char *name, const char *source,
+				  int32_t functions)
+{
+	const struct nd_v8_layout *layout = h->heap.layout;
+	uint64_t script = new_object(h, layout->script_type, 128);
+
+	put(script, layout->script_id, smi(id));
+	put(script, layout->script_name, name ? new_string(h, name) : new_object(h, ODDBALL, 24));
+	put(script, layout->script_source, new_string(h, source));
+	put(script, layout->script_shared_functions, new_array(h, FIXED_ARRAY, functions));
+	return script;
+}
+
+/* A ScopeInfo without locals. Slots behind the names are another object's. */
+static inline uint64_t new_scope_info(struct heap *h, uint64_t name, uint64_t inferred,
+				      int32_t start, int32_t end)
+{
+	const struct nd_v8_layout *layout = h->heap.layout;
+	uint32_t base = layout->scope_info_slots, first = layout->scope_info_first;
+	uint64_t info = new_object(h, layout->scope_info_type, base + 8 * 10);
+	uint32_t positions = layout->scope_info_positions_fixed ? 3 : first + 3;
+
+	put(info, base + 8 * layout->scope_info_locals, smi(0));
+	put(info, base + 8 * first, name);
+	put(info, base + 8 * (first + 1), smi(-1));
+	put(info, base + 8 * (first + 2), inferred);
+	put(info, base + 8 * positions, smi(start));
+	put(info, base + 8 * (positions + 1), smi(end));
+	return info;
+}
+
+/* The script's function `literal`; a builtin where `script` is a Smi. */
+static inline uint64_t new_function(struct heap *h, uint64_t script, uint32_t literal,
+				    uint64_t name_or_scope_info)
+{
+	const struct nd_v8_layout *layout = h->heap.layout;
+	uint64_t shared = new_object(h, layout->shared_type, 96), list;
+
+	put(shared, layout->shared_name_or_scope_info, name_or_scope_info);
+	put(shared, layout->shared_script, script);
+	put_u32(shared, layout->shared_literal_id, literal);
+	if (!nd_v8_is_strong(script))
+		return shared;
+	memcpy(&list, heap_at(script, layout->script_shared_functions), 8);
+	put_element(h, list, literal, weak(shared));
+	return shared;
 }
 
 #endif /* NODIAG_TESTS_UNIT_V8_HEAP_H */
