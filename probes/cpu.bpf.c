@@ -186,17 +186,15 @@ static __always_inline void emit(void *record, __u64 size)
 		__sync_fetch_and_add(&ring_full, 1);
 }
 
-/* Halvings of the largest copy that are tried near the end of a stack: down to 512 bytes. */
-#define TAIL_TRIES 6
+/* A read that crosses the end of the stack fails as a whole, so the copy is made of pieces. */
+#define TAIL_PIECE 1024
 
-/* Copy as much of the stack as there is; a read that crosses its end fails as a whole. */
 static __always_inline void emit_tail(const struct nd_sample_cpu *sample,
 				      const struct nd_walk *walk)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct nd_sample_stack *tail = bpf_map_lookup_elem(&tails, &cpu);
-	__u32 size = ND_SAMPLE_TAIL_MAX;
-	int i;
+	__u32 i, size;
 
 	if (!tail)
 		return;
@@ -209,11 +207,13 @@ static __always_inline void emit_tail(const struct nd_sample_cpu *sample,
 	tail->before_sp = walk->before.sp;
 	tail->before_fp = walk->before.fp;
 	tail->start = (walk->before.pc ? walk->before.sp : walk->sp) - ND_RED_ZONE;
-	for (i = 0; i < TAIL_TRIES; i++, size /= 2)
-		if (!bpf_probe_read_user(tail->stack, size, (const void *)tail->start))
+	for (i = 0; i < ND_SAMPLE_TAIL_MAX / TAIL_PIECE; i++)
+		if (bpf_probe_read_user(tail->stack + i * TAIL_PIECE, TAIL_PIECE,
+					(const void *)(tail->start + i * TAIL_PIECE)))
 			break;
-	if (i == TAIL_TRIES)
+	if (!i)
 		return;
+	size = i * TAIL_PIECE;
 	tail->size = size;
 	emit(tail, sizeof(*tail) + size);
 }

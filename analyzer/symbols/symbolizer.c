@@ -15,14 +15,11 @@
 #include "analyzer/symbols/memory.h"
 #include "analyzer/symbols/module.h"
 #include "analyzer/symbols/process.h"
-#include "analyzer/symbols/unwind.h"
+#include "analyzer/symbols/stack.h"
 #include "analyzer/symbols/v8/v8.h"
 #include "common/err.h"
 #include "proto/limits.h"
 #include "proto/sample.h"
-
-#define ND_WALK_READ(arg, dst, size, addr) nd_memory_read(arg, addr, dst, size)
-#include "proto/walk.h"
 
 struct process_entry {
 	UT_hash_handle hh;
@@ -452,78 +449,14 @@ static int add_cpu_sample(struct nd_symbolizer *s, struct nd_process *process,
 	return add_stack(s, &sample->header, thread, s->options.period_ns, 1);
 }
 
-/* What lies above the copy may have changed since: the walk ends there, as truncated. */
-static bool is_above_copy(const struct nd_sample_stack *copy, uint64_t fp)
-{
-	return fp - copy->start >= copy->size && fp - copy->start <= ND_WALK_FRAME_MAX;
-}
-
-/* Walk by frame pointers, as the eBPF program does, over a copy of the stack. */
-static void walk_copy(struct nd_process *process, const struct nd_walk_layout *layout,
-		      const struct nd_sample_stack *copy, struct nd_walk *walk,
-		      struct nd_sample_cpu *walked)
-{
-	walk->end = ND_WALK_TRUNCATED;
-	while (walked->depth < ND_SAMPLE_FRAMES_MAX)
-		if (nd_walk_step(process->memory, layout, walk, &walked->frames[walked->depth++]) ||
-		    is_above_copy(copy, walk->fp))
-			break;
-}
-
-/*
- * A register that only looked like a frame pointer leads to a return address that is none: then the
- * walk broke off one frame earlier.
- */
-static void step_back(struct nd_process *process, struct nd_walk *walk,
-		      struct nd_sample_cpu *walked)
-{
-	if (!walk->before.pc || walked->depth < 2 || nd_process_find_map(process, walk->pc))
-		return;
-	walk->pc = walk->before.pc;
-	walk->fp = walk->before.fp;
-	walk->sp = walk->before.sp;
-	walk->before.pc = 0;
-	walked->depth--;
-}
-
-/* Go on where frame pointers end, by unwind tables, until they are there again. */
-static void unwind_copy(struct nd_process *process, const struct nd_walk_layout *layout,
-			const struct nd_sample_stack *copy, struct nd_walk *walk,
-			struct nd_sample_cpu *walked)
-{
-	while (nd_walk_is_broken(layout, walk) && walked->depth < ND_SAMPLE_FRAMES_MAX) {
-		step_back(process, walk, walked);
-		if (!nd_unwinder_step(process->unwinder, walk, walked->depth > 1))
-			break;
-		walk->before.pc = 0;
-		walk_copy(process, layout, copy, walk, walked);
-	}
-	walked->end = walk->end;
-}
-
 static int add_stack_sample(struct nd_symbolizer *s, struct nd_process *process,
 			    const struct nd_sample_stack *sample)
 {
-	struct nd_sample_cpu *walked = &s->walked;
-	struct nd_walk walk = {.pc = sample->pc, .fp = sample->fp, .sp = sample->sp};
-	struct nd_walk_layout layout;
 	int ret;
 
-	nd_memory_set_overlay(process->memory, sample->start, sample->stack, sample->size);
-	nd_process_get_walk(process, &layout);
-	walked->header = sample->header;
-	walked->pc = sample->pc;
-	walked->sp = sample->sp;
-	walked->fp = sample->fp;
-	walked->bytecode_offset = sample->bytecode_offset;
-	walked->kernel_depth = 0;
-	walked->depth = 0;
-	if (nd_memory_read(process->memory, sample->sp, walked->top, sizeof(walked->top)))
-		memset(walked->top, 0, sizeof(walked->top));
-	walk_copy(process, &layout, sample, &walk, walked);
-	unwind_copy(process, &layout, sample, &walk, walked);
-	ret = add_cpu_sample(s, process, walked);
-	nd_memory_set_overlay(process->memory, 0, NULL, 0);
+	nd_stack_walk(process, sample, &s->walked);
+	ret = add_cpu_sample(s, process, &s->walked);
+	nd_stack_forget(process);
 	return ret;
 }
 
@@ -542,41 +475,20 @@ static int hold_tail(struct nd_symbolizer *s, const struct nd_sample_stack *tail
 	return 0;
 }
 
-/* A sample whose walk broke off, with the tail that says where. */
-static int add_broken_sample(struct nd_symbolizer *s, struct nd_process *process,
-			     const struct nd_sample_cpu *sample, const struct nd_sample_stack *tail)
-{
-	struct nd_sample_cpu *walked = &s->walked;
-	struct nd_walk walk = {
-		.pc = tail->pc,
-		.fp = tail->fp,
-		.sp = tail->sp,
-		.before = {.pc = tail->before_pc, .fp = tail->before_fp, .sp = tail->before_sp},
-		.end = sample->end,
-	};
-	struct nd_walk_layout layout;
-	int ret;
-
-	memcpy(walked, sample,
-	       offsetof(struct nd_sample_cpu, frames) + sample->depth * sizeof(sample->frames[0]));
-	nd_process_get_walk(process, &layout);
-	nd_memory_set_overlay(process->memory, tail->start, tail->stack, tail->size);
-	unwind_copy(process, &layout, tail, &walk, walked);
-	ret = add_cpu_sample(s, process, walked);
-	nd_memory_set_overlay(process->memory, 0, NULL, 0);
-	return ret;
-}
-
 static int add_walked_sample(struct nd_symbolizer *s, struct nd_process *process,
 			     const struct nd_sample_cpu *sample)
 {
 	struct thread *thread = get_thread(s, &sample->header);
+	int ret;
 
 	if (!thread)
 		return -ENOMEM;
-	if (thread->tail && thread->tail->header.time_ns == sample->header.time_ns)
-		return add_broken_sample(s, process, sample, thread->tail);
-	return add_cpu_sample(s, process, sample);
+	if (!thread->tail || thread->tail->header.time_ns != sample->header.time_ns)
+		return add_cpu_sample(s, process, sample);
+	nd_stack_complete(process, sample, thread->tail, &s->walked);
+	ret = add_cpu_sample(s, process, &s->walked);
+	nd_stack_forget(process);
+	return ret;
 }
 
 int nd_symbolizer_add_sample(struct nd_symbolizer *s, const struct nd_sample_header *record)
