@@ -10,7 +10,7 @@ import { needSampling, percent, recordProgram } from './harness.mjs';
 const FILE = 'gc.cjs';
 
 needSampling();
-const profile = await recordProgram(FILE, { seconds: 3 });
+const profile = await recordProgram(FILE, { nodeFlags: ['--expose-gc'], seconds: 3 });
 
 test('all busy functions are there', () => {
   const own = ['churnYoung', 'churnOld', 'freshClosure', 'seldom'];

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 'use strict';
 
+// usage: node --expose-gc gc.cjs
+//
 // Keeps V8's collectors busy, so that functions, closures and code move and die while they are
 // being sampled. Functions that say so never run.
 
@@ -63,11 +65,13 @@ function neverSeldom(count) {
 
 let rounds = 0;
 function round() {
-  churnYoung(20000);
-  churnOld(3000);
-  runFreshClosures(300);
-  runShortLived(300000);
-  if (rounds++ % 100 === 0) seldom(20e6);
+  churnYoung(60000);
+  churnOld(10000);
+  runFreshClosures(200);
+  runShortLived(200000);
+  rounds++;
+  if (rounds % 4 === 0) globalThis.gc();
+  if (rounds % 40 === 0) seldom(20e6);
 }
 
 if (process.argv.includes('never')) neverChurn(1);
