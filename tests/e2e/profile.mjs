@@ -113,6 +113,7 @@ export class Profile extends Stacks {
     this.json = json;
     this.info = json.info;
     this.frames = frames;
+    this.samples = nodes.reduce((all, { samples }) => all + samples, 0);
     this.startMs = json.info.start_unix_ns / 1e6;
     this.endMs = this.startMs + json.info.duration_ns / 1e6;
   }
