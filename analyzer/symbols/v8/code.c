@@ -16,7 +16,7 @@
 /* What is read at once in search of code. */
 #define PAGE_BYTES 4096
 
-/* Tables that must disagree with the flag bits before another number is believed. */
+/* Tables that must fit another number of flag bits before it is believed. */
 #define VOTES_MIN 3
 
 struct nd_v8_codes {
@@ -27,8 +27,7 @@ struct nd_v8_codes {
 	size_t cap;
 	uint64_t stream_map; /* map of InstructionStream (or inline Code), once learnt */
 	unsigned int flag_bits;
-	unsigned int agree;
-	unsigned int disagree;
+	unsigned int votes[ND_V8_FLAGS_MAX + 2]; /* tables, by the flag bits that they fit */
 };
 
 /* Where the newest known encoding begins: V8 14 has two flags, whoever comes later starts there. */
@@ -85,14 +84,12 @@ void nd_v8_codes_check_table(struct nd_v8_codes *codes, const uint8_t *table, si
 	if (!codes->flag_bits || !size)
 		return;
 	fit = nd_v8_positions_flags(table, size, codes->flag_bits, code_size);
-	if (fit == codes->flag_bits) {
-		codes->agree++;
-		return;
-	}
-	if (++codes->disagree < VOTES_MIN || codes->disagree < codes->agree / 16)
+	codes->votes[fit]++;
+	if (fit == codes->flag_bits || codes->votes[fit] < VOTES_MIN ||
+	    codes->votes[fit] < codes->votes[codes->flag_bits] / 16)
 		return;
 	codes->flag_bits = fit > ND_V8_FLAGS_MAX ? 0 : fit;
-	codes->agree = codes->disagree = 0;
+	memset(codes->votes, 0, sizeof(codes->votes));
 }
 
 /* Index of the first code that ends after `pc`. */

@@ -72,12 +72,12 @@ static bool fits(const uint8_t *table, size_t size, unsigned int flag_bits, uint
 	struct table rest = {.at = table, .left = size};
 	uint64_t code_offset = 0, value;
 
-	while (next_vlq(&rest, &value)) {
+	while (rest.left) {
+		if (!next_vlq(&rest, &value))
+			return false;
 		code_offset += value >> flag_bits;
 		/* Offsets start at -1, so the sum may reach the size. */
-		if (code_offset > code_size)
-			return false;
-		if (!next_vlq(&rest, &value))
+		if (code_offset > code_size || !next_vlq(&rest, &value))
 			return false;
 	}
 	return true;
