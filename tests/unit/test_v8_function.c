@@ -305,7 +305,7 @@ static void test_evals_that_made_each_other(void **state)
 
 static void test_lines_of_every_kind(void **state)
 {
-	static const char text[] = "a\nb\rc\r\nd\n\re\r";
+	static const char text[] = "a\nb\rc\r\nq\n\re\r";
 	static const struct {
 		int32_t offset;
 		uint32_t line;
