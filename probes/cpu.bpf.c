@@ -180,9 +180,13 @@ static long walk_frame(__u32 i, void *data)
 	return nd_walk_step(NULL, &c->layout, &c->walk, &sample->frames[i]);
 }
 
+/*
+ * Nobody is woken: nodiag looks a hundred times a second, and a wake-up for each sample would take
+ * the CPU, and what its caches hold, from the very thread that is measured.
+ */
 static __always_inline void emit(void *record, __u64 size)
 {
-	if (bpf_ringbuf_output(&ring, record, size, 0))
+	if (bpf_ringbuf_output(&ring, record, size, BPF_RB_NO_WAKEUP))
 		__sync_fetch_and_add(&ring_full, 1);
 }
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <linux/perf_event.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,9 @@
 
 /* Inode number of the first pid namespace (PROC_PID_INIT_INO of the kernel). */
 #define INITIAL_PID_NAMESPACE 0xEFFFFFFCu
+
+/* How long samples wait to be named: names want to be fresh, wake-ups cost. */
+#define POLL_INTERVAL_MS 10
 
 /* Records handled in one poll, so that a flood cannot keep the caller from its deadline. */
 #define POLL_RECORDS_MAX 4096
@@ -69,7 +73,7 @@ static int on_record(void *context, void *data, size_t size)
 	cpu->handle_error = cpu->handle(cpu->arg, header);
 	if (cpu->handle_error)
 		return cpu->handle_error;
-	/* Ends this ring_buffer__poll(); what is left stays for the next. */
+	/* Ends this ring_buffer__consume(); what is left stays for the next. */
 	return ++cpu->handled >= POLL_RECORDS_MAX ? -EAGAIN : 0;
 }
 
@@ -213,7 +217,8 @@ static int cpu_poll(void *impl, int timeout_ms,
 	cpu->arg = arg;
 	cpu->handled = 0;
 	cpu->handle_error = 0;
-	ret = ring_buffer__poll(cpu->ring, timeout_ms);
+	poll(NULL, 0, timeout_ms < POLL_INTERVAL_MS ? timeout_ms : POLL_INTERVAL_MS);
+	ret = ring_buffer__consume(cpu->ring);
 	if (cpu->handle_error)
 		return cpu->handle_error;
 	return ret < 0 && ret != -EINTR && ret != -EAGAIN ? ret : cpu->handled;

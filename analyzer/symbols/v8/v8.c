@@ -245,6 +245,7 @@ static void add_caller(struct nd_v8 *v8, uint32_t isolate, const struct nd_sampl
 {
 	const struct nd_sample_frame *frame = &sample->frames[0];
 	struct nd_v8_function *function = function_of(v8, isolate, frame);
+	enum nd_tier tier = ND_TIER_NONE;
 	const struct nd_v8_code *code;
 	uint64_t pc;
 	int i;
@@ -265,7 +266,10 @@ static void add_caller(struct nd_v8 *v8, uint32_t isolate, const struct nd_sampl
 			return;
 		}
 	}
-	add_function(v8, calls, function, 0, ND_TIER_NONE);
+	/* Of the tiers that come here only Sparkplug keeps its bytecode in the frame. */
+	if (nd_v8_instance_type(&v8->heap, frame->bytecode_array) == v8->layout.bytecode_type)
+		tier = ND_TIER_SPARKPLUG;
+	add_function(v8, calls, function, 0, tier);
 }
 
 static void add_ignition(struct nd_v8 *v8, struct nd_v8_function *function,
