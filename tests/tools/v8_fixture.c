@@ -81,8 +81,9 @@ static int decode_line(const char *line, struct nd_v8_constants *constants,
 	return nd_v8_constants_add(constants, name, value);
 }
 
-int v8_binary_read_constants(const char *path, struct nd_v8_constants *constants,
-			     struct nd_v8_version *ret_version, struct v8_binary *ret_binary)
+/* Of the binary only what is not a constant: its bytecodes, and the size of its builtins. */
+static int read_constants(const char *path, struct nd_v8_constants *constants,
+			  struct nd_v8_version *ret_version, struct v8_binary *ret_binary)
 {
 	FILE *f = fopen(path, "re");
 	char line[2048];
@@ -106,7 +107,7 @@ bool v8_binary_read(const char *path, struct v8_binary *ret_binary)
 	int ret = -ENOMEM;
 
 	if (constants)
-		ret = v8_binary_read_constants(path, constants, &version, ret_binary);
+		ret = read_constants(path, constants, &version, ret_binary);
 	if (ret)
 		nd_err_set_errno(&err, ret, "cannot read '%s'", path);
 	else

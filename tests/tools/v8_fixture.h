@@ -39,13 +39,6 @@ struct v8_binary {
 	uint8_t bytecode_sizes[3 * 256];
 };
 
-/*
- * Read only what it says, and of `ret_binary` only the bytecodes. -EBADMSG, -ENOMEM, or the errno
- * of opening.
- */
-int v8_binary_read_constants(const char *path, struct nd_v8_constants *constants,
-			     struct nd_v8_version *ret_version, struct v8_binary *ret_binary);
-
 /* Read a binary's file and derive the layout; prints what is wrong. False when it cannot. */
 bool v8_binary_read(const char *path, struct v8_binary *ret_binary);
 
