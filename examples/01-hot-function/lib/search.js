@@ -9,7 +9,7 @@ export function search(query, limit) {
   return dropDuplicates(matching).slice(0, limit);
 }
 
-// Quick with the ten offers of a unit test. With the hundreds of a real search, every offer is
+// Quick with the ten offers of a unit test. With the thousands of a real search, every offer is
 // compared with every product kept so far, for twenty results.
 function dropDuplicates(matching) {
   const kept = [];
