@@ -108,8 +108,9 @@ for (const [signal, status] of [
   process.on(signal, () => process.exit(status));
 }
 
-/** Signal a child and what it started. */
+/** Signal a child and what it started, if it runs. */
 export function kill(child, signal) {
+  if (!running.has(child)) return;
   try {
     process.kill(-child.pid, signal);
   } catch (err) {
