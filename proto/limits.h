@@ -2,6 +2,8 @@
 #ifndef NODIAG_PROTO_LIMITS_H
 #define NODIAG_PROTO_LIMITS_H
 
+#include <stdint.h>
+
 /*
  * Every ceiling on sizes that come from outside, with its reason.
  */
@@ -70,5 +72,20 @@
 
 /* Mappings of one source map; 24 bytes each, so 192 MiB at most. */
 #define ND_SOURCE_MAP_SEGMENTS_MAX (8u << 20)
+
+/* A message on an agent's socket; the longest has 32 bytes. */
+#define ND_MESSAGE_MAX 256
+
+/* Stack of the agent's own thread: it calls nothing deep, and glibc's least is 16 KiB. */
+#define ND_AGENT_STACK (256u << 10)
+
+/* An iteration of the event loop that lasts so long is a stall, unless a reader says otherwise. */
+#define ND_STALL_THRESHOLD_NS UINT64_C(50000000)
+
+/* Threads with an event loop that one observation tells apart, one after another included. */
+#define ND_LAG_THREADS_MAX 4096
+
+/* Functions that one observation of event loops blames, in their several ways. */
+#define ND_LAG_CULPRITS_MAX 4096
 
 #endif /* NODIAG_PROTO_LIMITS_H */

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NODIAG_AGENT_CHANNEL_H
+#define NODIAG_AGENT_CHANNEL_H
+
+/* The writing side of proto/channel.h. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/channel.h"
+
+/* Make the memory, once; false when it cannot be had. Thread-safe. */
+bool nd_channel_open(void);
+
+/*
+ * A free slot, now the calling thread's, or NULL; -1 is counted in the channel then. The caller
+ * keeps others from taking or releasing meanwhile.
+ */
+struct nd_channel_slot *nd_channel_take_slot(enum nd_thread_kind kind, uint32_t tid);
+void nd_channel_release_slot(struct nd_channel_slot *slot);
+size_t nd_channel_slot_index(const struct nd_channel_slot *slot);
+void nd_channel_get_ring(struct nd_channel_slot *slot, struct nd_ring *ret_ring);
+
+/*
+ * Reserve an event of `size` bytes and fill its head; the caller fills the rest and commits. NULL
+ * when there is no room, which is counted. Async-signal-safe.
+ */
+void *nd_channel_begin(struct nd_ring *ring, enum nd_event_kind kind, uint32_t tid,
+		       uint64_t time_ns, uint32_t size);
+
+#endif /* NODIAG_AGENT_CHANNEL_H */

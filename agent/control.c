@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/control.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "agent/channel.h"
+#include "agent/core.h"
+#include "agent/log.h"
+#include "agent/sampler.h"
+#include "agent/thread.h"
+#include "common/clock.h"
+#include "proto/limits.h"
+#include "proto/socket.h"
+
+/* Connections at once: one reader, and some who only look. */
+#define CLIENTS_MAX 8
+
+/* How often is looked whether all threads have let go, once the agent is to stop. */
+#define STOP_POLL_MS 5
+
+/* One bound for what readers ask for; more is what BPF is for. */
+#define HZ_MAX 999
+
+struct client {
+	int fd;
+	bool is_reader;
+	bool waits_for_stop;
+};
+
+static struct {
+	struct nd_channel_slot *slot;
+	int listen_fd;
+	struct client client[CLIENTS_MAX];
+	int clients;
+	bool stopping;
+	bool running;
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+} control = {.listen_fd = -1};
+
+void nd_control_get_ring(struct nd_ring *ret_ring)
+{
+	nd_channel_get_ring(control.slot, ret_ring);
+}
+
+/* A folder that is ours alone, made if it is not there. */
+static bool open_folder(const char *path)
+{
+	struct stat st;
+
+	if (mkdir(path, 0700) && errno != EEXIST)
+		return false;
+	return !lstat(path, &st) && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
+	       !(st.st_mode & 077);
+}
+
+static bool bind_in(const char *folder)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd;
+
+	if (nd_socket_make_path(folder, getpid(), address.sun_path, sizeof(address.sun_path)) ||
+	    !open_folder(folder))
+		return false;
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return false;
+	/* In a folder of our own the name is one of a process with our id that is gone. */
+	unlink(address.sun_path);
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) || listen(fd, CLIENTS_MAX)) {
+		close(fd);
+		return false;
+	}
+	control.listen_fd = fd;
+	memcpy(control.path, address.sun_path, sizeof(control.path));
+	return true;
+}
+
+static void open_socket(void)
+{
+	char folder[sizeof(control.path)];
+	int choice, ret;
+
+	for (choice = 0; control.listen_fd < 0; choice++) {
+		ret = nd_socket_make_folder(choice, secure_getenv("NODIAG_SOCKET"),
+					    secure_getenv("XDG_RUNTIME_DIR"), geteuid(), folder,
+					    sizeof(folder));
+		if (ret == -ENOENT)
+			break;
+		if (!ret)
+			bind_in(folder);
+	}
+	if (control.listen_fd < 0)
+		nd_log("no socket: no folder of this user's own could be made");
+}
+
+static void close_socket(void)
+{
+	if (control.listen_fd < 0)
+		return;
+	close(control.listen_fd);
+	control.listen_fd = -1;
+	unlink(control.path);
+}
+
+/* Normal exit; after a crash the next process of that id removes it. */
+__attribute__((destructor)) static void on_exit_program(void)
+{
+	if (control.listen_fd >= 0 && nd_agent.channel &&
+	    nd_agent.channel->pid == (uint32_t)getpid())
+		unlink(control.path);
+}
+
+static bool may_talk(int fd)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) &&
+	       (peer.uid == geteuid() || peer.uid == 0);
+}
+
+static bool send_hello(int fd)
+{
+	struct nd_hello hello = {
+		.message = {ND_MESSAGE_HELLO, sizeof(hello)},
+		.version = ND_CHANNEL_VERSION,
+		.pid = (uint32_t)getpid(),
+		.features = nd_agent.features,
+		.reason = nd_agent.reason,
+		.memory_size = nd_agent.channel_size,
+	};
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} rights = {.header = {.cmsg_len = CMSG_LEN(sizeof(int)),
+			       .cmsg_level = SOL_SOCKET,
+			       .cmsg_type = SCM_RIGHTS}};
+	struct iovec data = {&hello, sizeof(hello)};
+	struct msghdr message = {.msg_iov = &data,
+				 .msg_iovlen = 1,
+				 .msg_control = &rights,
+				 .msg_controllen = sizeof(rights)};
+
+	memcpy(CMSG_DATA(&rights.header), &nd_agent.channel_fd, sizeof(int));
+	return sendmsg(fd, &message, MSG_NOSIGNAL) == (ssize_t)sizeof(hello);
+}
+
+static void accept_client(void)
+{
+	int fd = accept4(control.listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0)
+		return;
+	if (control.clients == CLIENTS_MAX || !may_talk(fd) || !send_hello(fd)) {
+		close(fd);
+		return;
+	}
+	control.client[control.clients++] = (struct client){.fd = fd};
+}
+
+static void add_timer(struct nd_thread *thread, void *arg)
+{
+	nd_sampler_add_timer(thread);
+}
+
+static void stop_watching(struct nd_thread *thread, void *arg)
+{
+	nd_sampler_remove_timer(thread);
+	nd_sampler_forget(thread);
+}
+
+static void end_reading(void)
+{
+	nd_agent.wanted = 0;
+	nd_agent.threshold_ns = ND_STALL_THRESHOLD_NS;
+	nd_agent.channel->threshold_ns = nd_agent.threshold_ns;
+	nd_thread_visit(stop_watching, NULL);
+}
+
+static int start_reading(struct client *client, const struct nd_start *start)
+{
+	int i;
+
+	for (i = 0; i < control.clients; i++)
+		if (control.client[i].is_reader && &control.client[i] != client)
+			return -EBUSY;
+	if (start->hz > HZ_MAX || start->threshold_ns < ND_NSEC_PER_MSEC || control.stopping)
+		return -EINVAL;
+	client->is_reader = true;
+	end_reading();
+	nd_agent.hz = start->hz;
+	nd_agent.threshold_ns = start->threshold_ns;
+	nd_agent.channel->threshold_ns = start->threshold_ns;
+	nd_agent.wanted = start->features & nd_agent.features;
+	nd_thread_visit(add_timer, NULL);
+	return 0;
+}
+
+static void want_handles(struct nd_thread *thread, void *arg)
+{
+	__atomic_store_n(&thread->want_handles, true, __ATOMIC_RELAXED);
+	nd_sampler_wake(thread);
+}
+
+static void wake(struct nd_thread *thread, void *arg)
+{
+	nd_sampler_wake(thread);
+}
+
+static void answer(const struct client *client, int result)
+{
+	struct nd_answer message = {{ND_MESSAGE_ANSWER, sizeof(message)}, result, 0};
+
+	send(client->fd, &message, sizeof(message), MSG_NOSIGNAL);
+}
+
+static void begin_stop(struct client *client)
+{
+	end_reading();
+	nd_agent.active = false;
+	client->waits_for_stop = true;
+	control.stopping = true;
+	nd_thread_visit(wake, NULL);
+}
+
+static void handle_message(struct client *client, const struct nd_message *message)
+{
+	const struct nd_start *start = (const void *)message;
+
+	switch (message->type) {
+	case ND_MESSAGE_START:
+		answer(client,
+		       message->size < sizeof(*start) ? -EBADMSG : start_reading(client, start));
+		break;
+	case ND_MESSAGE_HANDLES:
+		nd_thread_visit(want_handles, NULL);
+		answer(client, 0);
+		break;
+	case ND_MESSAGE_DETACH:
+		begin_stop(client);
+		break;
+	default:
+		answer(client, -ENOSYS);
+		break;
+	}
+}
+
+/* False when the connection is over. */
+static bool serve(struct client *client)
+{
+	union {
+		struct nd_message message;
+		struct nd_start start;
+		char room[ND_MESSAGE_MAX];
+	} in;
+	ssize_t len = recv(client->fd, &in, sizeof(in), 0);
+
+	if (len < 0 && (errno == EAGAIN || errno == EINTR))
+		return true;
+	if (len < (ssize_t)sizeof(in.message) || in.message.size != (size_t)len)
+		return false;
+	handle_message(client, &in.message);
+	return true;
+}
+
+static void drop_client(int index)
+{
+	close(control.client[index].fd);
+	if (control.client[index].is_reader)
+		end_reading();
+	control.client[index] = control.client[--control.clients];
+}
+
+static void watch_one(struct nd_thread *thread, void *arg)
+{
+	uint64_t now = nd_clock_monotonic_ns(), next = nd_sampler_watch(thread, now);
+	uint64_t *least = arg;
+
+	if (next < *least)
+		*least = next;
+}
+
+/* Look at all loops; returns how long to wait for the next look, in ms, -1 for ever. */
+static int watch_all(void)
+{
+	uint64_t least = nd_agent.threshold_ns;
+
+	if (control.stopping)
+		return STOP_POLL_MS;
+	if (!(nd_agent.wanted & ND_FEATURE_STALLS))
+		return -1;
+	nd_thread_visit(watch_one, &least);
+	return (int)((least + ND_NSEC_PER_MSEC - 1) / ND_NSEC_PER_MSEC);
+}
+
+static void wait_and_serve(int timeout_ms)
+{
+	struct pollfd fds[CLIENTS_MAX + 1];
+	int i, clients = control.clients;
+
+	fds[0] = (struct pollfd){.fd = control.listen_fd, .events = POLLIN};
+	for (i = 0; i < clients; i++)
+		fds[i + 1] = (struct pollfd){.fd = control.client[i].fd, .events = POLLIN};
+	if (poll(fds, (nfds_t)clients + 1, timeout_ms) <= 0)
+		return;
+	/* From the last, since dropping one moves the last into its place. */
+	for (i = clients - 1; i >= 0; i--)
+		if (fds[i + 1].revents && !serve(&control.client[i]))
+			drop_client(i);
+	if (fds[0].revents)
+		accept_client();
+}
+
+static void count_hooked(struct nd_thread *thread, void *arg)
+{
+	if (__atomic_load_n(&thread->hooked, __ATOMIC_ACQUIRE)) {
+		++*(int *)arg;
+		nd_sampler_wake(thread);
+	}
+}
+
+/* Whether every thread has let go; those that have not are woken again. */
+static bool all_unhooked(void)
+{
+	int hooked = 0;
+
+	nd_thread_visit(count_hooked, &hooked);
+	return hooked == 0;
+}
+
+static void finish_stop(void)
+{
+	int i;
+
+	nd_agent_stop();
+	close_socket();
+	for (i = 0; i < control.clients; i++) {
+		if (control.client[i].waits_for_stop)
+			answer(&control.client[i], 0);
+		close(control.client[i].fd);
+	}
+	control.clients = 0;
+	nd_channel_release_slot(control.slot);
+	__atomic_store_n(&control.stopping, false, __ATOMIC_RELAXED);
+	__atomic_store_n(&control.running, false, __ATOMIC_RELEASE);
+}
+
+static void *run(void *arg)
+{
+	prctl(PR_SET_NAME, "nodiag");
+	control.slot->tid = (uint32_t)syscall(SYS_gettid);
+	open_socket();
+	while (!control.stopping || !all_unhooked())
+		wait_and_serve(watch_all());
+	finish_stop();
+	return NULL;
+}
+
+bool nd_control_start(void)
+{
+	sigset_t all, old;
+	pthread_attr_t attr;
+	pthread_t thread;
+	int ret;
+
+	if (control.running)
+		return true;
+	if (!control.slot)
+		control.slot = nd_channel_take_slot(ND_THREAD_AGENT, 0);
+	if (!control.slot || pthread_attr_init(&attr))
+		return false;
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attr, ND_AGENT_STACK);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	ret = pthread_create(&thread, &attr, run, NULL);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attr);
+	control.running = !ret;
+	return control.running;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NODIAG_AGENT_CONTROL_H
+#define NODIAG_AGENT_CONTROL_H
+
+/*
+ * The agent's own thread: readers connect to it, and it watches the loops for them. It blocks all
+ * signals and touches nothing of the program's.
+ */
+
+#include <stdbool.h>
+
+struct nd_ring;
+
+/* Start the thread, if it does not run. */
+bool nd_control_start(void);
+
+/* The ring of the agent's own slot; only for that thread. */
+void nd_control_get_ring(struct nd_ring *ret_ring);
+
+#endif /* NODIAG_AGENT_CONTROL_H */

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NODIAG_AGENT_LOOP_H
+#define NODIAG_AGENT_LOOP_H
+
+/*
+ * How long each iteration of an event loop keeps it from polling, and with what.
+ *
+ * An iteration is what lies between two waits in epoll on the loop's own descriptor; what a nested
+ * loop of spawnSync() waits for is part of it. Times are exact: each iteration is measured.
+ */
+
+#include <stdbool.h>
+
+struct nd_thread;
+
+/* Hook epoll_wait() and epoll_pwait() in the file that holds libuv. False when they are not there.
+ */
+bool nd_loop_hook(void);
+void nd_loop_unhook(void);
+
+/* Whether the libuv in this program is laid out as our header says. */
+bool nd_loop_is_known(void);
+
+/* Learn of the phases of the thread's loop, or no longer. On that thread. */
+void nd_loop_add_handles(struct nd_thread *thread);
+void nd_loop_remove_handles(struct nd_thread *thread);
+
+#endif /* NODIAG_AGENT_LOOP_H */

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/sampler.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "agent/channel.h"
+#include "agent/control.h"
+#include "agent/core.h"
+#include "agent/thread.h"
+#include "common/clock.h"
+
+/* How much of a stack is copied: some 300 frames; Node's usual stacks have 5 KB. */
+#define STACK_BYTES (32u << 10)
+
+/* Stacks of one stall: so often at first, and less when it has lasted for a while. */
+#define SAMPLE_INTERVAL_NS	(10 * ND_NSEC_PER_MSEC)
+#define SAMPLE_LONG_AFTER_NS	ND_NSEC_PER_SEC
+#define SAMPLE_LONG_INTERVAL_NS (100 * ND_NSEC_PER_MSEC)
+
+/* The signal that is ours, 0 before. */
+static int own_signal;
+
+#if defined(__x86_64__)
+static void read_registers(const ucontext_t *context, struct nd_event_sample *event)
+{
+	event->pc = (uint64_t)context->uc_mcontext.gregs[REG_RIP];
+	event->sp = (uint64_t)context->uc_mcontext.gregs[REG_RSP];
+	event->fp = (uint64_t)context->uc_mcontext.gregs[REG_RBP];
+	event->bytecode_offset = (uint64_t)context->uc_mcontext.gregs[REG_R9];
+}
+
+static uintptr_t stack_pointer(const ucontext_t *context)
+{
+	return (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
+}
+
+/*
+ * A system call that goes on after a signal (SA_RESTART) is one that is made again: the pc is at
+ * the instruction "syscall", and its number where it belongs.
+ */
+static int32_t read_syscall(const ucontext_t *context)
+{
+	const uint8_t *code = (const uint8_t *)context->uc_mcontext.gregs[REG_RIP];
+
+	return code[0] == 0x0f && code[1] == 0x05 ? (int32_t)context->uc_mcontext.gregs[REG_RAX]
+						  : -1;
+}
+#elif defined(__aarch64__)
+static void read_registers(const ucontext_t *context, struct nd_event_sample *event)
+{
+	event->pc = context->uc_mcontext.pc;
+	event->sp = context->uc_mcontext.sp;
+	event->fp = context->uc_mcontext.regs[29];
+	event->bytecode_offset = context->uc_mcontext.regs[19];
+}
+
+static uintptr_t stack_pointer(const ucontext_t *context)
+{
+	return context->uc_mcontext.sp;
+}
+
+/* As above: at "svc #0". */
+static int32_t read_syscall(const ucontext_t *context)
+{
+	return *(const uint32_t *)context->uc_mcontext.pc == 0xd4000001
+		       ? (int32_t)context->uc_mcontext.regs[8]
+		       : -1;
+}
+#else
+#error "which registers hold pc, sp and fp here?"
+#endif
+
+/*
+ * Call frames above the copy are not there; below its end all is the thread's own memory. memcpy()
+ * is async-signal-safe in every libc.
+ */
+static void write_sample(struct nd_thread *thread, enum nd_sample_reason reason,
+			 const ucontext_t *context)
+{
+	uintptr_t sp = stack_pointer(context);
+	struct nd_event_sample *event;
+	uint32_t size;
+
+	if (sp < thread->stack_start || sp >= thread->stack_end) {
+		__atomic_fetch_add(&nd_agent.channel->samples_skipped, 1, __ATOMIC_RELAXED);
+		return;
+	}
+	size = thread->stack_end - sp < STACK_BYTES ? (uint32_t)(thread->stack_end - sp)
+						    : STACK_BYTES;
+	event = nd_channel_begin(&thread->ring, ND_EVENT_SAMPLE, thread->tid,
+				 nd_clock_monotonic_ns(), (uint32_t)sizeof(*event) + size);
+	if (!event)
+		return;
+	event->reason = reason;
+	event->syscall = read_syscall(context);
+	event->size = size;
+	event->pad = 0;
+	read_registers(context, event);
+	memcpy(event->stack, (const void *)sp, size);
+	nd_ring_commit(&thread->ring, event, (uint32_t)sizeof(*event) + size);
+}
+
+static void on_signal(int signal, siginfo_t *info, void *context)
+{
+	struct nd_thread *thread = nd_thread_self();
+	int saved = errno;
+
+	if (thread && nd_agent.active && info->si_code == SI_TIMER)
+		write_sample(thread, ND_REASON_CPU, context);
+	/* A stall that is over meanwhile is not looked at. */
+	else if (thread && nd_agent.active && thread->stall_start_ns &&
+		 thread->stall_start_ns == thread->slot->loop.busy_since_ns)
+		write_sample(thread, ND_REASON_STALL, context);
+	errno = saved;
+}
+
+bool nd_sampler_start(void)
+{
+	struct sigaction action = {.sa_sigaction = on_signal,
+				   .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK};
+	struct sigaction old;
+	int signal;
+
+	sigemptyset(&action.sa_mask);
+	for (signal = SIGRTMAX - 1; signal > SIGRTMIN && !own_signal; signal--) {
+		if (sigaction(signal, NULL, &old) || old.sa_handler != SIG_DFL)
+			continue;
+		if (!sigaction(signal, &action, NULL))
+			own_signal = signal;
+	}
+	return own_signal != 0;
+}
+
+void nd_sampler_stop(void)
+{
+	struct sigaction action = {.sa_handler = SIG_IGN}, old;
+
+	if (!own_signal || sigaction(own_signal, NULL, &old) || old.sa_sigaction != on_signal)
+		return;
+	/* Ignoring drops what is on its way, which by default would end the process. */
+	sigaction(own_signal, &action, NULL);
+	action.sa_handler = SIG_DFL;
+	sigaction(own_signal, &action, NULL);
+	own_signal = 0;
+}
+
+void nd_sampler_add_timer(struct nd_thread *thread)
+{
+	struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = own_signal};
+	struct itimerspec spec = {0};
+
+	if (thread->has_timer || !own_signal || !(nd_agent.wanted & ND_FEATURE_CPU) || !nd_agent.hz)
+		return;
+	event._sigev_un._tid = (pid_t)thread->tid;
+	if (timer_create(thread->cpu_clock, &event, &thread->timer))
+		return;
+	spec.it_interval.tv_nsec = (long)(ND_NSEC_PER_SEC / nd_agent.hz);
+	if (nd_agent.hz == 1)
+		spec.it_interval = (struct timespec){.tv_sec = 1};
+	spec.it_value = spec.it_interval;
+	thread->has_timer = !timer_settime(thread->timer, 0, &spec, NULL);
+	if (!thread->has_timer)
+		timer_delete(thread->timer);
+}
+
+void nd_sampler_remove_timer(struct nd_thread *thread)
+{
+	if (!thread->has_timer)
+		return;
+	thread->has_timer = false;
+	timer_delete(thread->timer);
+}
+
+static uint64_t read_clock(clockid_t clock)
+{
+	struct timespec ts = {0};
+
+	clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * ND_NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+/* "run_time run_delay slices" in nanoseconds (the kernel's scheduler/sched-stats.rst). */
+static uint64_t read_run_delay(const struct nd_thread *thread)
+{
+	char text[96], *end;
+	ssize_t len;
+
+	len = thread->schedstat_fd < 0 ? -1
+				       : pread(thread->schedstat_fd, text, sizeof(text) - 1, 0);
+	if (len <= 0)
+		return 0;
+	text[len] = '\0';
+	strtoull(text, &end, 10);
+	return strtoull(end, NULL, 10);
+}
+
+/*
+ * Pairs with read_baseline(). Two are kept: the later one may be from the middle of the iteration
+ * that becomes a stall.
+ */
+static void take_baseline(struct nd_thread *thread, uint64_t now)
+{
+	struct nd_baseline *baseline = &thread->baseline[thread->baselines++ % 2];
+
+	__atomic_fetch_add(&baseline->sequence, 1, __ATOMIC_ACQ_REL);
+	baseline->time_ns = now;
+	baseline->cpu_ns = read_clock(thread->cpu_clock);
+	baseline->run_delay_ns = read_run_delay(thread);
+	__atomic_fetch_add(&baseline->sequence, 1, __ATOMIC_ACQ_REL);
+}
+
+static bool read_baseline(const struct nd_baseline *baseline, struct nd_baseline *ret)
+{
+	uint32_t before = __atomic_load_n(&baseline->sequence, __ATOMIC_ACQUIRE);
+
+	*ret = *baseline;
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return before && before % 2 == 0 &&
+	       before == __atomic_load_n(&baseline->sequence, __ATOMIC_RELAXED);
+}
+
+/* Whether `one` tells more of an iteration than `other`: it is nearer to its start, or before it.
+ */
+static bool is_better(const struct nd_baseline *one, const struct nd_baseline *other,
+		      uint64_t start)
+{
+	if (one->time_ns <= start)
+		return other->time_ns > start || one->time_ns > other->time_ns;
+	return one->time_ns < other->time_ns;
+}
+
+static bool find_baseline(const struct nd_thread *thread, uint64_t start, struct nd_baseline *ret)
+{
+	struct nd_baseline second;
+	bool found = read_baseline(&thread->baseline[0], ret);
+
+	if (read_baseline(&thread->baseline[1], &second) &&
+	    (!found || is_better(&second, ret, start))) {
+		*ret = second;
+		found = true;
+	}
+	return found;
+}
+
+void nd_sampler_read_usage(const struct nd_thread *thread, struct nd_event_stall *event)
+{
+	struct nd_baseline baseline = {0};
+
+	event->cpu_ns = event->run_delay_ns = event->since_ns = 0;
+	if (!find_baseline(thread, event->start_ns, &baseline))
+		return;
+	event->since_ns = baseline.time_ns;
+	event->cpu_ns = read_clock(CLOCK_THREAD_CPUTIME_ID) - baseline.cpu_ns;
+	event->run_delay_ns = read_run_delay(thread) - baseline.run_delay_ns;
+}
+
+/*
+ * System calls that go on, or that V8 and libuv start again, after a signal was handled with
+ * SA_RESTART (signal(7)). Others end early with EINTR, which a program may not expect.
+ */
+static bool survives_signal(long number)
+{
+	static const long numbers[] = {
+		SYS_read,	SYS_readv,    SYS_pread64,  SYS_preadv,		 SYS_write,
+		SYS_writev,	SYS_pwrite64, SYS_pwritev,  SYS_openat,		 SYS_fsync,
+		SYS_fdatasync,	SYS_futex,    SYS_wait4,    SYS_waitid,		 SYS_flock,
+		SYS_fcntl,	SYS_ioctl,    SYS_connect,  SYS_accept4,	 SYS_recvfrom,
+		SYS_recvmsg,	SYS_sendto,   SYS_sendmsg,  SYS_copy_file_range, SYS_epoll_pwait,
+		SYS_getrandom,	SYS_mmap,     SYS_munmap,   SYS_madvise,	 SYS_mprotect,
+#ifdef SYS_epoll_wait
+		SYS_epoll_wait, SYS_open,     SYS_stat,	    SYS_lstat,		 SYS_unlink,
+		SYS_rename,	SYS_mkdir,    SYS_rmdir,    SYS_getdents,	 SYS_readlink,
+#endif
+		SYS_newfstatat, SYS_statx,    SYS_unlinkat, SYS_getdents64,	 SYS_sendfile,
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		if (numbers[i] == number)
+			return true;
+	return false;
+}
+
+/* Where a thread sleeps, from /proc/self/task/TID/syscall; false while it runs. */
+static bool is_asleep(const struct nd_thread *thread, long *ret_number, uint64_t *ret_sp,
+		      uint64_t *ret_pc)
+{
+	char path[64], text[256], *end, *at;
+	ssize_t len;
+	int fd;
+
+	*ret_number = -1;
+	*ret_sp = *ret_pc = 0;
+	snprintf(path, sizeof(path), "/proc/self/task/%u/syscall", thread->tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	if (len <= 0)
+		return true;
+	text[len] = '\0';
+	*ret_number = strtol(text, &end, 10);
+	if (end == text)
+		return false; /* "running" */
+	/* Six arguments lie between, then the stack pointer and the pc. */
+	at = strrchr(text, ' ');
+	if (at) {
+		*ret_pc = strtoull(at, NULL, 16);
+		*at = '\0';
+		at = strrchr(text, ' ');
+		*ret_sp = at ? strtoull(at, NULL, 16) : 0;
+	}
+	return true;
+}
+
+static void write_blocked(const struct nd_thread *thread, long number, uint64_t sp, uint64_t pc)
+{
+	struct nd_ring ring;
+	struct nd_event_blocked *event;
+
+	nd_control_get_ring(&ring);
+	event = nd_channel_begin(&ring, ND_EVENT_BLOCKED, thread->tid, nd_clock_monotonic_ns(),
+				 sizeof(*event));
+	if (!event)
+		return;
+	event->start_ns = thread->stall_start_ns;
+	event->pc = pc;
+	event->sp = sp;
+	event->syscall = (int32_t)number;
+	event->pad = 0;
+	nd_ring_commit(&ring, event, sizeof(*event));
+}
+
+static void send_signal(const struct nd_thread *thread)
+{
+	if (own_signal)
+		syscall(SYS_tgkill, getpid(), thread->tid, own_signal);
+}
+
+static void take_stack(const struct nd_thread *thread)
+{
+	uint64_t sp, pc;
+	long number;
+
+	if (is_asleep(thread, &number, &sp, &pc) && !survives_signal(number))
+		write_blocked(thread, number, sp, pc);
+	else
+		send_signal(thread);
+}
+
+uint64_t nd_sampler_watch(struct nd_thread *thread, uint64_t now)
+{
+	uint64_t start = __atomic_load_n(&thread->slot->loop.busy_since_ns, __ATOMIC_RELAXED);
+	uint64_t tick = nd_agent.threshold_ns / 2;
+
+	if (!start || now < start + nd_agent.threshold_ns) {
+		if (!start || start != thread->watched_start_ns)
+			take_baseline(thread, now);
+		thread->watched_start_ns = start;
+		if (start && start + nd_agent.threshold_ns - now < tick)
+			return start + nd_agent.threshold_ns - now;
+		return tick;
+	}
+	if (thread->stall_start_ns != start) {
+		__atomic_store_n(&thread->stall_start_ns, start, __ATOMIC_RELEASE);
+		thread->next_sample_ns = now;
+	}
+	if (now >= thread->next_sample_ns) {
+		take_stack(thread);
+		thread->next_sample_ns =
+			now + (now - start < SAMPLE_LONG_AFTER_NS ? SAMPLE_INTERVAL_NS
+								  : SAMPLE_LONG_INTERVAL_NS);
+	}
+	return thread->next_sample_ns - now;
+}
+
+void nd_sampler_forget(struct nd_thread *thread)
+{
+	int i;
+
+	for (i = 0; i < 2; i++)
+		__atomic_store_n(&thread->baseline[i].sequence, 0, __ATOMIC_RELEASE);
+	thread->baselines = 0;
+	__atomic_store_n(&thread->stall_start_ns, 0, __ATOMIC_RELEASE);
+}
+
+void nd_sampler_wake(const struct nd_thread *thread)
+{
+	if (__atomic_load_n(&thread->slot->loop.idle_since_ns, __ATOMIC_RELAXED))
+		send_signal(thread);
+}

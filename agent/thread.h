@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NODIAG_AGENT_THREAD_H
+#define NODIAG_AGENT_THREAD_H
+
+/*
+ * A thread of the program that has an event loop: the main one, or a worker's.
+ *
+ * It is adopted when it first comes by one of our hooks, on that thread itself, and let go when the
+ * thread ends. Only that thread touches its struct, except where a field says otherwise.
+ */
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "agent/node_abi.h"
+#include "common/ring.h"
+#include "proto/channel.h"
+
+/*
+ * CPU time and time on the run queue at some moment before an iteration, by the agent's thread.
+ * `sequence` is odd while it writes.
+ */
+struct nd_baseline {
+	uint32_t sequence;
+	uint64_t time_ns;
+	uint64_t cpu_ns;
+	uint64_t run_delay_ns;
+};
+
+struct nd_thread {
+	struct nd_channel_slot *slot;
+	struct nd_ring ring;
+	uint32_t tid;
+	pthread_t pthread;
+	clockid_t cpu_clock;
+	int schedstat_fd; /* -1 where the kernel has none */
+	uintptr_t stack_end;
+	uintptr_t stack_start;
+
+	struct nd_isolate *isolate;
+	uv_loop_t *loop;
+	int backend_fd;
+	bool hooked; /* its loop and its isolate call us */
+
+	/* phases of the loop; see loop.c */
+	uv_prepare_t prepare;
+	uv_check_t check;
+	uv_idle_t marker[2];
+	bool marker_closing[2];
+	bool has_phases;
+	uint64_t mark_ns; /* when the current phase began */
+	uint64_t phase_ns[ND_PHASE_COUNT];
+
+	uint64_t gc_start_ns[5]; /* by bit of enum nd_gc_type */
+	uint64_t gc_used_bytes[5];
+	uint32_t gc_depth;	  /* pauses of one kind may lie in those of another */
+	uint64_t iteration_gc_ns; /* pauses in the current iteration */
+
+	/* Of the agent's thread. */
+	struct nd_baseline baseline[2];
+	uint32_t baselines;	   /* taken so far */
+	uint64_t watched_start_ns; /* of the iteration that was there at the last look */
+	uint64_t stall_start_ns;   /* the stall it takes stacks of; read by the signal handler */
+	uint64_t next_sample_ns;
+	bool has_timer;
+	timer_t timer;
+	bool want_handles; /* set by the agent's thread, taken by its own */
+};
+
+/* The calling thread's, or NULL. Async-signal-safe. */
+struct nd_thread *nd_thread_self(void);
+
+/*
+ * The calling thread's, adopted now if it runs JavaScript and is new; NULL where it does not, or
+ * where that failed. Cheap for a thread that has been here.
+ */
+struct nd_thread *nd_thread_adopt(void);
+
+/* Let the agent be called by the thread's loop and isolate, or no longer; on that thread. */
+void nd_thread_hook(struct nd_thread *thread);
+void nd_thread_unhook(struct nd_thread *thread);
+
+/*
+ * Call `visit` for each thread that lives, under the lock that adopting and ending take; so none of
+ * them ends meanwhile. For the agent's thread.
+ */
+void nd_thread_visit(void (*visit)(struct nd_thread *thread, void *arg), void *arg);
+
+/* In a child that fork() made: nothing of what is here is the child's. Async-signal-safe. */
+void nd_thread_forget_all(void);
+
+#endif /* NODIAG_AGENT_THREAD_H */

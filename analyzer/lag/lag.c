@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyzer/lag/lag.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/lag/stall.h"
+#include "analyzer/profile/profile.h"
+#include "proto/limits.h"
+
+/* A thread that was observed. */
+struct thread {
+	uint32_t generation; /* of its slot */
+	struct nd_lag_loop loop;
+	uint64_t gc_max_ns[ND_GC_TYPES];
+	uint64_t busy_since_ns;
+	uint32_t phase;
+	struct nd_stall *open; /* what is known of the iteration that lasts, or NULL */
+};
+
+struct nd_lag {
+	const struct nd_profile *frames;
+	struct thread *threads;
+	size_t threads_count;
+	struct nd_stall **ended; /* not decided about yet */
+	size_t ended_count;
+	size_t ended_before; /* of these, those that were there at the last nd_lag_settle() */
+	struct nd_culprit *culprits;
+	size_t culprits_count;
+	struct nd_lag_loop *loops; /* what nd_lag_loops() hands out */
+};
+
+static const char *const kind_texts[ND_STALL_KIND_COUNT] = {
+	[ND_STALL_UNKNOWN] = "unknown",
+	[ND_STALL_JS] = "JavaScript",
+	[ND_STALL_NATIVE] = "native code",
+	[ND_STALL_REGEXP] = "regexp",
+	[ND_STALL_GC] = "GC",
+	[ND_STALL_COMPILE] = "compile",
+	[ND_STALL_BLOCKED] = "blocking call",
+	[ND_STALL_DESCHEDULED] = "no CPU",
+};
+
+const char *nd_stall_kind_text(enum nd_stall_kind kind)
+{
+	return kind_texts[kind];
+}
+
+const char *nd_phase_text(enum nd_phase phase)
+{
+	static const char *const texts[ND_PHASE_COUNT] = {"timers", "poll", "check", "close",
+							  "other"};
+
+	return texts[phase];
+}
+
+const char *nd_gc_type_text(int index)
+{
+	static const char *const texts[ND_GC_TYPES] = {
+		"scavenge", "minor mark-sweep", "mark-compact", "incremental", "weak callbacks"};
+
+	return texts[index];
+}
+
+struct nd_lag *nd_lag_new(const struct nd_profile *frames)
+{
+	struct nd_lag *lag = calloc(1, sizeof(*lag));
+
+	if (lag)
+		lag->frames = frames;
+	return lag;
+}
+
+static void free_stall(struct nd_stall *stall)
+{
+	size_t i;
+
+	for (i = 0; stall && i < stall->stacks; i++)
+		free(stall->stack[i].calls);
+	free(stall);
+}
+
+void nd_lag_free(struct nd_lag *lag)
+{
+	size_t i;
+
+	if (!lag)
+		return;
+	for (i = 0; i < lag->threads_count; i++)
+		free_stall(lag->threads[i].open);
+	for (i = 0; i < lag->ended_count; i++)
+		free_stall(lag->ended[i]);
+	for (i = 0; i < lag->culprits_count; i++)
+		free(lag->culprits[i].calls);
+	free(lag->threads);
+	free(lag->ended);
+	free(lag->culprits);
+	free(lag->loops);
+	free(lag);
+}
+
+/* Room for one more element; arrays grow by doubling. NULL when out of memory. */
+static void *grow(void *array, size_t count, size_t size)
+{
+	if (count & (count - 1))
+		return array;
+	return reallocarray(array, count ? count * 2 : 1, size);
+}
+
+/* The last thread of that id, which may be one of several that had it one after the other. */
+static struct thread *find_thread(struct nd_lag *lag, uint32_t tid)
+{
+	size_t i;
+
+	for (i = lag->threads_count; i-- > 0;)
+		if (lag->threads[i].loop.tid == tid)
+			return &lag->threads[i];
+	return NULL;
+}
+
+static struct thread *add_thread(struct nd_lag *lag, uint32_t tid)
+{
+	struct thread *grown;
+
+	if (lag->threads_count == ND_LAG_THREADS_MAX)
+		return NULL;
+	grown = grow(lag->threads, lag->threads_count, sizeof(*grown));
+	if (!grown)
+		return NULL;
+	lag->threads = grown;
+	lag->threads[lag->threads_count] = (struct thread){.loop.tid = tid};
+	return &lag->threads[lag->threads_count++];
+}
+
+static void subtract(uint64_t *ret, const uint64_t *first, const uint64_t *now, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		ret[i] = now[i] >= first[i] ? now[i] - first[i] : 0;
+}
+
+static void read_loop(struct thread *thread, const struct nd_loop_counters *first,
+		      const struct nd_loop_counters *now, uint64_t now_ns)
+{
+	struct nd_lag_loop *loop = &thread->loop;
+
+	loop->iterations = now->iterations - first->iterations;
+	loop->busy_ns = now->busy_ns - first->busy_ns;
+	loop->idle_ns = now->idle_ns - first->idle_ns;
+	loop->events = now->events - first->events;
+	loop->stalls = now->stalls - first->stalls;
+	loop->stall_ns = now->stall_ns - first->stall_ns;
+	subtract(loop->phase_ns, first->phase_ns, now->phase_ns, ND_PHASE_COUNT);
+	subtract(loop->delay, first->delay, now->delay, ND_HISTOGRAM_BUCKETS);
+	thread->busy_since_ns = now->busy_since_ns;
+	thread->phase = now->phase;
+	if (now->busy_since_ns && now->busy_since_ns < now_ns)
+		loop->busy_ns += now_ns - now->busy_since_ns;
+	if (now->idle_since_ns && now->idle_since_ns < now_ns)
+		loop->idle_ns += now_ns - now->idle_since_ns;
+	/* What began before the observation belongs to it only from there on. */
+	if (first->busy_since_ns && loop->busy_ns > loop->observed_ns)
+		loop->busy_ns = loop->observed_ns;
+	if (loop->idle_ns > loop->observed_ns)
+		loop->idle_ns = loop->observed_ns;
+}
+
+/* The longest of the observed iterations: exact where it is the longest ever, else its bucket's. */
+static uint64_t find_max(const struct nd_lag_loop *loop, const struct nd_loop_counters *first,
+			 const struct nd_loop_counters *now)
+{
+	uint32_t i;
+
+	if (now->max_ns > first->max_ns)
+		return now->max_ns;
+	for (i = ND_HISTOGRAM_BUCKETS; i-- > 0;)
+		if (loop->delay[i])
+			return i + 1 < ND_HISTOGRAM_BUCKETS ? nd_histogram_start(i + 1)
+							    : nd_histogram_start(i);
+	return 0;
+}
+
+int nd_lag_set_counters(struct nd_lag *lag, const struct nd_channel_slot *first,
+			const struct nd_channel_slot *now, uint64_t start_ns, uint64_t now_ns)
+{
+	struct thread *thread = find_thread(lag, now->tid);
+	struct nd_lag_loop *loop;
+	uint64_t from;
+
+	if (!thread || thread->generation != now->generation)
+		thread = add_thread(lag, now->tid);
+	if (!thread)
+		return -ENOMEM;
+	thread->generation = now->generation;
+	loop = &thread->loop;
+	loop->kind = now->kind;
+	if (loop->ended)
+		return 0;
+	loop->ended = now->state != ND_SLOT_LIVE;
+	from = now->loop.start_ns > start_ns ? now->loop.start_ns : start_ns;
+	loop->observed_ns = now->loop.start_ns && now_ns > from ? now_ns - from : 0;
+	read_loop(thread, &first->loop, &now->loop, now_ns);
+	loop->max_ns = find_max(loop, &first->loop, &now->loop);
+	subtract(loop->gc_count, first->gc.count, now->gc.count, ND_GC_TYPES);
+	subtract(loop->gc_ns, first->gc.time_ns, now->gc.time_ns, ND_GC_TYPES);
+	loop->heap_used_bytes = now->gc.used_bytes;
+	loop->heap_total_bytes = now->gc.total_bytes;
+	loop->heap_limit_bytes = now->gc.limit_bytes;
+	loop->external_bytes = now->gc.external_bytes;
+	return 0;
+}
+
+static struct nd_stall *open_stall(struct nd_lag *lag, uint32_t tid)
+{
+	struct thread *thread = find_thread(lag, tid);
+
+	if (!thread)
+		thread = add_thread(lag, tid);
+	if (!thread)
+		return NULL;
+	if (!thread->open) {
+		thread->open = calloc(1, sizeof(*thread->open));
+		if (thread->open)
+			thread->open->syscall = -1;
+	}
+	return thread->open;
+}
+
+int nd_lag_add_stack(struct nd_lag *lag, const struct nd_event *event, const struct nd_call *calls,
+		     size_t depth)
+{
+	struct nd_stall *stall = open_stall(lag, event->tid);
+	int ret;
+
+	if (!stall)
+		return -ENOMEM;
+	if (stall->stacks == ND_STALL_STACKS_MAX)
+		return 0;
+	ret = nd_stall_read_stack(lag->frames, event, calls, depth, &stall->stack[stall->stacks]);
+	if (!ret)
+		stall->stacks++;
+	return ret;
+}
+
+static int keep_stall(struct nd_lag *lag, struct nd_stall *stall)
+{
+	struct nd_stall **grown = grow(lag->ended, lag->ended_count, sizeof(struct nd_stall *));
+
+	if (!grown)
+		return -ENOMEM;
+	lag->ended = grown;
+	lag->ended[lag->ended_count++] = stall;
+	return 0;
+}
+
+static int end_stall(struct nd_lag *lag, const struct nd_event_stall *event)
+{
+	struct nd_stall *stall = open_stall(lag, event->event.tid);
+	int ret;
+
+	if (!stall)
+		return -ENOMEM;
+	stall->event = *event;
+	ret = keep_stall(lag, stall);
+	if (!ret)
+		find_thread(lag, event->event.tid)->open = NULL;
+	return ret;
+}
+
+/* The stall that an event of the agent's thread is about; it may be over already. */
+static int add_blocked(struct nd_lag *lag, const struct nd_event_blocked *event)
+{
+	struct nd_stall *stall = NULL;
+	size_t i;
+
+	for (i = lag->ended_count; i-- > 0 && !stall;)
+		if (lag->ended[i]->event.event.tid == event->event.tid &&
+		    lag->ended[i]->event.start_ns == event->start_ns)
+			stall = lag->ended[i];
+	if (!stall)
+		stall = open_stall(lag, event->event.tid);
+	if (!stall)
+		return -ENOMEM;
+	stall->blocked++;
+	stall->syscall = event->syscall;
+	return 0;
+}
+
+static void add_gc(struct nd_lag *lag, const struct nd_event_gc *event)
+{
+	struct thread *thread = find_thread(lag, event->event.tid);
+	int index = event->type ? __builtin_ctz(event->type) : 0;
+	uint64_t took = event->event.time_ns - event->start_ns;
+
+	if (thread && index < ND_GC_TYPES && took > thread->loop.gc_max_ns[index])
+		thread->loop.gc_max_ns[index] = took;
+}
+
+int nd_lag_add_event(struct nd_lag *lag, const struct nd_event *event, size_t size)
+{
+	switch (event->kind) {
+	case ND_EVENT_STALL:
+		return size < sizeof(struct nd_event_stall) ? 0
+							    : end_stall(lag, (const void *)event);
+	case ND_EVENT_BLOCKED:
+		return size < sizeof(struct nd_event_blocked)
+			       ? 0
+			       : add_blocked(lag, (const void *)event);
+	case ND_EVENT_GC:
+		if (size >= sizeof(struct nd_event_gc))
+			add_gc(lag, (const void *)event);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static bool is_same(const struct nd_culprit *a, const struct nd_culprit *b)
+{
+	return a->kind == b->kind && a->has_frame == b->has_frame && a->frame == b->frame &&
+	       a->has_callee == b->has_callee && a->callee == b->callee && a->syscall == b->syscall;
+}
+
+static struct nd_culprit *find_culprit(struct nd_lag *lag, const struct nd_culprit *like)
+{
+	struct nd_culprit *grown;
+	size_t i;
+
+	for (i = 0; i < lag->culprits_count; i++)
+		if (is_same(&lag->culprits[i], like))
+			return &lag->culprits[i];
+	if (lag->culprits_count == ND_LAG_CULPRITS_MAX)
+		return NULL;
+	grown = grow(lag->culprits, lag->culprits_count, sizeof(*grown));
+	if (!grown)
+		return NULL;
+	lag->culprits = grown;
+	lag->culprits[lag->culprits_count] = *like;
+	return &lag->culprits[lag->culprits_count++];
+}
+
+static void describe(const struct nd_stall *stall, const struct nd_stall_stack *stack,
+		     struct nd_culprit *ret)
+{
+	*ret = (struct nd_culprit){
+		.kind = nd_stall_find_kind(stall),
+		.phase = nd_stall_find_phase(stall),
+		.tid = stall->event.event.tid,
+		.syscall = stack ? -1 : stall->syscall,
+	};
+	if (!stack)
+		return;
+	ret->has_frame = stack->has_frame;
+	ret->frame = stack->frame;
+	ret->line = stack->line;
+	ret->column = stack->column;
+	ret->has_callee = stack->has_callee;
+	ret->callee = stack->callee;
+}
+
+/* Charge a stall to whoever made it; its longest gives the stack. */
+static int charge(struct nd_lag *lag, struct nd_stall *stall)
+{
+	const struct nd_stall_stack *stack = nd_stall_find_stack(stall);
+	uint64_t took = stall->event.event.time_ns - stall->event.start_ns;
+	struct nd_culprit like, *culprit;
+	struct nd_call *calls;
+
+	describe(stall, stack, &like);
+	culprit = find_culprit(lag, &like);
+	if (!culprit)
+		return -ENOMEM;
+	culprit->count++;
+	culprit->total_ns += took;
+	culprit->going_on += stall->going_on;
+	if (took < culprit->longest_ns)
+		return 0;
+	culprit->longest_ns = took;
+	culprit->line = like.line;
+	culprit->column = like.column;
+	culprit->phase = like.phase;
+	if (!stack)
+		return 0;
+	calls = malloc(stack->depth * sizeof(*calls));
+	if (!calls)
+		return -ENOMEM;
+	memcpy(calls, stack->calls, stack->depth * sizeof(*calls));
+	free(culprit->calls);
+	culprit->calls = calls;
+	culprit->depth = stack->depth;
+	return 0;
+}
+
+static int charge_first(struct nd_lag *lag, size_t count)
+{
+	size_t i;
+	int ret = 0;
+
+	for (i = 0; i < count && !ret; i++)
+		ret = charge(lag, lag->ended[i]);
+	for (count = i, i = 0; i < count; i++)
+		free_stall(lag->ended[i]);
+	lag->ended_count -= count;
+	memmove(lag->ended, lag->ended + count, lag->ended_count * sizeof(struct nd_stall *));
+	return ret;
+}
+
+int nd_lag_settle(struct nd_lag *lag)
+{
+	int ret = charge_first(lag, lag->ended_before);
+
+	lag->ended_before = lag->ended_count;
+	return ret;
+}
+
+/* An iteration that is over the threshold and not over at the end. */
+static int end_open(struct nd_lag *lag, struct thread *thread, uint64_t now_ns)
+{
+	struct nd_stall *stall = thread->open;
+	int ret;
+
+	if (!stall || !thread->busy_since_ns || (!stall->stacks && !stall->blocked))
+		return 0;
+	stall->event.event.tid = thread->loop.tid;
+	stall->event.event.time_ns = now_ns;
+	stall->event.start_ns = thread->busy_since_ns;
+	if (thread->phase < ND_PHASE_COUNT)
+		stall->event.phase_ns[thread->phase] = now_ns - thread->busy_since_ns;
+	stall->going_on = true;
+	ret = keep_stall(lag, stall);
+	if (ret)
+		return ret;
+	thread->open = NULL;
+	thread->loop.stalls++;
+	thread->loop.stall_ns += now_ns - thread->busy_since_ns;
+	if (now_ns - thread->busy_since_ns > thread->loop.max_ns)
+		thread->loop.max_ns = now_ns - thread->busy_since_ns;
+	return 0;
+}
+
+int nd_lag_finish(struct nd_lag *lag, uint64_t now_ns)
+{
+	size_t i;
+	int ret = 0;
+
+	for (i = 0; i < lag->threads_count && !ret; i++)
+		if (!lag->threads[i].loop.ended)
+			ret = end_open(lag, &lag->threads[i], now_ns);
+	if (!ret)
+		ret = charge_first(lag, lag->ended_count);
+	lag->ended_before = 0;
+	return ret;
+}
+
+static int compare_loops(const void *a, const void *b)
+{
+	const struct nd_lag_loop *x = a, *y = b;
+
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
+	return x->tid < y->tid ? -1 : x->tid > y->tid;
+}
+
+const struct nd_lag_loop *nd_lag_loops(const struct nd_lag *lag, size_t *ret_count)
+{
+	struct nd_lag *mutable = (struct nd_lag *)lag;
+	struct nd_lag_loop *loops =
+		calloc(lag->threads_count ? lag->threads_count : 1, sizeof(*loops));
+	size_t i;
+
+	*ret_count = 0;
+	if (!loops)
+		return NULL;
+	for (i = 0; i < lag->threads_count; i++)
+		if (lag->threads[i].loop.observed_ns)
+			loops[(*ret_count)++] = lag->threads[i].loop;
+	qsort(loops, *ret_count, sizeof(*loops), compare_loops);
+	free(mutable->loops);
+	mutable->loops = loops;
+	return loops;
+}
+
+static int compare_culprits(const void *a, const void *b)
+{
+	const struct nd_culprit *x = a, *y = b;
+
+	return x->total_ns < y->total_ns ? 1 : x->total_ns > y->total_ns ? -1 : 0;
+}
+
+const struct nd_culprit *nd_lag_culprits(struct nd_lag *lag, size_t *ret_count)
+{
+	if (lag->culprits_count)
+		qsort(lag->culprits, lag->culprits_count, sizeof(*lag->culprits), compare_culprits);
+	*ret_count = lag->culprits_count;
+	return lag->culprits;
+}
+
+uint64_t nd_lag_percentile(const struct nd_lag_loop *loop, double share)
+{
+	uint64_t total = 0, wanted, sum = 0;
+	uint32_t i;
+
+	for (i = 0; i < ND_HISTOGRAM_BUCKETS; i++)
+		total += loop->delay[i];
+	wanted = (uint64_t)(share * (double)total);
+	for (i = 0; i < ND_HISTOGRAM_BUCKETS; i++) {
+		sum += loop->delay[i];
+		if (sum > wanted || (sum == total && total))
+			break;
+	}
+	if (!total)
+		return 0;
+	if (i + 1 >= ND_HISTOGRAM_BUCKETS)
+		return loop->max_ns;
+	sum = (nd_histogram_start(i) + nd_histogram_start(i + 1)) / 2;
+	return loop->max_ns && sum > loop->max_ns ? loop->max_ns : sum;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NODIAG_ANALYZER_LAG_LAG_H
+#define NODIAG_ANALYZER_LAG_LAG_H
+
+/*
+ * What kept event loops from polling: how busy each loop was, how late events could be, and who
+ * made it so.
+ *
+ * Takes counters and events of proto/channel.h and proto/event.h, and stacks that are named
+ * already. Frames are ids of the profile that named them, which must outlive the nd_lag. Not
+ * thread-safe. Functions that return int give 0 or -ENOMEM.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/channel.h"
+#include "proto/event.h"
+
+struct nd_call;
+struct nd_lag;
+struct nd_profile;
+
+/* What a thread did during a stall. */
+enum nd_stall_kind {
+	ND_STALL_UNKNOWN,     /* no stack, and nothing else that tells */
+	ND_STALL_JS,	      /* ran JavaScript */
+	ND_STALL_NATIVE,      /* ran native code that JavaScript called */
+	ND_STALL_REGEXP,      /* matched a regular expression */
+	ND_STALL_GC,	      /* collected garbage */
+	ND_STALL_COMPILE,     /* parsed or compiled */
+	ND_STALL_BLOCKED,     /* slept in a system call */
+	ND_STALL_DESCHEDULED, /* could have run, but got no CPU */
+	ND_STALL_KIND_COUNT
+};
+
+/* Lower-case words: "JavaScript", "blocking call", ... */
+const char *nd_stall_kind_text(enum nd_stall_kind kind);
+
+/* Likewise "timers", "poll", ... */
+const char *nd_phase_text(enum nd_phase phase);
+
+/* By bit of enum nd_gc_type. */
+#define ND_GC_TYPES 5
+
+/* "scavenge", "mark-compact", ... */
+const char *nd_gc_type_text(int index);
+
+/* A loop during the time it was observed. */
+struct nd_lag_loop {
+	uint32_t tid;
+	enum nd_thread_kind kind;
+	bool ended; /* the thread ended meanwhile */
+	uint64_t observed_ns;
+	uint64_t iterations;
+	uint64_t busy_ns; /* also of an iteration that was not over at the end */
+	uint64_t idle_ns;
+	uint64_t events;
+	uint64_t max_ns; /* longest iteration */
+	uint64_t phase_ns[ND_PHASE_COUNT];
+	uint64_t delay[ND_HISTOGRAM_BUCKETS]; /* iterations by their time */
+	uint64_t stalls;
+	uint64_t stall_ns;
+	uint64_t gc_count[ND_GC_TYPES];
+	uint64_t gc_ns[ND_GC_TYPES];
+	uint64_t gc_max_ns[ND_GC_TYPES];
+	uint64_t heap_used_bytes; /* after the last collection; 0 where there was none */
+	uint64_t heap_total_bytes;
+	uint64_t heap_limit_bytes;
+	uint64_t external_bytes;
+};
+
+/* Stalls that the same function made in the same way. */
+struct nd_culprit {
+	bool has_frame; /* else nobody knows who it was */
+	uint32_t frame; /* the innermost function of the application, or of what there is */
+	uint32_t line;	/* where it was, 0 unknown */
+	uint32_t column;
+	bool has_callee;
+	uint32_t callee; /* what it had called, in most stacks */
+	enum nd_stall_kind kind;
+	enum nd_phase phase; /* in which most of the time passed */
+	uint32_t tid;	     /* of the first */
+	int32_t syscall;     /* that it slept in, where no stack could be taken; -1: none */
+	uint64_t count;
+	uint64_t longest_ns;
+	uint64_t total_ns;
+	uint64_t going_on; /* of `count`: not over when it was looked at last */
+	/* The stack of its longest stall, innermost first; NULL when there was none. */
+	struct nd_call *calls;
+	size_t depth;
+};
+
+struct nd_lag *nd_lag_new(const struct nd_profile *frames);
+void nd_lag_free(struct nd_lag *lag);
+
+/*
+ * The counters of a thread as they are now; `first` is how they were when the observation began,
+ * all zeros for a thread that came later. To be called again and again.
+ */
+int nd_lag_set_counters(struct nd_lag *lag, const struct nd_channel_slot *first,
+			const struct nd_channel_slot *now, uint64_t start_ns, uint64_t now_ns);
+
+/* An event of any kind but ND_EVENT_SAMPLE; what is of no use here is ignored. */
+int nd_lag_add_event(struct nd_lag *lag, const struct nd_event *event, size_t size);
+
+/* A stack that was taken during a stall. */
+int nd_lag_add_stack(struct nd_lag *lag, const struct nd_event *event, const struct nd_call *calls,
+		     size_t depth);
+
+/*
+ * Decide about the stalls that had ended at the call before: all that was written of them was read
+ * by now. To be called after each round of reading.
+ */
+int nd_lag_settle(struct nd_lag *lag);
+
+/* The observation ends: also those that have just ended, and those that go on. */
+int nd_lag_finish(struct nd_lag *lag, uint64_t now_ns);
+
+/* The loops, main thread first. */
+const struct nd_lag_loop *nd_lag_loops(const struct nd_lag *lag, size_t *ret_count);
+
+/* Who made them late: most time first, after nd_lag_finish() or nd_lag_settle(). */
+const struct nd_culprit *nd_lag_culprits(struct nd_lag *lag, size_t *ret_count);
+
+/*
+ * The time below which `share` (0 to 1) of the iterations stayed; 0 where there were none. The
+ * answer is the middle of a bucket, at most 3.2 % from the truth.
+ */
+uint64_t nd_lag_percentile(const struct nd_lag_loop *loop, double share);
+
+#endif /* NODIAG_ANALYZER_LAG_LAG_H */

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyzer/lag/stall.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/profile/profile.h"
+
+static enum nd_frame_kind kind_of(const struct nd_profile *frames, const struct nd_call *call)
+{
+	uint32_t count;
+
+	return nd_profile_frames(frames, &count)[call->frame].kind;
+}
+
+/* The innermost call of a kind, or `depth`. */
+static size_t find_kind(const struct nd_profile *frames, const struct nd_call *calls, size_t depth,
+			enum nd_frame_kind kind)
+{
+	size_t i;
+
+	for (i = 0; i < depth; i++)
+		if (kind_of(frames, &calls[i]) == kind)
+			break;
+	return i;
+}
+
+/*
+ * Whose fault it is: the application's innermost function, else a package's, else Node's own; else
+ * the outermost native one that is left, which is not ours to choose: the innermost.
+ */
+static size_t find_culprit(const struct nd_profile *frames, const struct nd_call *calls,
+			   size_t depth)
+{
+	static const enum nd_frame_kind order[] = {ND_FRAME_JS, ND_FRAME_WASM, ND_FRAME_NPM,
+						   ND_FRAME_NODE};
+	size_t i, at;
+
+	for (i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		at = find_kind(frames, calls, depth, order[i]);
+		if (at < depth)
+			return at;
+	}
+	return 0;
+}
+
+static enum nd_stall_kind kind_of_leaf(const struct nd_profile *frames, const struct nd_call *leaf)
+{
+	switch (kind_of(frames, leaf)) {
+	case ND_FRAME_GC:
+		return ND_STALL_GC;
+	case ND_FRAME_COMPILE:
+		return ND_STALL_COMPILE;
+	case ND_FRAME_REGEXP:
+		return ND_STALL_REGEXP;
+	case ND_FRAME_NATIVE:
+	case ND_FRAME_KERNEL:
+		return ND_STALL_NATIVE;
+	case ND_FRAME_UNKNOWN:
+		return ND_STALL_UNKNOWN;
+	default:
+		return ND_STALL_JS;
+	}
+}
+
+int nd_stall_read_stack(const struct nd_profile *frames, const struct nd_event *event,
+			const struct nd_call *calls, size_t depth, struct nd_stall_stack *ret_stack)
+{
+	const struct nd_event_sample *sample = (const void *)event;
+	struct nd_stall_stack stack = {.time_ns = event->time_ns};
+	size_t at;
+
+	depth = depth < ND_STALL_DEPTH_MAX ? depth : ND_STALL_DEPTH_MAX;
+	stack.in_syscall = sample->syscall >= 0;
+	if (depth) {
+		at = find_culprit(frames, calls, depth);
+		stack.kind = kind_of_leaf(frames, &calls[0]);
+		stack.has_frame = true;
+		stack.frame = calls[at].frame;
+		stack.line = calls[at].line;
+		stack.column = calls[at].column;
+		stack.has_callee = at > 0;
+		stack.callee = at > 0 ? calls[at - 1].frame : 0;
+		stack.calls = malloc(depth * sizeof(*calls));
+		if (!stack.calls)
+			return -ENOMEM;
+		memcpy(stack.calls, calls, depth * sizeof(*calls));
+		stack.depth = depth;
+	}
+	*ret_stack = stack;
+	return 0;
+}
+
+static size_t count_in_syscalls(const struct nd_stall *stall)
+{
+	size_t i, count = stall->blocked;
+
+	for (i = 0; i < stall->stacks; i++)
+		count += stall->stack[i].in_syscall;
+	return count;
+}
+
+/* What most stacks say. */
+static enum nd_stall_kind ask_stacks(const struct nd_stall *stall)
+{
+	size_t votes[ND_STALL_KIND_COUNT] = {0}, i;
+	enum nd_stall_kind kind, best = ND_STALL_UNKNOWN;
+
+	for (i = 0; i < stall->stacks; i++)
+		votes[stall->stack[i].kind]++;
+	for (kind = ND_STALL_UNKNOWN + 1; kind < ND_STALL_KIND_COUNT; kind++)
+		if (votes[kind] > votes[best] || (best == ND_STALL_UNKNOWN && votes[kind]))
+			best = kind;
+	return best;
+}
+
+/*
+ * The measured times decide where they can: pauses of the collector are exact, and so is the CPU
+ * time; the stacks say whether a thread that used none had asked the kernel for something.
+ */
+enum nd_stall_kind nd_stall_find_kind(const struct nd_stall *stall)
+{
+	uint64_t wall = stall->event.event.time_ns - stall->event.start_ns;
+	size_t looks = stall->stacks + stall->blocked;
+
+	if (stall->event.gc_ns >= wall - wall / 2)
+		return ND_STALL_GC;
+	if (stall->event.since_ns && stall->event.run_delay_ns >= wall - wall / 2)
+		return ND_STALL_DESCHEDULED;
+	if (looks && 2 * count_in_syscalls(stall) >= looks)
+		return ND_STALL_BLOCKED;
+	if (stall->event.since_ns && stall->event.cpu_ns < wall / 2)
+		return ND_STALL_DESCHEDULED;
+	return ask_stacks(stall);
+}
+
+enum nd_phase nd_stall_find_phase(const struct nd_stall *stall)
+{
+	enum nd_phase phase, best = ND_PHASE_TIMERS;
+
+	for (phase = ND_PHASE_TIMERS; phase < ND_PHASE_COUNT; phase++)
+		if (stall->event.phase_ns[phase] > stall->event.phase_ns[best])
+			best = phase;
+	return best;
+}
+
+static bool is_alike(const struct nd_stall_stack *a, const struct nd_stall_stack *b)
+{
+	return a->has_frame && b->has_frame && a->frame == b->frame &&
+	       a->has_callee == b->has_callee && a->callee == b->callee;
+}
+
+const struct nd_stall_stack *nd_stall_find_stack(const struct nd_stall *stall)
+{
+	const struct nd_stall_stack *best = NULL;
+	size_t i, j, votes, most = 0;
+
+	for (i = 0; i < stall->stacks; i++) {
+		votes = 0;
+		for (j = 0; j < stall->stacks; j++)
+			votes += is_alike(&stall->stack[i], &stall->stack[j]);
+		if (votes > most) {
+			most = votes;
+			best = &stall->stack[i];
+		}
+	}
+	return best;
+}

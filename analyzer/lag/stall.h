@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NODIAG_ANALYZER_LAG_STALL_H
+#define NODIAG_ANALYZER_LAG_STALL_H
+
+/*
+ * One stall: what is known of it, and what follows from that.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "analyzer/lag/lag.h"
+
+/* Stacks kept of one stall; the agent takes a hundred in the first second. */
+#define ND_STALL_STACKS_MAX 128
+
+/* Calls kept of one stack: the innermost. */
+#define ND_STALL_DEPTH_MAX 256
+
+/* What one stack says. */
+struct nd_stall_stack {
+	uint64_t time_ns;
+	bool in_syscall;
+	enum nd_stall_kind kind; /* by its innermost call */
+	bool has_frame;
+	uint32_t frame; /* the innermost function of the application */
+	uint32_t line;
+	uint32_t column;
+	bool has_callee;
+	uint32_t callee;
+	struct nd_call *calls;
+	size_t depth;
+};
+
+struct nd_stall {
+	struct nd_event_stall event;
+	bool going_on;
+	uint32_t blocked; /* looks that found it asleep where no stack could be taken */
+	int32_t syscall;  /* there, or -1 */
+	struct nd_stall_stack stack[ND_STALL_STACKS_MAX];
+	size_t stacks;
+};
+
+/* Fill in `ret_stack` from named calls; copies them. -ENOMEM. */
+int nd_stall_read_stack(const struct nd_profile *frames, const struct nd_event *event,
+			const struct nd_call *calls, size_t depth,
+			struct nd_stall_stack *ret_stack);
+
+/* What the thread did in the stall. */
+enum nd_stall_kind nd_stall_find_kind(const struct nd_stall *stall);
+
+/* In which phase most of its time passed. */
+enum nd_phase nd_stall_find_phase(const struct nd_stall *stall);
+
+/* The stack that stands for the stall: who is in most of them; NULL when there is none. */
+const struct nd_stall_stack *nd_stall_find_stack(const struct nd_stall *stall);
+
+#endif /* NODIAG_ANALYZER_LAG_STALL_H */

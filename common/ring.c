@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/ring.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+#define PADDING (UINT64_C(1) << 63)
+
+static uint64_t make_header(uint64_t position, uint32_t len)
+{
+	return (position / 8 & 0x7fffffff) << 32 | len;
+}
+
+static uint64_t *header_at(const struct nd_ring *ring, uint64_t position)
+{
+	return (uint64_t *)(void *)(ring->data + (position & (ring->size - 1)));
+}
+
+static uint32_t record_size(uint32_t len)
+{
+	return ND_RING_HEADER + ((len + 7) & ~7u);
+}
+
+void *nd_ring_reserve(struct nd_ring *ring, uint32_t len)
+{
+	uint64_t position, consumed, padding, *header;
+	uint32_t size = record_size(len);
+
+	if (len > nd_ring_content_max(ring))
+		goto drop;
+	position = __atomic_load_n(&ring->head->produced, __ATOMIC_RELAXED);
+	do {
+		padding = ring->size - (position & (ring->size - 1));
+		padding = padding < size ? padding : 0;
+		/* Pairs with the release in nd_ring_read(): what is reused was read. */
+		consumed = __atomic_load_n(&ring->head->consumed, __ATOMIC_ACQUIRE);
+		if (position - consumed > ring->size ||
+		    position + padding + size - consumed > ring->size)
+			goto drop;
+		/* A signal handler may have reserved in between. */
+	} while (!__atomic_compare_exchange_n(&ring->head->produced, &position,
+					      position + padding + size, false, __ATOMIC_RELAXED,
+					      __ATOMIC_RELAXED));
+	header = header_at(ring, position);
+	if (!padding)
+		return header + 1;
+	__atomic_store_n(header, make_header(position, (uint32_t)padding) | PADDING,
+			 __ATOMIC_RELEASE);
+	return ring->data + ND_RING_HEADER;
+drop:
+	__atomic_fetch_add(&ring->head->dropped, 1, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+/*
+ * The position that a reserved record has: at most one ring behind the end of what is reserved.
+ */
+static uint64_t position_of(const struct nd_ring *ring, uint64_t offset)
+{
+	uint64_t produced = __atomic_load_n(&ring->head->produced, __ATOMIC_RELAXED);
+	uint64_t position = (produced & ~(uint64_t)(ring->size - 1)) + offset;
+
+	return position < produced ? position : position - ring->size;
+}
+
+void nd_ring_commit(struct nd_ring *ring, void *content, uint32_t len)
+{
+	uint64_t *header = (uint64_t *)content - 1;
+	uint64_t position = position_of(ring, (uint64_t)((uint8_t *)header - ring->data));
+
+	__atomic_store_n(header, make_header(position, ND_RING_HEADER + len), __ATOMIC_RELEASE);
+}
+
+int nd_ring_read(struct nd_ring *ring, void *buf, uint32_t size)
+{
+	uint64_t consumed = ring->head->consumed, header;
+	uint32_t len, left;
+
+	for (;;) {
+		if (consumed == __atomic_load_n(&ring->head->produced, __ATOMIC_ACQUIRE))
+			return 0;
+		header = __atomic_load_n(header_at(ring, consumed), __ATOMIC_ACQUIRE);
+		len = (uint32_t)header;
+		left = ring->size - (uint32_t)(consumed & (ring->size - 1));
+		if ((header & ~PADDING) != make_header(consumed, len))
+			return 0; /* reserved, and not committed yet */
+		if (len < ND_RING_HEADER || len > left)
+			return -EBADMSG;
+		if (!(header & PADDING))
+			break;
+		consumed += left;
+		__atomic_store_n(&ring->head->consumed, consumed, __ATOMIC_RELEASE);
+	}
+	len -= ND_RING_HEADER;
+	if (len > size)
+		return -EMSGSIZE;
+	memcpy(buf, header_at(ring, consumed) + 1, len);
+	/* Pairs with the acquire in nd_ring_reserve(). */
+	__atomic_store_n(&ring->head->consumed, consumed + record_size(len), __ATOMIC_RELEASE);
+	return (int)len;
+}
+
+void nd_ring_skip(struct nd_ring *ring)
+{
+	__atomic_store_n(&ring->head->consumed,
+			 __atomic_load_n(&ring->head->produced, __ATOMIC_ACQUIRE),
+			 __ATOMIC_RELEASE);
+}

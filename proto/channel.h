@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NODIAG_PROTO_CHANNEL_H
+#define NODIAG_PROTO_CHANNEL_H
+
+/*
+ * How the agent and its readers talk: a memory file (memfd) that both map, and a Unix socket for
+ * the few words that must be said. docs/protocol.md is the prose.
+ *
+ * The memory is a head, then slots of equal size, one for each thread with an event loop; slot 0 is
+ * the agent's own thread. It outlives the process, so what a killed process wrote last can be read.
+ *
+ * Counters only grow, and each has one writer; a reader takes them one by one, and what it takes at
+ * the same time need not belong to the same moment.
+ */
+
+#include <stdint.h>
+
+#include "common/histogram.h"
+#include "common/ring.h"
+#include "proto/event.h"
+
+#define ND_CHANNEL_MAGIC   UINT64_C(0x3147414944f04e00) /* "\0N\360DIAG1" */
+#define ND_CHANNEL_VERSION 1
+
+/* Threads with an event loop that are told apart; those beyond are counted and left alone. */
+#define ND_CHANNEL_SLOTS 128
+
+/* Bytes of a thread's ring: half a second of samples at 99 Hz in the deepest stacks. */
+#define ND_CHANNEL_RING (1u << 20)
+
+/* Why the agent does nothing, or less than it could; numbered for good. */
+enum nd_agent_reason {
+	ND_AGENT_OK,
+	ND_AGENT_UNKNOWN_V8,	/* a V8 that this nodiag was not tested with */
+	ND_AGENT_UNKNOWN_LIBUV, /* its handles are not laid out as expected */
+	ND_AGENT_NO_HOOK,	/* the calls of epoll were not found in the binary */
+	ND_AGENT_NO_MEMORY,
+	ND_AGENT_NO_SIGNAL, /* the program uses all real-time signals */
+	ND_AGENT_DETACHED,  /* it was asked to stop */
+	ND_AGENT_REASON_COUNT
+};
+
+/* What this agent can do; what a reader asks for. */
+enum nd_agent_feature {
+	ND_FEATURE_LOOP = 1 << 0,   /* times of the event loop: always on */
+	ND_FEATURE_GC = 1 << 1,	    /* pauses of the garbage collector: always on */
+	ND_FEATURE_PHASES = 1 << 2, /* phases of the loop: always on */
+	ND_FEATURE_STALLS = 1 << 3, /* stacks during stalls */
+	ND_FEATURE_CPU = 1 << 4,    /* stacks by CPU time */
+};
+
+struct nd_channel_head {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t head_size; /* where the first slot is */
+	uint32_t slot_size; /* distance from one to the next */
+	uint32_t slots;
+	uint32_t ring_offset; /* within a slot */
+	uint32_t ring_size;
+	uint32_t pid; /* in the process's own pid namespace */
+	uint32_t slots_used;
+	uint64_t start_ns; /* when the agent began */
+	uint64_t start_unix_ns;
+	uint32_t features;	   /* enum nd_agent_feature: what works */
+	uint32_t reason;	   /* enum nd_agent_reason: why not all does */
+	uint64_t threads_left_out; /* no slot was free */
+	uint64_t samples_skipped;  /* stacks not taken: the thread was not on a stack we know */
+	uint64_t threshold_ns;	   /* of a stall */
+	char v8_version[32];
+};
+
+enum nd_slot_state { ND_SLOT_FREE, ND_SLOT_LIVE, ND_SLOT_ENDED };
+
+struct nd_loop_counters {
+	uint64_t start_ns;	/* when the loop first polled; 0 before */
+	uint64_t iterations;	/* finished ones */
+	uint64_t busy_ns;	/* of finished iterations */
+	uint64_t idle_ns;	/* waited in epoll */
+	uint64_t busy_since_ns; /* the current iteration's start, 0 while it polls */
+	uint64_t idle_since_ns; /* 0 while it does not poll */
+	uint64_t max_ns;	/* longest iteration */
+	uint64_t events;	/* that polling gave */
+	uint64_t stalls;	/* iterations over the threshold */
+	uint64_t stall_ns;	/* their time */
+	uint64_t phase_ns[ND_PHASE_COUNT];
+	uint32_t phase; /* enum nd_phase: the current one */
+	uint32_t pad;
+	uint64_t delay[ND_HISTOGRAM_BUCKETS]; /* iterations by their time */
+};
+
+struct nd_gc_counters {
+	uint64_t count[5]; /* by bit of enum nd_gc_type */
+	uint64_t time_ns[5];
+	uint64_t used_bytes; /* after the last one */
+	uint64_t total_bytes;
+	uint64_t limit_bytes;
+	uint64_t external_bytes;
+};
+
+/* A thread's slot; its ring's data are at `ring_offset`. */
+struct nd_channel_slot {
+	uint32_t state;	     /* enum nd_slot_state */
+	uint32_t tid;	     /* in the process's own pid namespace */
+	uint32_t kind;	     /* enum nd_thread_kind */
+	uint32_t generation; /* counts the threads that had this slot */
+	uint64_t start_ns;
+	struct nd_ring_head ring;
+	struct nd_loop_counters loop;
+	struct nd_gc_counters gc;
+};
+
+/* Messages on the socket (SOCK_SEQPACKET), one a packet. */
+enum nd_message_type {
+	ND_MESSAGE_HELLO = 1, /* agent: struct nd_hello, with the memory's descriptor */
+	ND_MESSAGE_START,     /* reader: struct nd_start */
+	ND_MESSAGE_HANDLES,   /* reader: write ND_EVENT_HANDLES of all threads */
+	ND_MESSAGE_DETACH,    /* reader: stop for good */
+	ND_MESSAGE_ANSWER,    /* agent, to each of these: struct nd_answer */
+};
+
+struct nd_message {
+	uint32_t type; /* enum nd_message_type */
+	uint32_t size; /* of the whole message */
+};
+
+struct nd_hello {
+	struct nd_message message;
+	uint32_t version; /* ND_CHANNEL_VERSION */
+	uint32_t pid;	  /* in the process's own pid namespace */
+	uint32_t features;
+	uint32_t reason;
+	uint64_t memory_size;
+};
+
+/*
+ * From now on, until the connection ends, write events for this reader, of whom there is one at a
+ * time, and do what `features` say besides.
+ */
+struct nd_start {
+	struct nd_message message;
+	uint32_t features;
+	uint32_t hz;	       /* of ND_FEATURE_CPU */
+	uint64_t threshold_ns; /* of a stall */
+};
+
+struct nd_answer {
+	struct nd_message message;
+	int32_t result; /* 0, or a negative errno: -EBUSY, there is another reader */
+	uint32_t pad;
+};
+
+#endif /* NODIAG_PROTO_CHANNEL_H */

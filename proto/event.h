@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NODIAG_PROTO_EVENT_H
+#define NODIAG_PROTO_EVENT_H
+
+/*
+ * What the agent tells of a process: each event is one record in the ring of the thread that it is
+ * about (common/ring.h), in the layout below.
+ *
+ * All integers are in the machine's own order; both sides run on it. Times are monotonic
+ * nanoseconds, sizes are bytes. Kinds are never used again for something else. A reader skips kinds
+ * that it does not know; a newer agent may append fields, so a record may be longer than the struct
+ * here, and never is shorter.
+ */
+
+#include <stdint.h>
+
+enum nd_event_kind {
+	ND_EVENT_THREAD_START = 1, /* struct nd_event_thread */
+	ND_EVENT_THREAD_END,	   /* struct nd_event_thread */
+	ND_EVENT_STALL,		   /* struct nd_event_stall */
+	ND_EVENT_GC,		   /* struct nd_event_gc */
+	ND_EVENT_SAMPLE,	   /* struct nd_event_sample */
+	ND_EVENT_BLOCKED,	   /* struct nd_event_blocked */
+	ND_EVENT_HANDLES,	   /* struct nd_event_handles */
+};
+
+struct nd_event {
+	uint32_t kind; /* enum nd_event_kind */
+	uint32_t tid;  /* of the thread that it is about, in the process's own pid namespace */
+	uint64_t time_ns;
+};
+
+enum nd_thread_kind {
+	ND_THREAD_MAIN,
+	ND_THREAD_WORKER,
+	ND_THREAD_AGENT, /* the agent's own, which writes of others too */
+};
+
+/* A thread with an event loop was found, or ended. Its slot may have been another thread's. */
+struct nd_event_thread {
+	struct nd_event event;
+	uint32_t thread_kind; /* enum nd_thread_kind */
+	uint32_t pad;
+};
+
+/* What an iteration of the event loop consists of, in libuv's words (its design overview). */
+enum nd_phase {
+	ND_PHASE_TIMERS, /* timers, and pending callbacks, which are rare */
+	ND_PHASE_POLL,	 /* callbacks of I/O */
+	ND_PHASE_CHECK,	 /* setImmediate() */
+	ND_PHASE_CLOSE,	 /* "close" callbacks */
+	ND_PHASE_OTHER,	 /* prepare callbacks of addons, and all where phases are not known */
+	ND_PHASE_COUNT
+};
+
+/* An iteration kept the loop from polling for longer than the threshold; written at its end. */
+struct nd_event_stall {
+	struct nd_event event; /* `time_ns` is its end */
+	uint64_t start_ns;
+	uint64_t cpu_ns;       /* CPU time that the thread got since `since_ns` */
+	uint64_t run_delay_ns; /* time it could have run but had no CPU, likewise */
+	uint64_t since_ns;     /* near the start, mostly shortly before; 0: neither is known */
+	uint64_t gc_ns;	       /* pauses of the garbage collector in it */
+	uint64_t phase_ns[ND_PHASE_COUNT];
+};
+
+/* V8's GCType (v8-callbacks.h), the same from V8 10 to 14. */
+enum nd_gc_type {
+	ND_GC_SCAVENGE = 1,
+	ND_GC_MINOR_MARK_SWEEP = 2,
+	ND_GC_MARK_COMPACT = 4,
+	ND_GC_INCREMENTAL = 8,
+	ND_GC_WEAK_CALLBACKS = 16,
+};
+
+/* A pause by the garbage collector; `time_ns` is its end. */
+struct nd_event_gc {
+	struct nd_event event;
+	uint64_t start_ns;
+	uint32_t type;	/* enum nd_gc_type */
+	uint32_t flags; /* V8's GCCallbackFlags */
+	uint64_t used_before_bytes;
+	uint64_t used_after_bytes;
+	uint64_t total_bytes; /* of the heap, after */
+	uint64_t limit_bytes;
+	uint64_t external_bytes; /* kept alive by JavaScript outside of the heap, after */
+	uint64_t malloced_bytes; /* by V8 itself */
+};
+
+enum nd_sample_reason {
+	ND_REASON_CPU = 1, /* so much CPU time has passed */
+	ND_REASON_STALL,   /* the loop is late */
+};
+
+/* Registers and stack of the thread. */
+struct nd_event_sample {
+	struct nd_event event;
+	uint32_t reason; /* enum nd_sample_reason */
+	int32_t syscall; /* number of the system call that it slept in, or ran; -1: in none */
+	uint32_t size;	 /* bytes of `stack` */
+	uint32_t pad;
+	uint64_t pc;
+	uint64_t sp;
+	uint64_t fp;
+	uint64_t bytecode_offset; /* see struct nd_sample_stack */
+	uint8_t stack[];	  /* from `sp` up */
+};
+
+/*
+ * In the middle of a stall the thread sleeps in a system call that a signal would cut short, so it
+ * was left alone. Written by the agent's thread.
+ */
+struct nd_event_blocked {
+	struct nd_event event;
+	uint64_t start_ns; /* of the stall */
+	uint64_t pc;
+	uint64_t sp;
+	int32_t syscall;
+	uint32_t pad;
+};
+
+/* libuv's UV_HANDLE_TYPE_MAP goes up to 18. */
+#define ND_HANDLE_TYPES 24
+
+/* What keeps a loop alive or could: handles by uv_handle_type, asked for by a reader. */
+struct nd_event_handles {
+	struct nd_event event;
+	uint32_t active[ND_HANDLE_TYPES];
+	uint32_t total[ND_HANDLE_TYPES];
+	uint32_t requests;
+	uint32_t pad;
+};
+
+#endif /* NODIAG_PROTO_EVENT_H */

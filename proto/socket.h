@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NODIAG_PROTO_SOCKET_H
+#define NODIAG_PROTO_SOCKET_H
+
+/*
+ * Where an agent's socket is: in a folder that only its user may enter, named after the process.
+ */
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/*
+ * Write a folder's path into `buf`. `choice` counts from 0 over the places that an agent tries and
+ * a reader looks at, in this order; -ENOENT ends them, -ERANGE is one that does not fit.
+ *
+ * What NODIAG_SOCKET names is the only place; without it "nodiag" in XDG_RUNTIME_DIR is the first,
+ * and /tmp/nodiag-UID the next. Both variables are as the observed process has them (NULL: not
+ * set).
+ */
+int nd_socket_make_folder(int choice, const char *nodiag_socket, const char *xdg_runtime_dir,
+			  uid_t uid, char *buf, size_t size);
+
+/* The path of a process's socket in a folder; the id is that of its own pid namespace. */
+int nd_socket_make_path(const char *folder, pid_t pid, char *buf, size_t size);
+
+#endif /* NODIAG_PROTO_SOCKET_H */
