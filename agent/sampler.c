@@ -16,6 +16,7 @@
 #include "agent/core.h"
 #include "agent/thread.h"
 #include "common/clock.h"
+#include "proto/sample.h"
 
 /* How much of a stack is copied: some 300 frames; Node's usual stacks have 5 KB. */
 #define STACK_BYTES (32u << 10)
@@ -42,16 +43,15 @@ static uintptr_t stack_pointer(const ucontext_t *context)
 	return (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
 }
 
-/*
- * A system call that goes on after a signal (SA_RESTART) is one that is made again: the pc is at
- * the instruction "syscall", and its number where it belongs.
- */
-static int32_t read_syscall(const ucontext_t *context)
+/* Whether the instruction before the pc, or at it where the call is made again, is "syscall". */
+static bool is_at_syscall(const ucontext_t *context)
 {
-	const uint8_t *code = (const uint8_t *)context->uc_mcontext.gregs[REG_RIP];
+	uintptr_t pc = (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
+	const uint8_t *code = (const uint8_t *)pc;
 
-	return code[0] == 0x0f && code[1] == 0x05 ? (int32_t)context->uc_mcontext.gregs[REG_RAX]
-						  : -1;
+	/* Bytes before a page need not be there. */
+	return (code[0] == 0x0f && code[1] == 0x05) ||
+	       (pc % 4096 >= 2 && code[-2] == 0x0f && code[-1] == 0x05);
 }
 #elif defined(__aarch64__)
 static void read_registers(const ucontext_t *context, struct nd_event_sample *event)
@@ -67,12 +67,13 @@ static uintptr_t stack_pointer(const ucontext_t *context)
 	return context->uc_mcontext.sp;
 }
 
-/* As above: at "svc #0". */
-static int32_t read_syscall(const ucontext_t *context)
+/* As above: "svc #0". */
+static bool is_at_syscall(const ucontext_t *context)
 {
-	return *(const uint32_t *)context->uc_mcontext.pc == 0xd4000001
-		       ? (int32_t)context->uc_mcontext.regs[8]
-		       : -1;
+	uintptr_t pc = (uintptr_t)context->uc_mcontext.pc;
+	const uint32_t *code = (const uint32_t *)pc;
+
+	return code[0] == 0xd4000001 || (pc % 4096 >= 4 && code[-1] == 0xd4000001);
 }
 #else
 #error "which registers hold pc, sp and fp here?"
@@ -85,26 +86,30 @@ static int32_t read_syscall(const ucontext_t *context)
 static void write_sample(struct nd_thread *thread, enum nd_sample_reason reason,
 			 const ucontext_t *context)
 {
-	uintptr_t sp = stack_pointer(context);
+	/* The kernel, too, leaves the red zone alone. */
+	uintptr_t sp = stack_pointer(context), start = sp - ND_RED_ZONE;
 	struct nd_event_sample *event;
 	uint32_t size;
 
-	if (sp < thread->stack_start || sp >= thread->stack_end) {
+	if (start < thread->stack_start || sp >= thread->stack_end) {
 		__atomic_fetch_add(&nd_agent.channel->samples_skipped, 1, __ATOMIC_RELAXED);
 		return;
 	}
-	size = thread->stack_end - sp < STACK_BYTES ? (uint32_t)(thread->stack_end - sp)
-						    : STACK_BYTES;
+	size = thread->stack_end - start < STACK_BYTES ? (uint32_t)(thread->stack_end - start)
+						       : STACK_BYTES;
 	event = nd_channel_begin(&thread->ring, ND_EVENT_SAMPLE, thread->tid,
 				 nd_clock_monotonic_ns(), (uint32_t)sizeof(*event) + size);
 	if (!event)
 		return;
 	event->reason = reason;
-	event->syscall = read_syscall(context);
+	event->syscall = -1;
+	if (is_at_syscall(context))
+		event->syscall = thread->asleep_in >= 0 ? thread->asleep_in : -2;
 	event->size = size;
 	event->pad = 0;
 	read_registers(context, event);
-	memcpy(event->stack, (const void *)sp, size);
+	event->start = start;
+	memcpy(event->stack, (const void *)start, size);
 	nd_ring_commit(&thread->ring, event, (uint32_t)sizeof(*event) + size);
 }
 
@@ -345,12 +350,14 @@ static void send_signal(const struct nd_thread *thread)
 		syscall(SYS_tgkill, getpid(), thread->tid, own_signal);
 }
 
-static void take_stack(const struct nd_thread *thread)
+static void take_stack(struct nd_thread *thread)
 {
 	uint64_t sp, pc;
 	long number;
+	bool asleep = is_asleep(thread, &number, &sp, &pc);
 
-	if (is_asleep(thread, &number, &sp, &pc) && !survives_signal(number))
+	__atomic_store_n(&thread->asleep_in, asleep ? (int32_t)number : -1, __ATOMIC_RELEASE);
+	if (asleep && !survives_signal(number))
 		write_blocked(thread, number, sp, pc);
 	else
 		send_signal(thread);

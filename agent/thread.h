@@ -64,6 +64,7 @@ struct nd_thread {
 	uint32_t baselines;	   /* taken so far */
 	uint64_t watched_start_ns; /* of the iteration that was there at the last look */
 	uint64_t stall_start_ns;   /* the stall it takes stacks of; read by the signal handler */
+	int32_t asleep_in;	   /* the system call that it slept in at the last look, or -1 */
 	uint64_t next_sample_ns;
 	bool has_timer;
 	timer_t timer;

@@ -13,6 +13,7 @@ struct command {
 
 static const struct command commands[] = {
 	{"flame", "where CPU time goes, as a flame graph", command_flame},
+	{"lag", "what blocks the event loop: how long, and who", command_lag},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

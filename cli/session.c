@@ -13,6 +13,7 @@
 #include "analyzer/symbols/symbolizer.h"
 #include "cli/child.h"
 #include "cli/command.h"
+#include "cli/interrupt.h"
 #include "cli/term.h"
 #include "common/clock.h"
 #include "common/err.h"
@@ -40,22 +41,6 @@ struct session {
 	bool described;
 	struct session_result *result;
 };
-
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int signal)
-{
-	interrupted = signal;
-}
-
-static void catch_signals(struct sigaction *old_int, struct sigaction *old_term)
-{
-	struct sigaction action = {.sa_handler = on_signal};
-
-	interrupted = 0;
-	sigaction(SIGINT, &action, old_int);
-	sigaction(SIGTERM, &action, old_term);
-}
 
 static bool name_kernel(void *arg, uint64_t address, char *buf, size_t size)
 {
@@ -238,7 +223,8 @@ static int record(struct session *s, struct nd_err *err)
 
 	for (;;) {
 		elapsed = nd_clock_monotonic_ns() - s->result->start_ns;
-		if (interrupted || (s->options->duration_ns && elapsed >= s->options->duration_ns))
+		if (interrupt_was_asked_for() ||
+		    (s->options->duration_ns && elapsed >= s->options->duration_ns))
 			break;
 		if (all_ended(s)) {
 			s->result->target_ended = true;
@@ -360,11 +346,10 @@ int session_run(const struct target *target, const struct session_options *optio
 		.child = {.pid = -1, .go_fd = -1, .status_fd = -1},
 		.result = ret_result,
 	};
-	struct sigaction old_int, old_term;
 	int ret;
 
 	*ret_result = (struct session_result){.sampler = ""};
-	catch_signals(&old_int, &old_term);
+	interrupt_catch();
 	ret = run(&s, err);
 	nd_symbolizer_free(s.symbolizer);
 	nd_sampler_close(s.sampler);
@@ -373,7 +358,6 @@ int session_run(const struct target *target, const struct session_options *optio
 	if (target->kind == TARGET_COMMAND && !ret)
 		child_reap(&s.child, true);
 	ret_result->status = s.child.status;
-	sigaction(SIGINT, &old_int, NULL);
-	sigaction(SIGTERM, &old_term, NULL);
+	interrupt_release();
 	return ret;
 }

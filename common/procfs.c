@@ -17,6 +17,9 @@
 /* A maps file has about 100 bytes a line and 65,530 lines at the kernel's default limit. */
 #define MAPS_TEXT_MAX (64u << 20)
 
+/* The kernel's ceiling for arguments and environment is a quarter of the stack's limit. */
+#define ENVIRON_MAX (8u << 20)
+
 /* The kernel's ceiling for process and thread ids (PID_MAX_LIMIT). */
 #define TASKS_MAX (4u << 20)
 
@@ -372,6 +375,45 @@ int nd_procfs_read_syscall(pid_t pid, pid_t tid, int *ret_number)
 	if (sscanf(text, "%d", ret_number) != 1)
 		*ret_number = -1;
 	return 0;
+}
+
+int nd_procfs_read_inner_pid(pid_t pid, pid_t *ret_pid)
+{
+	struct nd_buf text;
+	char path[64], *at, *end;
+	int ret;
+
+	nd_buf_init(&text, 1 << 16);
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	ret = read_file(path, &text);
+	at = ret ? NULL : strstr(text.data, "\nNSpid:");
+	if (at) {
+		/* From our namespace inwards; the last one is its own. */
+		at[strcspn(at + 1, "\n") + 1] = '\0';
+		end = strrchr(at, '\t');
+		*ret_pid = end ? (pid_t)strtol(end, NULL, 10) : pid;
+	} else if (!ret) {
+		ret = -EBADMSG;
+	}
+	nd_buf_fini(&text);
+	return ret;
+}
+
+void nd_procfs_read_variable(pid_t pid, const char *name, char *buf, size_t size)
+{
+	size_t len = strlen(name);
+	struct nd_buf text;
+	char path[64];
+	const char *at;
+
+	buf[0] = '\0';
+	nd_buf_init(&text, ENVIRON_MAX);
+	snprintf(path, sizeof(path), "/proc/%d/environ", pid);
+	if (!read_file(path, &text))
+		for (at = text.data; at < text.data + text.len; at += strlen(at) + 1)
+			if (!strncmp(at, name, len) && at[len] == '=')
+				snprintf(buf, size, "%s", at + len + 1);
+	nd_buf_fini(&text);
 }
 
 int nd_procfs_read_exe(pid_t pid, char *buf, size_t size)

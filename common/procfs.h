@@ -75,6 +75,15 @@ int nd_procfs_read_state(pid_t pid, pid_t tid, char *ret_state);
 /* The number of the system call that a thread waits in, -1 when it does not. */
 int nd_procfs_read_syscall(pid_t pid, pid_t tid, int *ret_number);
 
+/* The id of `pid` in its own pid namespace. */
+int nd_procfs_read_inner_pid(pid_t pid, pid_t *ret_pid);
+
+/*
+ * A variable of the environment that `pid` was started with, cut to `size`; "" when it is not set
+ * or cannot be read.
+ */
+void nd_procfs_read_variable(pid_t pid, const char *name, char *buf, size_t size);
+
 /* All process ids that can be seen. The caller frees `*ret_pids`. */
 int nd_procfs_read_pids(pid_t **ret_pids, size_t *ret_count);
 

@@ -96,14 +96,15 @@ enum nd_sample_reason {
 struct nd_event_sample {
 	struct nd_event event;
 	uint32_t reason; /* enum nd_sample_reason */
-	int32_t syscall; /* number of the system call that it slept in, or ran; -1: in none */
+	int32_t syscall; /* number of the system call that it was in; -1: in none, -2: not known */
 	uint32_t size;	 /* bytes of `stack` */
 	uint32_t pad;
-	uint64_t pc;
+	uint64_t pc; /* these as in struct nd_sample_stack */
 	uint64_t sp;
 	uint64_t fp;
-	uint64_t bytecode_offset; /* see struct nd_sample_stack */
-	uint8_t stack[];	  /* from `sp` up */
+	uint64_t bytecode_offset;
+	uint64_t start; /* the address that `stack` is a copy of */
+	uint8_t stack[];
 };
 
 /*

@@ -97,4 +97,11 @@
 /* Functions that one observation of event loops blames, in their several ways. */
 #define ND_LAG_CULPRITS_MAX 4096
 
+/* A stack in an agent's event; today's agents copy 32 KiB. */
+#define ND_SAMPLE_COPY_MAX (1u << 20)
+
+/* What a reader takes for the memory of an agent; today's agents have 128 and 1 MiB. */
+#define ND_CHANNEL_SLOTS_MAX 4096
+#define ND_CHANNEL_RING_MAX  (64u << 20)
+
 #endif /* NODIAG_PROTO_LIMITS_H */

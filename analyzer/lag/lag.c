@@ -13,7 +13,6 @@
 struct thread {
 	uint32_t generation; /* of its slot */
 	struct nd_lag_loop loop;
-	uint64_t gc_max_ns[ND_GC_TYPES];
 	uint64_t busy_since_ns;
 	uint32_t phase;
 	struct nd_stall *open; /* what is known of the iteration that lasts, or NULL */
@@ -356,6 +355,9 @@ static void describe(const struct nd_stall *stall, const struct nd_stall_stack *
 	ret->frame = stack->frame;
 	ret->line = stack->line;
 	ret->column = stack->column;
+	/* What a function that is busy itself calls in passing is nobody's fault. */
+	if (ret->kind == ND_STALL_JS || ret->kind == ND_STALL_DESCHEDULED)
+		return;
 	ret->has_callee = stack->has_callee;
 	ret->callee = stack->callee;
 }
@@ -463,9 +465,8 @@ static int compare_loops(const void *a, const void *b)
 	return x->tid < y->tid ? -1 : x->tid > y->tid;
 }
 
-const struct nd_lag_loop *nd_lag_loops(const struct nd_lag *lag, size_t *ret_count)
+const struct nd_lag_loop *nd_lag_loops(struct nd_lag *lag, size_t *ret_count)
 {
-	struct nd_lag *mutable = (struct nd_lag *)lag;
 	struct nd_lag_loop *loops =
 		calloc(lag->threads_count ? lag->threads_count : 1, sizeof(*loops));
 	size_t i;
@@ -477,8 +478,8 @@ const struct nd_lag_loop *nd_lag_loops(const struct nd_lag *lag, size_t *ret_cou
 		if (lag->threads[i].loop.observed_ns)
 			loops[(*ret_count)++] = lag->threads[i].loop;
 	qsort(loops, *ret_count, sizeof(*loops), compare_loops);
-	free(mutable->loops);
-	mutable->loops = loops;
+	free(lag->loops);
+	lag->loops = loops;
 	return loops;
 }
 

@@ -118,8 +118,8 @@ int nd_lag_settle(struct nd_lag *lag);
 /* The observation ends: also those that have just ended, and those that go on. */
 int nd_lag_finish(struct nd_lag *lag, uint64_t now_ns);
 
-/* The loops, main thread first. */
-const struct nd_lag_loop *nd_lag_loops(const struct nd_lag *lag, size_t *ret_count);
+/* The loops, main thread first; NULL when out of memory. */
+const struct nd_lag_loop *nd_lag_loops(struct nd_lag *lag, size_t *ret_count);
 
 /* Who made them late: most time first, after nd_lag_finish() or nd_lag_settle(). */
 const struct nd_culprit *nd_lag_culprits(struct nd_lag *lag, size_t *ret_count);

@@ -45,6 +45,34 @@ static size_t find_culprit(const struct nd_profile *frames, const struct nd_call
 	return 0;
 }
 
+/*
+ * What the culprit had called, as far as that says something: the work that V8 does for it, else
+ * the next function that is no plumbing between JavaScript and C++.
+ */
+static size_t find_callee(const struct nd_profile *frames, const struct nd_call *calls, size_t at)
+{
+	enum nd_frame_kind kind;
+	const char *name;
+	uint32_t count;
+	size_t i;
+
+	for (i = at; i-- > 0;) {
+		kind = kind_of(frames, &calls[i]);
+		name = nd_profile_frames(frames, &count)[calls[i].frame].name;
+		if (*name == '(' &&
+		    (kind == ND_FRAME_GC || kind == ND_FRAME_COMPILE || kind == ND_FRAME_REGEXP))
+			return i;
+	}
+	for (i = at; i-- > 0;) {
+		name = nd_profile_frames(frames, &count)[calls[i].frame].name;
+		if (kind_of(frames, &calls[i]) != ND_FRAME_BUILTIN ||
+		    (strncmp(name, "CEntry", 6) != 0 && strncmp(name, "Call", 4) != 0 &&
+		     strncmp(name, "Construct", 9) != 0 && strncmp(name, "Interpreter", 11) != 0))
+			return i;
+	}
+	return at;
+}
+
 static enum nd_stall_kind kind_of_leaf(const struct nd_profile *frames, const struct nd_call *leaf)
 {
 	switch (kind_of(frames, leaf)) {
@@ -69,10 +97,10 @@ int nd_stall_read_stack(const struct nd_profile *frames, const struct nd_event *
 {
 	const struct nd_event_sample *sample = (const void *)event;
 	struct nd_stall_stack stack = {.time_ns = event->time_ns};
-	size_t at;
+	size_t at, callee;
 
 	depth = depth < ND_STALL_DEPTH_MAX ? depth : ND_STALL_DEPTH_MAX;
-	stack.in_syscall = sample->syscall >= 0;
+	stack.in_syscall = sample->syscall != -1;
 	if (depth) {
 		at = find_culprit(frames, calls, depth);
 		stack.kind = kind_of_leaf(frames, &calls[0]);
@@ -80,8 +108,9 @@ int nd_stall_read_stack(const struct nd_profile *frames, const struct nd_event *
 		stack.frame = calls[at].frame;
 		stack.line = calls[at].line;
 		stack.column = calls[at].column;
-		stack.has_callee = at > 0;
-		stack.callee = at > 0 ? calls[at - 1].frame : 0;
+		callee = find_callee(frames, calls, at);
+		stack.has_callee = callee != at;
+		stack.callee = callee != at ? calls[callee].frame : 0;
 		stack.calls = malloc(depth * sizeof(*calls));
 		if (!stack.calls)
 			return -ENOMEM;

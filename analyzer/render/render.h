@@ -10,8 +10,10 @@
  */
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct nd_buf;
+struct nd_lag;
 struct nd_profile;
 
 struct nd_render_format {
@@ -88,5 +90,16 @@ int nd_render_json(const struct nd_profile *profile, struct nd_buf *out);
  */
 int nd_render_table(const struct nd_profile *profile, unsigned int rows, unsigned int width,
 		    bool colour, struct nd_buf *out);
+
+/*
+ * What event loops did, for a person: times, phases, a picture of how long iterations were, and who
+ * made them long. `frames` is the profile that named the functions.
+ */
+int nd_render_lag(struct nd_lag *lag, const struct nd_profile *frames, uint64_t threshold_ns,
+		  bool colour, struct nd_buf *out);
+
+/* The same for programs, whole, described in docs/format-json.md; stable. */
+int nd_render_lag_json(struct nd_lag *lag, const struct nd_profile *frames, uint64_t threshold_ns,
+		       struct nd_buf *out);
 
 #endif /* NODIAG_ANALYZER_RENDER_RENDER_H */

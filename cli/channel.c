@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/channel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "common/err.h"
+#include "common/procfs.h"
+#include "proto/limits.h"
+#include "proto/socket.h"
+
+/* An agent answers from a thread of its own at once, unless its process gets no CPU. */
+#define ANSWER_MS 5000
+
+struct channel {
+	pid_t pid;
+	int fd;
+	struct nd_hello hello;
+	uint8_t *memory;
+	size_t size;
+	/* What the head said when it was checked; it is not read again. */
+	struct nd_channel_head head;
+	uint64_t dropped_before;
+	uint8_t *record; /* half a ring: the longest event */
+};
+
+static const char *const reasons[ND_AGENT_REASON_COUNT] = {
+	[ND_AGENT_OK] = "",
+	[ND_AGENT_UNKNOWN_V8] = "this nodiag was not tested with its V8",
+	[ND_AGENT_UNKNOWN_LIBUV] = "its libuv is not laid out as expected",
+	[ND_AGENT_NO_HOOK] = "its calls of epoll were not found",
+	[ND_AGENT_NO_MEMORY] = "it had no memory for the agent",
+	[ND_AGENT_NO_SIGNAL] = "it uses all real-time signals itself",
+	[ND_AGENT_DETACHED] = "the agent was detached",
+};
+
+const char *channel_reason_text(uint32_t reason)
+{
+	return reason < ND_AGENT_REASON_COUNT ? reasons[reason] : "of a reason that is not known";
+}
+
+/* The socket's name relative to a folder, since a whole path may be too long for the kernel. */
+static int connect_in(const char *folder, pid_t inner_pid, int *ret_fd)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	char self[64];
+	int dir = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC), fd, ret = 0;
+
+	if (dir < 0)
+		return -errno;
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd < 0) {
+		close(dir);
+		return -EMFILE;
+	}
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", dir);
+	nd_socket_make_path(self, inner_pid, address.sun_path, sizeof(address.sun_path));
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)))
+		ret = -errno;
+	close(dir);
+	if (ret)
+		close(fd);
+	else
+		*ret_fd = fd;
+	return ret;
+}
+
+/* Only the process itself may answer for it. */
+static bool is_peer(int fd, pid_t pid)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) && peer.pid == pid;
+}
+
+static int connect_to(pid_t pid, int *ret_fd)
+{
+	char own[1024], runtime[1024], folder[1200], path[1300];
+	pid_t inner_pid = pid;
+	int choice, ret, last = -ENOENT;
+	uid_t uid;
+
+	ret = nd_procfs_read_uid(pid, &uid);
+	if (ret)
+		return ret;
+	nd_procfs_read_inner_pid(pid, &inner_pid);
+	nd_procfs_read_variable(pid, "NODIAG_SOCKET", own, sizeof(own));
+	nd_procfs_read_variable(pid, "XDG_RUNTIME_DIR", runtime, sizeof(runtime));
+	for (choice = 0;; choice++) {
+		ret = nd_socket_make_folder(choice, own, runtime, uid, folder, sizeof(folder));
+		if (ret == -ENOENT)
+			return last;
+		snprintf(path, sizeof(path), "/proc/%d/root%s", pid, folder);
+		ret = connect_in(path, inner_pid, ret_fd);
+		if (!ret && is_peer(*ret_fd, pid))
+			return 0;
+		if (!ret)
+			close(*ret_fd);
+		if (ret == -EACCES || ret == -EPERM)
+			last = -EPERM;
+	}
+}
+
+static int receive_hello(struct channel *channel, int *ret_memory)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} rights;
+	struct iovec data = {&channel->hello, sizeof(channel->hello)};
+	struct msghdr message = {.msg_iov = &data,
+				 .msg_iovlen = 1,
+				 .msg_control = &rights,
+				 .msg_controllen = sizeof(rights)};
+	struct pollfd ready = {.fd = channel->fd, .events = POLLIN};
+	struct cmsghdr *header;
+	ssize_t len;
+
+	if (poll(&ready, 1, ANSWER_MS) != 1)
+		return -ETIMEDOUT;
+	len = recvmsg(channel->fd, &message, MSG_CMSG_CLOEXEC);
+	header = CMSG_FIRSTHDR(&message);
+	if (len < (ssize_t)sizeof(channel->hello) || !header || header->cmsg_type != SCM_RIGHTS ||
+	    header->cmsg_len != CMSG_LEN(sizeof(int)))
+		return -EPROTO;
+	memcpy(ret_memory, CMSG_DATA(header), sizeof(int));
+	return 0;
+}
+
+/* The file must be as large as the head says and stay so, and the slots must lie in it. */
+static bool is_sound(const struct channel *channel, int memory)
+{
+	const struct nd_channel_head *head = &channel->head;
+	int seals = fcntl(memory, F_GET_SEALS);
+
+	return seals >= 0 && seals & F_SEAL_SHRINK && head->magic == ND_CHANNEL_MAGIC &&
+	       head->version == ND_CHANNEL_VERSION && head->head_size >= sizeof(*head) &&
+	       head->slots && head->slots <= ND_CHANNEL_SLOTS_MAX &&
+	       head->ring_offset >= sizeof(struct nd_channel_slot) && head->ring_size >= 4096 &&
+	       head->ring_size <= ND_CHANNEL_RING_MAX &&
+	       !(head->ring_size & (head->ring_size - 1)) && head->ring_offset % 8 == 0 &&
+	       head->head_size % 8 == 0 && head->slot_size % 8 == 0 &&
+	       head->ring_offset <= UINT32_MAX - head->ring_size &&
+	       head->slot_size >= head->ring_offset + head->ring_size &&
+	       channel->size >= head->head_size + (size_t)head->slots * head->slot_size;
+}
+
+static int map_memory(struct channel *channel, int memory)
+{
+	struct stat st;
+	void *map;
+
+	if (fstat(memory, &st) || st.st_size < (off_t)sizeof(channel->head))
+		return -EPROTO;
+	channel->size = (size_t)st.st_size;
+	map = mmap(NULL, channel->size, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
+	if (map == MAP_FAILED)
+		return -errno;
+	channel->memory = map;
+	memcpy(&channel->head, map, sizeof(channel->head));
+	if (!is_sound(channel, memory))
+		return -EPROTO;
+	channel->record = malloc(channel->head.ring_size / 2);
+	return channel->record ? 0 : -ENOMEM;
+}
+
+static int greet(struct channel *channel)
+{
+	int memory, ret = receive_hello(channel, &memory);
+
+	if (ret)
+		return ret;
+	ret = map_memory(channel, memory);
+	close(memory);
+	return ret;
+}
+
+int channel_open(pid_t pid, struct channel **ret_channel, struct nd_err *err)
+{
+	struct channel *channel = calloc(1, sizeof(*channel));
+	int ret;
+
+	if (!channel)
+		return nd_err_set(err, -ENOMEM, "out of memory");
+	channel->pid = pid;
+	channel->fd = -1;
+	ret = connect_to(pid, &channel->fd);
+	if (!ret)
+		ret = greet(channel);
+	if (!ret) {
+		*ret_channel = channel;
+		return 0;
+	}
+	channel_close(channel);
+	if (ret == -ENOENT || ret == -ECONNREFUSED)
+		return nd_err_set(err, -ENOENT, "there is no agent in %d", pid);
+	if (ret == -EPROTO)
+		return nd_err_set(err, ret, "the agent in %d is of another version of nodiag", pid);
+	return nd_err_set_errno(err, ret, "cannot connect to the agent in %d", pid);
+}
+
+void channel_close(struct channel *channel)
+{
+	if (!channel)
+		return;
+	if (channel->fd >= 0)
+		close(channel->fd);
+	if (channel->memory)
+		munmap(channel->memory, channel->size);
+	free(channel->record);
+	free(channel);
+}
+
+const struct nd_hello *channel_get_hello(const struct channel *channel)
+{
+	return &channel->hello;
+}
+
+/* Say something to the agent, and get its answer. */
+static int ask(struct channel *channel, const void *message, size_t size)
+{
+	struct pollfd ready = {.fd = channel->fd, .events = POLLIN};
+	struct nd_answer answer;
+
+	if (send(channel->fd, message, size, MSG_NOSIGNAL) != (ssize_t)size)
+		return -EPIPE;
+	if (poll(&ready, 1, ANSWER_MS) != 1)
+		return -ETIMEDOUT;
+	if (recv(channel->fd, &answer, sizeof(answer), 0) < (ssize_t)sizeof(answer))
+		return -EPIPE;
+	return answer.result;
+}
+
+static struct nd_channel_slot *slot_at(const struct channel *channel, uint32_t index)
+{
+	return (void *)(channel->memory + channel->head.head_size +
+			(size_t)index * channel->head.slot_size);
+}
+
+static void get_ring(const struct channel *channel, uint32_t index, struct nd_ring *ret_ring)
+{
+	struct nd_channel_slot *slot = slot_at(channel, index);
+
+	*ret_ring = (struct nd_ring){
+		.head = &slot->ring,
+		.data = (uint8_t *)slot + channel->head.ring_offset,
+		.size = channel->head.ring_size,
+	};
+}
+
+static uint64_t sum_dropped(const struct channel *channel)
+{
+	uint64_t sum = 0;
+	uint32_t i;
+
+	for (i = 0; i < channel->head.slots; i++)
+		sum += __atomic_load_n(&slot_at(channel, i)->ring.dropped, __ATOMIC_RELAXED);
+	return sum;
+}
+
+int channel_start(struct channel *channel, uint32_t features, unsigned int hz,
+		  uint64_t threshold_ns, struct nd_err *err)
+{
+	struct nd_start start = {.message = {ND_MESSAGE_START, sizeof(start)},
+				 .features = features,
+				 .hz = hz,
+				 .threshold_ns = threshold_ns};
+	struct nd_ring ring;
+	uint32_t i;
+	int ret = ask(channel, &start, sizeof(start));
+
+	if (ret == -EBUSY)
+		return nd_err_set(err, ret, "another nodiag is reading from %d", channel->pid);
+	if (ret)
+		return nd_err_set_errno(err, ret, "the agent in %d does not start", channel->pid);
+	for (i = 0; i < channel->head.slots; i++) {
+		get_ring(channel, i, &ring);
+		nd_ring_skip(&ring);
+	}
+	channel->dropped_before = sum_dropped(channel);
+	return 0;
+}
+
+int channel_want_handles(struct channel *channel, struct nd_err *err)
+{
+	struct nd_message message = {ND_MESSAGE_HANDLES, sizeof(message)};
+	int ret = ask(channel, &message, sizeof(message));
+
+	return ret ? nd_err_set_errno(err, ret, "the agent in %d does not answer", channel->pid)
+		   : 0;
+}
+
+int channel_detach(struct channel *channel, struct nd_err *err)
+{
+	struct nd_message message = {ND_MESSAGE_DETACH, sizeof(message)};
+	int ret = ask(channel, &message, sizeof(message));
+
+	if (ret == -ETIMEDOUT)
+		return nd_err_set(err, -EBUSY,
+				  "the agent in %d stops as soon as its event loop comes round",
+				  channel->pid);
+	return ret ? nd_err_set_errno(err, ret, "the agent in %d does not stop", channel->pid) : 0;
+}
+
+static int read_ring(struct channel *channel, uint32_t index,
+		     int (*handle)(void *arg, const struct nd_event *event, size_t size), void *arg)
+{
+	const struct nd_event *event = (const void *)channel->record;
+	/* No more than was there at first: the program may write as fast as it is read. */
+	uint64_t end = __atomic_load_n(&slot_at(channel, index)->ring.produced, __ATOMIC_RELAXED);
+	struct nd_ring ring;
+	int ret;
+
+	get_ring(channel, index, &ring);
+	while ((int64_t)(end - ring.head->consumed) > 0) {
+		ret = nd_ring_read(&ring, channel->record, channel->head.ring_size / 2);
+		if (ret < 0) {
+			nd_ring_skip(&ring);
+			return ret;
+		}
+		if (ret < (int)sizeof(*event))
+			return 0;
+		ret = handle(arg, event, (size_t)ret);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+int channel_read(struct channel *channel,
+		 int (*handle)(void *arg, const struct nd_event *event, size_t size), void *arg)
+{
+	uint32_t i;
+	int ret = 0;
+
+	for (i = 0; i < channel->head.slots && !ret; i++)
+		ret = read_ring(channel, i, handle, arg);
+	return ret;
+}
+
+uint32_t channel_slots(const struct channel *channel)
+{
+	return channel->head.slots;
+}
+
+bool channel_copy_slot(const struct channel *channel, uint32_t index,
+		       struct nd_channel_slot *ret_slot)
+{
+	const struct nd_channel_slot *slot = slot_at(channel, index);
+
+	if (__atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) == ND_SLOT_FREE)
+		return false;
+	memcpy(ret_slot, slot, sizeof(*ret_slot));
+	return true;
+}
+
+uint64_t channel_dropped(const struct channel *channel)
+{
+	return sum_dropped(channel) - channel->dropped_before;
+}
+
+bool channel_is_over(const struct channel *channel)
+{
+	struct pollfd state = {.fd = channel->fd, .events = POLLRDHUP};
+
+	return poll(&state, 1, 0) == 1 && state.revents & (POLLRDHUP | POLLHUP | POLLERR);
+}

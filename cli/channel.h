@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NODIAG_CLI_CHANNEL_H
+#define NODIAG_CLI_CHANNEL_H
+
+/*
+ * The reading side of an agent's channel (proto/channel.h, docs/protocol.md): finds the agent in a
+ * process, maps its memory, and hands on its events.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "proto/channel.h"
+
+struct channel;
+struct nd_err;
+
+/*
+ * Connect to the agent in a process. -ENOENT when there is none, -EPERM, -EPROTO when it speaks
+ * another version.
+ */
+int channel_open(pid_t pid, struct channel **ret_channel, struct nd_err *err);
+void channel_close(struct channel *channel);
+
+/* What the agent said of itself. */
+const struct nd_hello *channel_get_hello(const struct channel *channel);
+
+/* "its V8 is not known", "" when all works. */
+const char *channel_reason_text(uint32_t reason);
+
+/* Be the one reader from now on; what was written before is skipped. -EBUSY when there is one. */
+int channel_start(struct channel *channel, uint32_t features, unsigned int hz,
+		  uint64_t threshold_ns, struct nd_err *err);
+
+/* Ask for ND_EVENT_HANDLES of each loop. */
+int channel_want_handles(struct channel *channel, struct nd_err *err);
+
+/* Let the agent stop for good; returns when it has let go of the process. */
+int channel_detach(struct channel *channel, struct nd_err *err);
+
+/*
+ * Hand on all events that are there, the agent's own thread first. `size` bytes at `event` are
+ * valid until the next one. Ends early with what `handle` returns when that is not 0.
+ */
+int channel_read(struct channel *channel,
+		 int (*handle)(void *arg, const struct nd_event *event, size_t size), void *arg);
+
+/* Copy a slot's counters; false when it was never used. */
+bool channel_copy_slot(const struct channel *channel, uint32_t index,
+		       struct nd_channel_slot *ret_slot);
+uint32_t channel_slots(const struct channel *channel);
+
+/* Events that found no room since channel_start(). */
+uint64_t channel_dropped(const struct channel *channel);
+
+/* Whether the process has ended, or the agent has stopped. What it wrote can still be read. */
+bool channel_is_over(const struct channel *channel);
+
+#endif /* NODIAG_CLI_CHANNEL_H */

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* nodiag lag: what keeps the event loop from its work, and who. */
+
+#include <argp.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "analyzer/lag/lag.h"
+#include "analyzer/profile/profile.h"
+#include "analyzer/render/render.h"
+#include "cli/command.h"
+#include "cli/lag_session.h"
+#include "cli/out.h"
+#include "cli/target.h"
+#include "cli/term.h"
+#include "cli/units.h"
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/err.h"
+#include "proto/limits.h"
+
+#define DEFAULT_DURATION_NS (10 * ND_NSEC_PER_SEC)
+
+/* Iterations shorter than that are no stalls by anybody's measure. */
+#define THRESHOLD_MIN_NS ND_NSEC_PER_MSEC
+
+#define CLEAR_SCREEN "\033[H\033[J"
+
+/* A delay that is too much. */
+struct limit {
+	const char *text; /* as given; NULL: there is none */
+	bool is_mean;
+	bool is_max;
+	double share; /* of a percentile */
+	uint64_t ns;
+};
+
+struct lag {
+	struct lag_options options;
+	struct target target;
+	bool json;
+	bool live;
+	bool has_duration;
+	struct limit limit;
+	unsigned int help; /* what argp_help() is asked for, 0: nothing */
+	enum term_colour colour;
+	char **args; /* what is no option */
+	size_t args_count;
+	char **command; /* what stands behind "--" */
+	struct nd_profile *frames;
+	struct nd_lag *answer;
+	struct lag_result result;
+	struct nd_err err;
+};
+
+enum { OPT_THRESHOLD = 256, OPT_JSON, OPT_FAIL_IF, OPT_COLOR, OPT_USAGE };
+
+static const struct argp_option options[] = {
+	{NULL, 0, NULL, 0, "Watching", 1},
+	{"duration", 'd', "TIME", 0,
+	 "Watch that long: 500ms, 10s, 2m (default 10s; with -- until the command ends)", 1},
+	{"threshold", OPT_THRESHOLD, "TIME", 0,
+	 "An iteration that lasts so long is a stall (default 50ms, at least 1ms)", 1},
+	{"live", 'l', NULL, 0, "Show the answer so far once a second, until Ctrl-C", 1},
+	{NULL, 0, NULL, 0, "Output", 2},
+	{"json", OPT_JSON, NULL, 0, "Print JSON, for your own programs", 2},
+	{"fail-if", OPT_FAIL_IF, "WHAT=TIME", 0,
+	 "Exit with 5 if the delay's mean, p50, p90, p99, p99.9 or max is more than TIME", 2},
+	{"color", OPT_COLOR, "WHEN", 0, "Colour the answer: auto, always or never (default auto)",
+	 2},
+	{NULL, 0, NULL, 0, "Help", -1},
+	{"help", '?', NULL, 0, "Give this help list", -1},
+	{"usage", OPT_USAGE, NULL, 0, "Give a short usage message", -1},
+	{0},
+};
+
+static const char documentation[] =
+	"Show what keeps the event loop of a Node.js process from its work: how busy it is and in "
+	"which phases, how late events are handled, what the garbage collector takes, and for each "
+	"long iteration who it was, with the stack at that moment.\v"
+	"TARGET is the id of a process with the agent in it, or -- and a command to run with the "
+	"agent. Without, the one Node.js process of yours. 'nodiag attach PID' puts the agent into "
+	"a running process.\n\n"
+	"The delay is the time of an iteration: so long does an event wait that comes at its "
+	"start.\n\n"
+	"Examples:\n"
+	"  nodiag lag 4242\n"
+	"  nodiag lag --live 4242\n"
+	"  nodiag lag --threshold 20ms -- node app.js\n"
+	"  nodiag lag -d 1m --fail-if p99=200ms 4242\n\n"
+	"Exit status: 0 done, 1 failed, 2 wrong usage, 3 no such target, 4 not permitted, 5 a "
+	"--fail-if threshold was crossed; with -- the command's own, or 125 if nodiag failed, 126 "
+	"if it cannot be run, 127 if there is none.";
+
+/* What --fail-if can name; the shares of nd_lag_percentile(). */
+static const struct {
+	const char *name;
+	double share;
+} limit_names[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p99.9", 0.999}};
+
+#define LIMIT_NAMES (sizeof(limit_names) / sizeof(limit_names[0]))
+
+static bool parse_limit_name(const char *name, size_t len, struct limit *ret)
+{
+	size_t i;
+
+	*ret = (struct limit){0};
+	ret->is_mean = len == 4 && !strncmp(name, "mean", len);
+	ret->is_max = len == 3 && !strncmp(name, "max", len);
+	for (i = 0; i < LIMIT_NAMES; i++)
+		if (strlen(limit_names[i].name) == len && !strncmp(name, limit_names[i].name, len))
+			ret->share = limit_names[i].share;
+	return ret->is_mean || ret->is_max || ret->share > 0;
+}
+
+static error_t parse_limit(struct lag *lag, const char *arg)
+{
+	size_t len = strcspn(arg, "=");
+
+	if (parse_limit_name(arg, len, &lag->limit) && arg[len] &&
+	    units_parse_time(arg + len + 1, &lag->limit.ns)) {
+		lag->limit.text = arg;
+		return 0;
+	}
+	nd_err_set(&lag->err, -EINVAL, "'%s' is no threshold", arg);
+	nd_err_hint(&lag->err, "mean, p50, p90, p99, p99.9 or max, as in: --fail-if p99=200ms");
+	return EINVAL;
+}
+
+static error_t parse_time(struct lag *lag, const char *arg, uint64_t min_ns, uint64_t *ret_ns)
+{
+	if (units_parse_time(arg, ret_ns) && *ret_ns >= min_ns)
+		return 0;
+	nd_err_set(&lag->err, -EINVAL, "'%s' is no duration", arg);
+	nd_err_hint(&lag->err, "give it with its unit: 500ms, 10s, 2m or 1h%s",
+		    min_ns ? "; 1ms is the least" : "");
+	return EINVAL;
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct lag *lag = state->input;
+
+	switch (key) {
+	case 'd':
+		lag->has_duration = true;
+		return parse_time(lag, arg, 0, &lag->options.duration_ns);
+	case OPT_THRESHOLD:
+		return parse_time(lag, arg, THRESHOLD_MIN_NS, &lag->options.threshold_ns);
+	case 'l':
+		lag->live = true;
+		return 0;
+	case OPT_JSON:
+		lag->json = true;
+		return 0;
+	case OPT_FAIL_IF:
+		return parse_limit(lag, arg);
+	case OPT_COLOR:
+		return term_parse_colour(arg, &lag->colour, &lag->err);
+	case '?':
+		lag->help = ARGP_HELP_STD_HELP;
+		return 0;
+	case OPT_USAGE:
+		lag->help = ARGP_HELP_USAGE;
+		return 0;
+	case ARGP_KEY_ARGS:
+		lag->args = state->argv + state->next;
+		lag->args_count = (size_t)(state->argc - state->next);
+		return 0;
+	case ARGP_KEY_ERROR:
+		if (!lag->err.code)
+			nd_err_set(&lag->err, -EINVAL, "unknown or incomplete option '%s'",
+				   state->argv[state->next - 1]);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	options, parse_option, "[PID | -- COMMAND...]", documentation, NULL, NULL, NULL};
+
+static int parse_arguments(struct lag *lag, int argc, char **argv)
+{
+	const struct target_syntax syntax = {.command = "nodiag lag"};
+	int ret;
+
+	lag->command = target_split_command(&argc, argv);
+	if (argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, lag)) {
+		if (!lag->err.hint[0])
+			nd_err_hint(&lag->err, "nodiag lag --help");
+		return EXIT_USAGE;
+	}
+	if (lag->help)
+		return EXIT_DONE;
+	ret = target_parse(&syntax, lag->args, lag->args_count, lag->command, &lag->target,
+			   &lag->err);
+	if (ret)
+		return ret;
+	if (lag->target.kind == TARGET_FILE || lag->target.pids_count > 1) {
+		nd_err_set(&lag->err, -EINVAL, "'%s': give one process id", lag->args[0]);
+		nd_err_hint(&lag->err, "nodiag lag --help");
+		return EXIT_USAGE;
+	}
+	if (lag->target.kind == TARGET_PIDS && !lag->has_duration && !lag->live)
+		lag->options.duration_ns = DEFAULT_DURATION_NS;
+	return EXIT_DONE;
+}
+
+/* Print the answer, or the answer so far over the last one. */
+static int print(struct lag *lag, const char *before, struct nd_err *err)
+{
+	struct nd_buf text;
+	int ret;
+
+	nd_buf_init(&text, ND_OUTPUT_MAX);
+	nd_buf_add_str(&text, before);
+	if (lag->json)
+		ret = nd_render_lag_json(lag->answer, lag->frames, lag->options.threshold_ns,
+					 &text);
+	else
+		ret = nd_render_lag(lag->answer, lag->frames, lag->options.threshold_ns,
+				    term_has_colour(lag->colour), &text);
+	if (ret)
+		ret = nd_err_set_errno(err, ret, "cannot print the answer");
+	else
+		fwrite(text.data, 1, text.len, stdout);
+	nd_buf_fini(&text);
+	return ret ? ret : out_flush_stdout(err);
+}
+
+static void show(void *arg, struct nd_lag *answer)
+{
+	print(arg, CLEAR_SCREEN, NULL);
+}
+
+/* Whether the loop's delay is more than --fail-if allows. */
+static bool is_over(const struct limit *limit, const struct nd_lag_loop *loop)
+{
+	uint64_t delay;
+
+	if (limit->is_max)
+		delay = loop->max_ns;
+	else if (limit->is_mean)
+		delay = loop->iterations ? loop->busy_ns / loop->iterations : loop->busy_ns;
+	else
+		delay = nd_lag_percentile(loop, limit->share);
+	return delay > limit->ns;
+}
+
+static int check_limit(struct lag *lag)
+{
+	const struct nd_lag_loop *loops;
+	size_t count, i;
+
+	if (!lag->limit.text)
+		return EXIT_DONE;
+	loops = nd_lag_loops(lag->answer, &count);
+	for (i = 0; i < count; i++)
+		if (is_over(&lag->limit, &loops[i])) {
+			term_note("the delay is over --fail-if %s, in thread %u", lag->limit.text,
+				  loops[i].tid);
+			return EXIT_THRESHOLD;
+		}
+	return EXIT_DONE;
+}
+
+static void print_closing(const struct lag *lag)
+{
+	const struct lag_result *r = &lag->result;
+
+	if (r->target_ended && lag->target.kind == TARGET_PIDS)
+		term_note("the process ended after %.1f s", (double)r->duration_ns / 1e9);
+	term_note("%.1f s by the agent, %" PRIu64 " stacks; nodiag used %.2f %% of one core",
+		  (double)r->duration_ns / 1e9, r->stacks,
+		  100 * (double)r->own_cpu_ns / (double)r->duration_ns);
+	if (r->unnamed[0])
+		term_note("stacks have no names: %s", r->unnamed);
+	if (*r->reason)
+		term_note("not all could be measured: %s", r->reason);
+	if (r->dropped)
+		term_note("events dropped because the ring was full: %" PRIu64, r->dropped);
+	if (r->left_out)
+		term_note("threads that were not watched: %" PRIu64, r->left_out);
+}
+
+static int watch(struct lag *lag)
+{
+	int ret;
+
+	if (lag->live) {
+		lag->options.show = show;
+		lag->options.arg = lag;
+	}
+	lag->frames = nd_profile_new(false);
+	lag->answer = lag->frames ? nd_lag_new(lag->frames) : NULL;
+	if (!lag->answer) {
+		nd_err_set(&lag->err, -ENOMEM, "out of memory");
+		return EXIT_FAILED;
+	}
+	ret = lag_session_run(&lag->target, &lag->options, lag->answer, lag->frames, &lag->result,
+			      &lag->err);
+	if (ret)
+		return ret;
+	if (!lag->result.duration_ns) {
+		term_note("'%s' ran no Node.js", lag->target.command[0]);
+		return EXIT_DONE;
+	}
+	print_closing(lag);
+	ret = print(lag, "", &lag->err) ? EXIT_FAILED : EXIT_DONE;
+	return ret ? ret : check_limit(lag);
+}
+
+static int print_help(struct lag *lag, char *name)
+{
+	argp_help(&argp, stdout, lag->help, name);
+	return out_flush_stdout(&lag->err) ? EXIT_FAILED : EXIT_DONE;
+}
+
+int command_lag(int argc, char **argv)
+{
+	struct lag lag = {.options = {.threshold_ns = ND_STALL_THRESHOLD_NS}};
+	int ret = parse_arguments(&lag, argc, argv);
+
+	if (!ret)
+		ret = lag.help ? print_help(&lag, argv[0]) : watch(&lag);
+	if (ret && lag.err.code)
+		term_error(&lag.err);
+	nd_lag_free(lag.answer);
+	nd_profile_free(lag.frames);
+	return !ret && lag.command ? lag.result.status : ret;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NODIAG_CLI_LAG_SESSION_H
+#define NODIAG_CLI_LAG_SESSION_H
+
+/*
+ * One observation of event loops: connects the agent in a process to the analyzer, from the first
+ * look at the target until its answer is complete.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "cli/child.h"
+#include "cli/target.h"
+
+struct nd_err;
+struct nd_lag;
+struct nd_profile;
+
+struct lag_options {
+	uint64_t duration_ns; /* 0: until the target ends */
+	uint64_t threshold_ns;
+	/* Called once a second with the answer so far; NULL: not at all. */
+	void (*show)(void *arg, struct nd_lag *lag);
+	void *arg;
+};
+
+/* How it went, for the closing words. */
+struct lag_result {
+	pid_t pid;
+	char runtime[96];   /* "Node.js v22.23.3 (V8 12.4.254)" */
+	char title[256];    /* "server.js (4242)" */
+	char unnamed[640];  /* why stacks have no names, or "" */
+	const char *reason; /* why not all of the agent works, or "" */
+	uint64_t duration_ns;
+	uint64_t stacks;   /* taken during stalls */
+	uint64_t dropped;  /* events that found no room */
+	uint64_t left_out; /* threads without a place of their own */
+	uint64_t own_cpu_ns;
+	bool target_ended;
+	int status; /* of a command: its exit status, as a shell has it */
+};
+
+/*
+ * Observe `target`. SIGINT and SIGTERM end it early, which is no failure. Returns EXIT_DONE, or the
+ * exit code of the failure with `err` set.
+ */
+int lag_session_run(const struct target *target, const struct lag_options *options,
+		    struct nd_lag *lag, struct nd_profile *frames, struct lag_result *ret_result,
+		    struct nd_err *err);
+
+#endif /* NODIAG_CLI_LAG_SESSION_H */
