@@ -353,6 +353,7 @@ static void finish_stop(void)
 	}
 	control.clients = 0;
 	nd_channel_release_slot(control.slot);
+	control.slot = NULL;
 	__atomic_store_n(&control.stopping, false, __ATOMIC_RELAXED);
 	__atomic_store_n(&control.running, false, __ATOMIC_RELEASE);
 }

@@ -60,13 +60,22 @@ static void find_features(void)
 		nd_agent_give_reason(ND_AGENT_NO_SIGNAL);
 }
 
-static bool has_imports(void)
+/* JavaScript that has not come back to its loop for long is being looked at from now on. */
+static void on_interrupt(struct nd_isolate *isolate, void *data)
 {
-	return nd_isolate_try_get_current && nd_isolate_in_context && nd_node_get_event_loop &&
-	       uv_run && uv_backend_fd;
+	struct nd_thread *thread = nd_agent.active ? nd_thread_adopt() : NULL;
+
+	if (thread)
+		nd_loop_begin_late(thread);
 }
 
-void nodiag_agent_start(void)
+static bool has_imports(void)
+{
+	return nd_isolate_try_get_current && nd_isolate_in_context &&
+	       nd_isolate_request_interrupt && nd_node_get_event_loop && uv_run && uv_backend_fd;
+}
+
+void nodiag_agent_start(enum nd_start_place place)
 {
 	static bool has_fork_handler;
 
@@ -83,9 +92,12 @@ void nodiag_agent_start(void)
 	if (nd_agent.channel) {
 		nd_agent.channel->features = nd_agent.features;
 		nd_agent.channel->reason = nd_agent.reason;
+		nd_control_start();
 	}
-	/* In a program that runs already, this is its main thread. */
-	nd_thread_adopt();
+	if (place == ND_START_AT_POLL)
+		nd_thread_adopt();
+	else if (place == ND_START_IN_JS && nd_isolate_try_get_current())
+		nd_isolate_request_interrupt(nd_isolate_try_get_current(), on_interrupt, NULL);
 }
 
 void nd_agent_stop(void)

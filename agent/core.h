@@ -37,7 +37,7 @@ struct nd_agent {
 extern struct nd_agent nd_agent;
 
 /* Hook into the program. Idempotent; also after it was stopped. Called on the main thread. */
-void nodiag_agent_start(void) __attribute__((visibility("default")));
+void nodiag_agent_start(enum nd_start_place place) __attribute__((visibility("default")));
 
 /* Leave no hook active. What is mapped stays, since somebody may be in it. */
 void nd_agent_stop(void);

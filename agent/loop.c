@@ -193,6 +193,16 @@ static void begin_counting(struct nd_thread *thread, uint64_t now)
 	set(&thread->slot->loop.start_ns, now);
 }
 
+void nd_loop_begin_late(struct nd_thread *thread)
+{
+	uint64_t now = nd_clock_monotonic_ns();
+
+	nd_thread_hook(thread);
+	begin_counting(thread, now);
+	thread->mark_ns = now;
+	set(&thread->slot->loop.busy_since_ns, now);
+}
+
 static void count_handle(uv_handle_t *handle, void *arg)
 {
 	struct nd_event_handles *event = arg;

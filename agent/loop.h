@@ -21,6 +21,9 @@ void nd_loop_unhook(void);
 /* Whether the libuv in this program is laid out as our header says. */
 bool nd_loop_is_known(void);
 
+/* The thread, just adopted, is in the middle of an iteration: count it from now on. */
+void nd_loop_begin_late(struct nd_thread *thread);
+
 /* Learn of the phases of the thread's loop, or no longer. On that thread. */
 void nd_loop_add_handles(struct nd_thread *thread);
 void nd_loop_remove_handles(struct nd_thread *thread);

@@ -26,6 +26,12 @@ struct nd_isolate *nd_isolate_try_get_current(void) ND_IMPORT("_ZN2v87Isolate13T
 /* bool Isolate::InContext() */
 bool nd_isolate_in_context(struct nd_isolate *isolate) ND_IMPORT("_ZN2v87Isolate9InContextEv");
 
+/* void Isolate::RequestInterrupt(callback, data): the isolate calls it at the next safe point */
+void nd_isolate_request_interrupt(struct nd_isolate *isolate,
+				  void (*callback)(struct nd_isolate *isolate, void *data),
+				  void *data)
+	ND_IMPORT("_ZN2v87Isolate16RequestInterruptEPFvPS0_PvES2_");
+
 /* uv_loop_t *node::GetCurrentEventLoop(Isolate *) */
 uv_loop_t *nd_node_get_event_loop(struct nd_isolate *isolate)
 	ND_IMPORT("_ZN4node19GetCurrentEventLoopEPN2v87IsolateE");

@@ -21,7 +21,7 @@ void try_get_current(void) __asm__("_ZN2v87Isolate13TryGetCurrentEv") __attribut
 
 static void load_core(void)
 {
-	void (*start)(void);
+	void (*start)(enum nd_start_place place);
 	char path[4096];
 	const char *slash;
 	Dl_info self;
@@ -37,7 +37,7 @@ static void load_core(void)
 	}
 	*(void **)&start = dlsym(core, ND_CORE_START);
 	if (start)
-		start();
+		start(ND_START_EARLY);
 }
 
 __attribute__((constructor)) static void on_load(void)

@@ -24,5 +24,7 @@ enum exit_code {
 
 int command_flame(int argc, char **argv);
 int command_lag(int argc, char **argv);
+int command_attach(int argc, char **argv);
+int command_detach(int argc, char **argv);
 
 #endif /* NODIAG_CLI_COMMAND_H */

@@ -14,6 +14,8 @@ struct command {
 static const struct command commands[] = {
 	{"flame", "where CPU time goes, as a flame graph", command_flame},
 	{"lag", "what blocks the event loop: how long, and who", command_lag},
+	{"attach", "load the agent into a running process", command_attach},
+	{"detach", "make the agent in a process silent", command_detach},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -40,6 +40,13 @@ enum nd_agent_reason {
 	ND_AGENT_REASON_COUNT
 };
 
+/* Where in the program the agent is started; what it may do there differs. */
+enum nd_start_place {
+	ND_START_EARLY,	  /* before main() */
+	ND_START_AT_POLL, /* on the main thread, when libuv is about to call epoll */
+	ND_START_IN_JS,	  /* on the main thread, in the middle of JavaScript */
+};
+
 /* What this agent can do; what a reader asks for. */
 enum nd_agent_feature {
 	ND_FEATURE_LOOP = 1 << 0,   /* times of the event loop: always on */

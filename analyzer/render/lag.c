@@ -98,8 +98,12 @@ static void add_delay(const struct writer *w, const struct nd_lag_loop *loop)
 	} columns[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p99.9", 0.999}};
 	size_t i;
 
+	if (!loop->iterations) {
+		nd_buf_add_str(w->out, "  delay    no iteration has ended\n");
+		return;
+	}
 	nd_buf_add_str(w->out, "  delay    mean ");
-	add_time(w, loop->iterations ? loop->busy_ns / loop->iterations : 0, 0);
+	add_time(w, loop->busy_ns / loop->iterations, 0);
 	for (i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
 		nd_buf_addf(w->out, ", %s ", columns[i].name);
 		add_time(w, nd_lag_percentile(loop, columns[i].share), 0);

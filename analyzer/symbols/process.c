@@ -190,6 +190,25 @@ static bool is_libc(const struct nd_map *map)
 			!strncmp(base, "/ld-musl", 8));
 }
 
+uint64_t nd_process_find_libc_function(struct nd_process *process, struct nd_modules *modules,
+				       const char *name)
+{
+	struct nd_module *module;
+	const struct nd_map *map;
+	uint64_t address = 0;
+	size_t i;
+
+	for (i = 0; i < process->maps.count && !address; i++) {
+		map = &process->maps.map[i];
+		/* Before glibc 2.34 some were in a library of their own. */
+		if (!is_libc(map) && !strstr(map->path, "/libdl."))
+			continue;
+		module = nd_modules_get(modules, process->pid, map);
+		address = module ? nd_module_find_data(module, map, name) : 0;
+	}
+	return address;
+}
+
 void nd_process_get_walk(const struct nd_process *process, struct nd_walk_layout *ret_walk)
 {
 	size_t i;

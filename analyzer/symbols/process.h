@@ -62,6 +62,12 @@ void nd_process_describe(struct nd_process *process, char *buf, size_t size);
 bool nd_map_is_jit(const struct nd_map *map);
 
 /*
+ * Where the process has a function of its C library, such as dlopen(); 0 when it is not found.
+ */
+uint64_t nd_process_find_libc_function(struct nd_process *process, struct nd_modules *modules,
+				       const char *name);
+
+/*
  * Find out what a pc is part of. `*ret_symbol` is its function where the pc is in a file's code,
  * else NULL.
  */

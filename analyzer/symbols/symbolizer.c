@@ -517,6 +517,25 @@ int nd_symbolizer_add_sample(struct nd_symbolizer *s, const struct nd_sample_hea
 	return add_stack(s, record, thread, s->options.period_ns, 1);
 }
 
+uint64_t nd_symbolizer_find_libc_function(struct nd_symbolizer *s, pid_t pid, const char *name)
+{
+	struct nd_process *process = find_known(s, pid);
+
+	return process ? nd_process_find_libc_function(process, s->modules, name) : 0;
+}
+
+bool nd_symbolizer_is_js(struct nd_symbolizer *s, pid_t pid, uint64_t pc)
+{
+	struct nd_process *process = find_known(s, pid);
+	struct nd_symbol *symbol;
+	struct nd_site site;
+
+	if (!process)
+		return false;
+	nd_process_find_site(process, s->modules, pc, &site, &symbol);
+	return site.kind == ND_SITE_JIT || site.kind == ND_SITE_BUILTIN;
+}
+
 int nd_symbolizer_add_idle(struct nd_symbolizer *s, pid_t pid, pid_t tid, uint64_t idle_ns)
 {
 	struct nd_sample_header header = {.pid = (uint32_t)pid, .tid = (uint32_t)tid};

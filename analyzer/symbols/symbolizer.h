@@ -70,6 +70,13 @@ int nd_symbolizer_name_sample(struct nd_symbolizer *symbolizer,
 			      const struct nd_sample_header *record,
 			      struct nd_named_stack *ret_stack);
 
+/* Where a process that was added has a function of its C library; 0 when it is not found. */
+uint64_t nd_symbolizer_find_libc_function(struct nd_symbolizer *symbolizer, pid_t pid,
+					  const char *name);
+
+/* Whether an address is in what V8 compiled, or in its builtins. */
+bool nd_symbolizer_is_js(struct nd_symbolizer *symbolizer, pid_t pid, uint64_t pc);
+
 /* Add time in which a thread waited for events; only threads that ran JavaScript get it. */
 int nd_symbolizer_add_idle(struct nd_symbolizer *symbolizer, pid_t pid, pid_t tid,
 			   uint64_t idle_ns);

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* nodiag attach and nodiag detach: the agent into a running process, and silent again. */
+
+#include <argp.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "analyzer/profile/profile.h"
+#include "analyzer/symbols/symbolizer.h"
+#include "cli/agent.h"
+#include "cli/channel.h"
+#include "cli/command.h"
+#include "cli/out.h"
+#include "cli/target.h"
+#include "cli/term.h"
+#include "common/clock.h"
+#include "common/err.h"
+#include "probes/inject.h"
+#include "proto/sample.h"
+
+/* What the core exports; agent/core.h. */
+#define START_SYMBOL "nodiag_agent_start"
+
+/* How long the agent may take to answer once it is there; a busy process may be slow. */
+#define ANSWER_MS      5000
+#define ANSWER_LOOK_MS 10
+
+struct attach {
+	const char *name; /* "nodiag attach" or "nodiag detach" */
+	struct target target;
+	unsigned int help; /* what argp_help() is asked for, 0: nothing */
+	char **args;	   /* what is no option */
+	size_t args_count;
+	struct nd_profile *frames;
+	struct nd_symbolizer *symbolizer;
+	pid_t pid;
+	struct nd_err err;
+};
+
+enum { OPT_USAGE = 256 };
+
+static const struct argp_option options[] = {
+	{NULL, 0, NULL, 0, "Help", -1},
+	{"help", '?', NULL, 0, "Give this help list", -1},
+	{"usage", OPT_USAGE, NULL, 0, "Give a short usage message", -1},
+	{0},
+};
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct attach *attach = state->input;
+
+	switch (key) {
+	case '?':
+		attach->help = ARGP_HELP_STD_HELP;
+		return 0;
+	case OPT_USAGE:
+		attach->help = ARGP_HELP_USAGE;
+		return 0;
+	case ARGP_KEY_ARGS:
+		attach->args = state->argv + state->next;
+		attach->args_count = (size_t)(state->argc - state->next);
+		return 0;
+	case ARGP_KEY_ERROR:
+		if (!attach->err.code)
+			nd_err_set(&attach->err, -EINVAL, "unknown or incomplete option '%s'",
+				   state->argv[state->next - 1]);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const char attach_documentation[] =
+	"Load the agent into a running Node.js process, which needs no flag for it. The main "
+	"thread "
+	"is stopped for about a millisecond, where its event loop is about to wait for events, or, "
+	"if that does not happen for a second, in the middle of JavaScript. Where neither is the "
+	"case the process is left alone. It has the agent until it ends; 'nodiag detach' makes it "
+	"silent.\v"
+	"PID is a process id (or several). Without, the one Node.js process of yours.\n\n"
+	"Exit status: 0 done, also when the agent was there already, 1 failed, 2 wrong usage, 3 no "
+	"such target, 4 not permitted.";
+
+static const char detach_documentation[] =
+	"Let the agent in a process stop: nothing of the process calls it afterwards. What is "
+	"loaded stays loaded.\v"
+	"PID is a process id (or several). Without, the one Node.js process of yours.\n\n"
+	"Exit status: 0 done, 1 failed, 2 wrong usage, 3 no such target, or no agent in it, 4 not "
+	"permitted.";
+
+static const struct argp attach_argp = {options, parse_option, "[PID...]", attach_documentation,
+					NULL,	 NULL,	       NULL};
+static const struct argp detach_argp = {options, parse_option, "[PID...]", detach_documentation,
+					NULL,	 NULL,	       NULL};
+
+static int parse_arguments(struct attach *attach, const struct argp *argp, int argc, char **argv)
+{
+	const struct target_syntax syntax = {.command = attach->name, .pids_only = true};
+	char **command = target_split_command(&argc, argv);
+
+	if (argp_parse(argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, attach)) {
+		if (!attach->err.hint[0])
+			nd_err_hint(&attach->err, "%s --help", attach->name);
+		return EXIT_USAGE;
+	}
+	if (attach->help)
+		return EXIT_DONE;
+	return target_parse(&syntax, attach->args, attach->args_count, command, &attach->target,
+			    &attach->err);
+}
+
+static bool is_js(void *arg, uint64_t pc)
+{
+	struct attach *attach = arg;
+
+	return nd_symbolizer_is_js(attach->symbolizer, attach->pid, pc);
+}
+
+/* The process must see the same file under the same name; one in a container does not. */
+static int check_library(const struct attach *attach, const char *path, struct nd_err *err)
+{
+	struct stat ours, theirs;
+	char inner[4200];
+
+	snprintf(inner, sizeof(inner), "/proc/%d/root%s", attach->pid, path);
+	if (stat(path, &ours))
+		return nd_err_set_errno(err, -errno, "cannot open '%s'", path);
+	if (!stat(inner, &theirs) && ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino)
+		return 0;
+	nd_err_set(err, -ENOENT, "%d has other files: it does not see '%s'", attach->pid, path);
+	return nd_err_hint(err, "copy the folder of libnodiag-agent.so into its container, and "
+				"start it with LD_PRELOAD");
+}
+
+static int fill_inject(struct attach *attach, struct nd_inject *inject, struct nd_err *err)
+{
+	struct nd_walk_layout layout;
+	struct nd_err why = {0};
+	int ret = nd_symbolizer_add_process(attach->symbolizer, attach->pid, &layout, &why);
+
+	if (ret == -ENOENT) {
+		target_set_not_node(attach->pid, &why, err);
+		return ret;
+	}
+	if (ret && ret != -ENOTSUP) {
+		*err = why;
+		return ret;
+	}
+	*inject = (struct nd_inject){
+		.pid = attach->pid,
+		.dlopen_address =
+			nd_symbolizer_find_libc_function(attach->symbolizer, attach->pid, "dlopen"),
+		.dlsym_address =
+			nd_symbolizer_find_libc_function(attach->symbolizer, attach->pid, "dlsym"),
+		.library = agent_get_core(),
+		.symbol = START_SYMBOL,
+		.is_js = is_js,
+		.arg = attach,
+	};
+	if (!inject->library)
+		return nd_err_set(err, -ENOENT, "the agent is not beside nodiag");
+	if (!inject->dlopen_address || !inject->dlsym_address)
+		return nd_err_set(err, -ENOTSUP, "%d has no C library that could load the agent",
+				  attach->pid);
+	return check_library(attach, inject->library, err);
+}
+
+/* The agent answers once the process has come by one of its hooks. */
+static int wait_for_agent(const struct attach *attach, struct channel **ret_channel,
+			  struct nd_err *err)
+{
+	int waited, ret = -ENOENT;
+
+	for (waited = 0; waited < ANSWER_MS && ret == -ENOENT; waited += ANSWER_LOOK_MS) {
+		ret = channel_open(attach->pid, ret_channel, err);
+		if (ret == -ENOENT)
+			poll(NULL, 0, ANSWER_LOOK_MS);
+	}
+	if (ret == -ENOENT)
+		nd_err_set(err, -ETIMEDOUT, "the agent in %d does not answer", attach->pid);
+	return ret;
+}
+
+static int inject_agent(struct attach *attach, struct nd_err *err)
+{
+	struct nd_injected injected = {0};
+	struct channel *channel = NULL;
+	struct nd_inject inject;
+	int ret = fill_inject(attach, &inject, err);
+
+	if (!ret)
+		ret = nd_inject(&inject, &injected, err);
+	if (!ret)
+		ret = wait_for_agent(attach, &channel, err);
+	if (ret)
+		return ret;
+	term_note("%d: the agent is in; its main thread was stopped for %.1f ms, %s", attach->pid,
+		  (double)injected.stopped_ns / 1e6,
+		  injected.place == ND_START_AT_POLL ? "between two events"
+						     : "in the middle of JavaScript");
+	if (channel_get_hello(channel)->reason)
+		term_note("%d: not all can be measured: %s", attach->pid,
+			  channel_reason_text(channel_get_hello(channel)->reason));
+	channel_close(channel);
+	return 0;
+}
+
+static int attach_one(struct attach *attach, struct nd_err *err)
+{
+	struct channel *channel;
+	int ret = channel_open(attach->pid, &channel, err);
+
+	if (ret == -ENOENT)
+		return inject_agent(attach, err);
+	if (ret)
+		return ret;
+	channel_close(channel);
+	term_note("%d: the agent is there already", attach->pid);
+	return 0;
+}
+
+static int detach_one(struct attach *attach, struct nd_err *err)
+{
+	struct channel *channel;
+	int ret = channel_open(attach->pid, &channel, err);
+
+	if (ret)
+		return ret;
+	ret = channel_detach(channel, err);
+	channel_close(channel);
+	if (!ret)
+		term_note("%d: the agent is silent", attach->pid);
+	return ret;
+}
+
+static int init(struct attach *attach)
+{
+	struct nd_symbolizer_options symbolizer = {0};
+
+	attach->frames = nd_profile_new(false);
+	symbolizer.profile = attach->frames;
+	if (attach->frames)
+		attach->symbolizer = nd_symbolizer_new(&symbolizer);
+	if (attach->symbolizer)
+		return EXIT_DONE;
+	nd_err_set(&attach->err, -ENOMEM, "out of memory");
+	return EXIT_FAILED;
+}
+
+/* The first process that it fails for makes the exit status; it is tried for the others. */
+static int do_all(struct attach *attach, int (*one)(struct attach *attach, struct nd_err *err))
+{
+	int ret, failed = EXIT_DONE;
+	size_t i;
+
+	for (i = 0; i < attach->target.pids_count; i++) {
+		attach->pid = attach->target.pids[i];
+		attach->err = (struct nd_err){0};
+		ret = one(attach, &attach->err);
+		if (!ret)
+			continue;
+		ret = target_fail(attach->pid, ret, &attach->err);
+		term_error(&attach->err);
+		failed = failed ? failed : ret;
+	}
+	return failed;
+}
+
+static int print_help(struct attach *attach, const struct argp *argp, char *name)
+{
+	argp_help(argp, stdout, attach->help, name);
+	return out_flush_stdout(&attach->err) ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int run(struct attach *attach, const struct argp *argp, int argc, char **argv,
+	       int (*one)(struct attach *attach, struct nd_err *err))
+{
+	int ret = parse_arguments(attach, argp, argc, argv);
+
+	if (!ret && attach->help)
+		ret = print_help(attach, argp, argv[0]);
+	else if (!ret)
+		ret = init(attach);
+	if (ret)
+		term_error(&attach->err);
+	else if (!attach->help)
+		ret = do_all(attach, one);
+	nd_symbolizer_free(attach->symbolizer);
+	nd_profile_free(attach->frames);
+	return ret;
+}
+
+int command_attach(int argc, char **argv)
+{
+	struct attach attach = {.name = "nodiag attach"};
+
+	return run(&attach, &attach_argp, argc, argv, attach_one);
+}
+
+int command_detach(int argc, char **argv)
+{
+	struct attach attach = {.name = "nodiag detach"};
+
+	return run(&attach, &detach_argp, argc, argv, detach_one);
+}
