@@ -25,6 +25,9 @@ static void on_prologue(struct nd_isolate *isolate, int type, int flags, void *d
 	struct nd_thread *thread = data;
 	int index = type_index(type);
 
+	/* A child that fork() made has the callbacks, but not the channel. */
+	if (!nd_agent.active)
+		return;
 	nd_isolate_get_heap_statistics(isolate, &heap);
 	thread->gc_used_bytes[index] = heap.used_heap_size;
 	thread->gc_depth++;
@@ -56,6 +59,8 @@ static void on_epilogue(struct nd_isolate *isolate, int type, int flags, void *d
 		return; /* it began before we came */
 	if (--thread->gc_depth == 0)
 		thread->iteration_gc_ns += now - start;
+	if (!nd_agent.active)
+		return;
 	nd_isolate_get_heap_statistics(isolate, &heap);
 	count(&thread->slot->gc, index, now - start, &heap);
 	event = nd_channel_begin(&thread->ring, ND_EVENT_GC, thread->tid, now, sizeof(*event));

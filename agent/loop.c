@@ -64,6 +64,9 @@ static void set(uint64_t *counter, uint64_t value)
 static void change_phase(struct nd_thread *thread, enum nd_phase from, enum nd_phase to,
 			 uint64_t now)
 {
+	/* A child that fork() made has the handles, but not the channel. */
+	if (!nd_agent.active)
+		return;
 	thread->phase_ns[from] += now - thread->mark_ns;
 	thread->mark_ns = now;
 	__atomic_store_n(&thread->slot->loop.phase, (uint32_t)to, __ATOMIC_RELAXED);
@@ -102,7 +105,8 @@ static void on_check(uv_check_t *handle)
 	struct nd_thread *thread = handle->data;
 
 	change_phase(thread, ND_PHASE_POLL, ND_PHASE_CHECK, nd_clock_monotonic_ns());
-	close_marker(thread, 1);
+	if (nd_agent.active)
+		close_marker(thread, 1);
 }
 
 bool nd_loop_is_known(void)
