@@ -14,6 +14,8 @@
 #include "cli/command.h"
 #include "cli/lag_session.h"
 #include "cli/out.h"
+#include "cli/session.h"
+#include "cli/startup.h"
 #include "cli/target.h"
 #include "cli/term.h"
 #include "cli/units.h"
@@ -43,6 +45,7 @@ struct lag {
 	struct target target;
 	bool json;
 	bool live;
+	bool startup;
 	bool has_duration;
 	struct limit limit;
 	unsigned int help; /* what argp_help() is asked for, 0: nothing */
@@ -56,7 +59,7 @@ struct lag {
 	struct nd_err err;
 };
 
-enum { OPT_THRESHOLD = 256, OPT_JSON, OPT_FAIL_IF, OPT_COLOR, OPT_USAGE };
+enum { OPT_THRESHOLD = 256, OPT_STARTUP, OPT_JSON, OPT_FAIL_IF, OPT_COLOR, OPT_USAGE };
 
 static const struct argp_option options[] = {
 	{NULL, 0, NULL, 0, "Watching", 1},
@@ -65,6 +68,8 @@ static const struct argp_option options[] = {
 	{"threshold", OPT_THRESHOLD, "TIME", 0,
 	 "An iteration that lasts so long is a stall (default 50ms, at least 1ms)", 1},
 	{"live", 'l', NULL, 0, "Show the answer so far once a second, until Ctrl-C", 1},
+	{"startup", OPT_STARTUP, NULL, 0,
+	 "With --: show instead what loading each module cost, until the loop is idle", 1},
 	{NULL, 0, NULL, 0, "Output", 2},
 	{"json", OPT_JSON, NULL, 0, "Print JSON, for your own programs", 2},
 	{"fail-if", OPT_FAIL_IF, "WHAT=TIME", 0,
@@ -90,6 +95,7 @@ static const char documentation[] =
 	"  nodiag lag 4242\n"
 	"  nodiag lag --live 4242\n"
 	"  nodiag lag --threshold 20ms -- node app.js\n"
+	"  nodiag lag --startup -- node app.js\n"
 	"  nodiag lag -d 1m --fail-if p99=200ms 4242\n\n"
 	"Exit status: 0 done, 1 failed, 2 wrong usage, 3 no such target, 4 not permitted, 5 a "
 	"--fail-if threshold was crossed; with -- the command's own, or 125 if nodiag failed, 126 "
@@ -153,6 +159,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case 'l':
 		lag->live = true;
 		return 0;
+	case OPT_STARTUP:
+		lag->startup = true;
+		return 0;
 	case OPT_JSON:
 		lag->json = true;
 		return 0;
@@ -203,6 +212,11 @@ static int parse_arguments(struct lag *lag, int argc, char **argv)
 	if (lag->target.kind == TARGET_FILE || lag->target.pids_count > 1) {
 		nd_err_set(&lag->err, -EINVAL, "'%s': give one process id", lag->args[0]);
 		nd_err_hint(&lag->err, "nodiag lag --help");
+		return EXIT_USAGE;
+	}
+	if (lag->startup && lag->target.kind != TARGET_COMMAND) {
+		nd_err_set(&lag->err, -EINVAL, "--startup needs a program that starts");
+		nd_err_hint(&lag->err, "nodiag lag --startup -- node app.js");
 		return EXIT_USAGE;
 	}
 	if (lag->target.kind == TARGET_PIDS && !lag->has_duration && !lag->live)
@@ -314,6 +328,48 @@ static int watch(struct lag *lag)
 	return ret ? ret : check_limit(lag);
 }
 
+static int print_startup(struct lag *lag, const struct nd_profile *profile)
+{
+	struct nd_buf text;
+	int ret;
+
+	nd_buf_init(&text, ND_OUTPUT_MAX);
+	ret = lag->json ? nd_render_startup_json(profile, &text)
+			: nd_render_startup(profile, term_has_colour(lag->colour), &text);
+	if (ret)
+		nd_err_set_errno(&lag->err, ret, "cannot print the answer");
+	else
+		fwrite(text.data, 1, text.len, stdout);
+	nd_buf_fini(&text);
+	return ret || out_flush_stdout(&lag->err) ? EXIT_COMMAND_NODIAG : EXIT_DONE;
+}
+
+static int watch_startup(struct lag *lag)
+{
+	struct nd_profile *profile = nd_profile_new(false);
+	struct startup_result result = {0};
+	struct session_result session = {0};
+	int ret;
+
+	if (!profile) {
+		nd_err_set(&lag->err, -ENOMEM, "out of memory");
+		return EXIT_COMMAND_NODIAG;
+	}
+	ret = startup_run(&lag->target, lag->options.duration_ns, profile, &session, &result,
+			  &lag->err);
+	if (!ret) {
+		term_note("%" PRIu64 " samples at %d Hz by %s", session.samples, STARTUP_HZ,
+			  session.sampler);
+		if (result.loop_was_idle)
+			term_note("after %.0f ms the event loop was idle for %d ms",
+				  (double)result.took_ns / 1e6, STARTUP_IDLE_MS);
+		ret = print_startup(lag, profile);
+	}
+	lag->result.status = session.status;
+	nd_profile_free(profile);
+	return ret;
+}
+
 static int print_help(struct lag *lag, char *name)
 {
 	argp_help(&argp, stdout, lag->help, name);
@@ -326,7 +382,9 @@ int command_lag(int argc, char **argv)
 	int ret = parse_arguments(&lag, argc, argv);
 
 	if (!ret)
-		ret = lag.help ? print_help(&lag, argv[0]) : watch(&lag);
+		ret = lag.help	    ? print_help(&lag, argv[0])
+		      : lag.startup ? watch_startup(&lag)
+				    : watch(&lag);
 	if (ret && lag.err.code)
 		term_error(&lag.err);
 	nd_lag_free(lag.answer);

@@ -230,6 +230,8 @@ static int record(struct session *s, struct nd_err *err)
 			s->result->target_ended = true;
 			break;
 		}
+		if (s->options->is_over && s->options->is_over(s->options->arg, s->child.pid))
+			break;
 		if (elapsed > DESCRIBE_AFTER_NS)
 			describe_target(s);
 		show_progress(s, elapsed);

@@ -23,6 +23,9 @@ struct session_options {
 	bool idle;
 	bool threads;
 	bool source_maps;
+	/* Asked now and then: whether what was to be seen is over; NULL: no. */
+	bool (*is_over)(void *arg, pid_t pid);
+	void *arg;
 };
 
 /* How it went, for the closing words. */

@@ -55,6 +55,9 @@
 /* How far back from a pc the start of its code may be: the largest optimised code V8 makes. */
 #define ND_V8_CODE_MAX (2u << 20)
 
+/* Modules of one program's start, each where it was loaded; large ones have some thousands. */
+#define ND_MODULES_MAX (1u << 18)
+
 /* Symbols of one ELF file; node has 180,000, Chromium 1.5 million. */
 #define ND_ELF_SYMBOLS_MAX (8u << 20)
 

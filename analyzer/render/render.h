@@ -102,4 +102,11 @@ int nd_render_lag(struct nd_lag *lag, const struct nd_profile *frames, uint64_t 
 int nd_render_lag_json(struct nd_lag *lag, const struct nd_profile *frames, uint64_t threshold_ns,
 		       struct nd_buf *out);
 
+/*
+ * What loading each module cost, from a profile of a program's start (analyzer/profile/startup.h):
+ * as a tree for a person, and whole for programs; docs/format-json.md describes that.
+ */
+int nd_render_startup(const struct nd_profile *profile, bool colour, struct nd_buf *out);
+int nd_render_startup_json(const struct nd_profile *profile, struct nd_buf *out);
+
 #endif /* NODIAG_ANALYZER_RENDER_RENDER_H */
