@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/control.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -26,6 +28,9 @@
 
 /* Connections at once: one reader, and some who only look. */
 #define CLIENTS_MAX 8
+
+/* Left-over sockets looked at when a process starts. */
+#define SWEEP_MAX 64
 
 /* How often is looked whether all threads have let go, once the agent is to stop. */
 #define STOP_POLL_MS 5
@@ -65,26 +70,74 @@ static bool open_folder(const char *path)
 	       !(st.st_mode & 077);
 }
 
+/*
+ * The socket gets its name when it listens already, so that one which refuses is of a process that
+ * is gone. In a folder of our own that name is free, or was left over by such a process.
+ */
+static bool listen_at(int fd, const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	if (snprintf(address.sun_path, sizeof(address.sun_path), "%s~", path) >=
+	    (int)sizeof(address.sun_path))
+		return false;
+	unlink(address.sun_path);
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)))
+		return false;
+	if (!listen(fd, CLIENTS_MAX) && !rename(address.sun_path, path))
+		return true;
+	unlink(address.sun_path);
+	return false;
+}
+
 static bool bind_in(const char *folder)
+{
+	int fd;
+
+	if (nd_socket_make_path(folder, getpid(), control.path, sizeof(control.path)) ||
+	    !open_folder(folder))
+		return false;
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd >= 0 && !listen_at(fd, control.path)) {
+		close(fd);
+		fd = -1;
+	}
+	control.listen_fd = fd;
+	return fd >= 0;
+}
+
+/* Remove a socket that nobody listens at. */
+static void sweep(const char *folder, const char *name)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd;
 
-	if (nd_socket_make_path(folder, getpid(), address.sun_path, sizeof(address.sun_path)) ||
-	    !open_folder(folder))
-		return false;
+	if (snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", folder, name) >=
+	    (int)sizeof(address.sun_path))
+		return;
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
-		return false;
-	/* In a folder of our own the name is one of a process with our id that is gone. */
-	unlink(address.sun_path);
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) || listen(fd, CLIENTS_MAX)) {
-		close(fd);
-		return false;
+		return;
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) && errno == ECONNREFUSED)
+		unlink(address.sun_path);
+	close(fd);
+}
+
+/* What processes left that were killed; a few at a time, so that it costs next to nothing. */
+static void sweep_folder(const char *folder)
+{
+	DIR *dir = opendir(folder);
+	struct dirent *entry;
+	const char *end;
+	int looks = SWEEP_MAX;
+
+	while (dir && looks-- > 0 && (entry = readdir(dir))) {
+		end = strrchr(entry->d_name, '.');
+		if (end && !strcmp(end, ".sock"))
+			sweep(folder, entry->d_name);
 	}
-	control.listen_fd = fd;
-	memcpy(control.path, address.sun_path, sizeof(control.path));
-	return true;
+	if (dir)
+		closedir(dir);
 }
 
 static void open_socket(void)
@@ -98,8 +151,8 @@ static void open_socket(void)
 					    sizeof(folder));
 		if (ret == -ENOENT)
 			break;
-		if (!ret)
-			bind_in(folder);
+		if (!ret && bind_in(folder))
+			sweep_folder(folder);
 	}
 	if (control.listen_fd < 0)
 		nd_log("no socket: no folder of this user's own could be made");

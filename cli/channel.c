@@ -16,6 +16,7 @@
 #include "common/err.h"
 #include "common/procfs.h"
 #include "proto/limits.h"
+#include "proto/sample.h"
 #include "proto/socket.h"
 
 /* An agent answers from a thread of its own at once, unless its process gets no CPU. */
@@ -291,6 +292,14 @@ int channel_start(struct channel *channel, uint32_t features, unsigned int hz,
 	return 0;
 }
 
+void channel_pause(struct channel *channel)
+{
+	struct nd_start start = {.message = {ND_MESSAGE_START, sizeof(start)},
+				 .threshold_ns = ND_STALL_THRESHOLD_NS};
+
+	ask(channel, &start, sizeof(start));
+}
+
 int channel_want_handles(struct channel *channel, struct nd_err *err)
 {
 	struct nd_message message = {ND_MESSAGE_HANDLES, sizeof(message)};
@@ -346,6 +355,30 @@ int channel_read(struct channel *channel,
 	for (i = 0; i < channel->head.slots && !ret; i++)
 		ret = read_ring(channel, i, handle, arg);
 	return ret;
+}
+
+int channel_to_sample(const struct nd_event *event, size_t size, pid_t pid,
+		      struct nd_sample_stack *ret_sample)
+{
+	const struct nd_event_sample *sample = (const void *)event;
+
+	if (size < sizeof(*sample) || sample->size > size - sizeof(*sample) ||
+	    sample->size > ND_SAMPLE_COPY_MAX)
+		return -EBADMSG;
+	*ret_sample = (struct nd_sample_stack){
+		.header = {.kind = ND_SAMPLE_STACK,
+			   .pid = (uint32_t)pid,
+			   .tid = event->tid,
+			   .time_ns = event->time_ns},
+		.pc = sample->pc,
+		.sp = sample->sp,
+		.fp = sample->fp,
+		.bytecode_offset = sample->bytecode_offset,
+		.start = sample->start,
+		.size = sample->size,
+	};
+	memcpy(ret_sample->stack, sample->stack, sample->size);
+	return 0;
 }
 
 uint32_t channel_slots(const struct channel *channel)

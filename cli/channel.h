@@ -16,6 +16,7 @@
 
 struct channel;
 struct nd_err;
+struct nd_sample_stack;
 
 /*
  * Connect to the agent in a process. -ENOENT when there is none, -EPERM, -EPROTO when it speaks
@@ -34,6 +35,9 @@ const char *channel_reason_text(uint32_t reason);
 int channel_start(struct channel *channel, uint32_t features, unsigned int hz,
 		  uint64_t threshold_ns, struct nd_err *err);
 
+/* Let the agent take no more stacks. */
+void channel_pause(struct channel *channel);
+
 /* Ask for ND_EVENT_HANDLES of each loop. */
 int channel_want_handles(struct channel *channel, struct nd_err *err);
 
@@ -46,6 +50,13 @@ int channel_detach(struct channel *channel, struct nd_err *err);
  */
 int channel_read(struct channel *channel,
 		 int (*handle)(void *arg, const struct nd_event *event, size_t size), void *arg);
+
+/*
+ * Make the stack of an ND_EVENT_SAMPLE one that the symbolizer takes; `pid` is the process's id for
+ * us, and `ret_sample` has room for ND_SAMPLE_COPY_MAX. -EBADMSG when the event is damaged.
+ */
+int channel_to_sample(const struct nd_event *event, size_t size, pid_t pid,
+		      struct nd_sample_stack *ret_sample);
 
 /* Copy a slot's counters; false when it was never used. */
 bool channel_copy_slot(const struct channel *channel, uint32_t index,

@@ -42,31 +42,6 @@ struct session {
 	struct lag_result *result;
 };
 
-/* Give a stack to the symbolizer, in the form that perf_event gives. */
-static int name_stack(struct session *s, const struct nd_event_sample *sample, size_t size,
-		      struct nd_named_stack *ret_stack)
-{
-	struct nd_sample_stack *record = s->record;
-
-	if (size < sizeof(*sample) || sample->size > size - sizeof(*sample) ||
-	    sample->size > ND_SAMPLE_COPY_MAX)
-		return -EBADMSG;
-	*record = (struct nd_sample_stack){
-		.header = {.kind = ND_SAMPLE_STACK,
-			   .pid = (uint32_t)s->result->pid,
-			   .tid = sample->event.tid,
-			   .time_ns = sample->event.time_ns},
-		.pc = sample->pc,
-		.sp = sample->sp,
-		.fp = sample->fp,
-		.bytecode_offset = sample->bytecode_offset,
-		.start = sample->start,
-		.size = sample->size,
-	};
-	memcpy(record->stack, sample->stack, sample->size);
-	return nd_symbolizer_name_sample(s->symbolizer, &record->header, ret_stack);
-}
-
 static int handle_event(void *arg, const struct nd_event *event, size_t size)
 {
 	struct nd_named_stack stack = {0};
@@ -78,7 +53,9 @@ static int handle_event(void *arg, const struct nd_event *event, size_t size)
 	if (((const struct nd_event_sample *)event)->reason != ND_REASON_STALL)
 		return 0;
 	s->result->stacks++;
-	ret = name_stack(s, (const void *)event, size, &stack);
+	ret = channel_to_sample(event, size, s->result->pid, s->record);
+	if (!ret)
+		ret = nd_symbolizer_name_sample(s->symbolizer, &s->record->header, &stack);
 	if (ret == -ENOMEM)
 		return ret;
 	return nd_lag_add_stack(s->lag, event, stack.calls, stack.depth);

@@ -11,6 +11,7 @@
 
 #include "analyzer/profile/profile.h"
 #include "analyzer/symbols/symbolizer.h"
+#include "cli/agent_sampler.h"
 #include "cli/child.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
@@ -102,6 +103,30 @@ static int fail(const struct session *s, int ret, struct nd_err *err)
 	return s->target->kind == TARGET_COMMAND ? EXIT_COMMAND_NODIAG : exit_code_of(ret);
 }
 
+/*
+ * What the kernel permits, and where it permits nothing the agent in the process, if there is one.
+ * `ret_why` tells what is missing and why.
+ */
+static int choose_sampler(struct session *s, const struct nd_sampler_options *options,
+			  struct nd_err *ret_why, struct nd_err *err)
+{
+	static const char *const names[] = {"eBPF", "perf_event", "the agent"};
+	int ret = nd_sampler_open(options, &s->sampler, ret_why, err);
+
+	if (ret && s->target->kind == TARGET_PIDS && s->target->pids_count == 1 &&
+	    !agent_sampler_open(s->target->pids[0], options, &s->sampler, NULL)) {
+		*ret_why = *err;
+		ret = 0;
+	}
+	if (ret)
+		return ret;
+	s->result->sampler = names[nd_sampler_get_kind(s->sampler)];
+	if (nd_sampler_get_kind(s->sampler) != ND_SAMPLER_BPF)
+		snprintf(s->result->sampler_why, sizeof(s->result->sampler_why), "%s",
+			 ret_why->what);
+	return 0;
+}
+
 static int open_sampler(struct session *s, struct nd_err *err)
 {
 	struct nd_sampler_options options = {
@@ -118,15 +143,10 @@ static int open_sampler(struct session *s, struct nd_err *err)
 		.name_kernel = name_kernel,
 	};
 	struct nd_err why = {0};
-	int ret = nd_sampler_open(&options, &s->sampler, &why, err);
+	int ret = choose_sampler(s, &options, &why, err);
 
 	if (ret)
 		return ret;
-	s->result->sampler = "eBPF";
-	if (nd_sampler_get_kind(s->sampler) == ND_SAMPLER_PERF) {
-		s->result->sampler = "perf_event";
-		snprintf(s->result->sampler_why, sizeof(s->result->sampler_why), "%s", why.what);
-	}
 	symbolizer.arg = s->sampler;
 	s->symbolizer = nd_symbolizer_new(&symbolizer);
 	return s->symbolizer ? 0 : nd_err_set(err, -ENOMEM, "out of memory");

@@ -33,7 +33,7 @@ struct session_result {
 	char runtime[96];      /* "Node.js v22.23.3 (V8 12.4.254)" */
 	char title[256];       /* "server.js (4242)" */
 	char command[512];     /* the target's command line */
-	const char *sampler;   /* "eBPF" or "perf_event" */
+	const char *sampler;   /* "eBPF", "perf_event" or "the agent" */
 	char sampler_why[640]; /* why not eBPF, or "" */
 	char limits[256];      /* what could not be seen in the target, or "" */
 	uint64_t samples;

@@ -110,6 +110,20 @@ int nd_sampler_open(const struct nd_sampler_options *options, struct nd_sampler 
 	return 0;
 }
 
+int nd_sampler_new(const struct nd_sampler_options *options, const struct nd_sampler_ops *ops,
+		   void *impl, struct nd_sampler **ret_sampler)
+{
+	struct nd_sampler *sampler = calloc(1, sizeof(*sampler));
+
+	if (!sampler)
+		return -ENOMEM;
+	sampler->options = *options;
+	sampler->ops = ops;
+	sampler->impl = impl;
+	*ret_sampler = sampler;
+	return 0;
+}
+
 void nd_sampler_close(struct nd_sampler *sampler)
 {
 	if (!sampler)

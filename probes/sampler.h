@@ -8,7 +8,8 @@
  *
  * Two ways with one face. eBPF walks the stack in the kernel and takes the identity of JavaScript
  * functions at once; it needs CAP_BPF and CAP_PERFMON (or root) and Linux 5.17. Without, perf_event
- * copies registers and stack of processes of the same user; no kernel frames, no idle time.
+ * copies registers and stack of processes of the same user; no kernel frames, no idle time. A third
+ * way, the agent in a process, is not this folder's: see sampler_impl.h.
  *
  * The observed processes are never stopped, and nothing in them is written. Not thread-safe.
  */
@@ -23,7 +24,7 @@ struct nd_sample_header;
 struct nd_sampler;
 struct nd_walk_layout;
 
-enum nd_sampler_kind { ND_SAMPLER_BPF, ND_SAMPLER_PERF };
+enum nd_sampler_kind { ND_SAMPLER_BPF, ND_SAMPLER_PERF, ND_SAMPLER_AGENT };
 
 /* The rates that make sense: above, the sampler would mostly measure itself. */
 #define ND_SAMPLER_HZ_MIN 1

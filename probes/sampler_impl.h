@@ -28,6 +28,10 @@ struct nd_sampler_ops {
 extern const struct nd_sampler_ops nd_cpu_ops;	/* cpu.c: eBPF */
 extern const struct nd_sampler_ops nd_perf_ops; /* perf.c: perf_event alone */
 
+/* A sampler of a way that is opened already, and that it closes. -ENOMEM leaves it open. */
+int nd_sampler_new(const struct nd_sampler_options *options, const struct nd_sampler_ops *ops,
+		   void *impl, struct nd_sampler **ret_sampler);
+
 int nd_cpu_open(const struct nd_sampler_options *options, void **ret_impl, struct nd_err *err);
 int nd_perf_open(const struct nd_sampler_options *options, void **ret_impl, struct nd_err *err);
 
