@@ -78,6 +78,7 @@ static bool has_imports(void)
 void nodiag_agent_start(enum nd_start_place place)
 {
 	static bool has_fork_handler;
+	struct nd_thread *thread;
 
 	if (nd_agent.active || !has_imports())
 		return;
@@ -94,10 +95,13 @@ void nodiag_agent_start(enum nd_start_place place)
 		nd_agent.channel->reason = nd_agent.reason;
 		nd_control_start();
 	}
-	if (place == ND_START_AT_POLL)
-		nd_thread_adopt();
-	else if (place == ND_START_IN_JS && nd_isolate_try_get_current())
+	if (place == ND_START_AT_POLL) {
+		thread = nd_thread_adopt();
+		if (thread)
+			nd_loop_begin_idle(thread);
+	} else if (place == ND_START_IN_JS && nd_isolate_try_get_current()) {
 		nd_isolate_request_interrupt(nd_isolate_try_get_current(), on_interrupt, NULL);
+	}
 }
 
 void nd_agent_stop(void)

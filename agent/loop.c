@@ -207,6 +207,14 @@ void nd_loop_begin_late(struct nd_thread *thread)
 	set(&thread->slot->loop.busy_since_ns, now);
 }
 
+void nd_loop_begin_idle(struct nd_thread *thread)
+{
+	uint64_t now = nd_clock_monotonic_ns();
+
+	begin_counting(thread, now);
+	set(&thread->slot->loop.idle_since_ns, now);
+}
+
 static void count_handle(uv_handle_t *handle, void *arg)
 {
 	struct nd_event_handles *event = arg;
@@ -257,6 +265,9 @@ static struct nd_thread *enter(int epfd)
 		end_iteration(thread, now);
 	else if (!thread->slot->loop.start_ns)
 		begin_counting(thread, now);
+	else if (thread->slot->loop.idle_since_ns)
+		/* The first wait after nd_loop_begin_idle(), whose end was not seen. */
+		add(&thread->slot->loop.idle_ns, now - thread->slot->loop.idle_since_ns);
 	set(&thread->slot->loop.idle_since_ns, now);
 	return thread;
 }

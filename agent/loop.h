@@ -24,6 +24,9 @@ bool nd_loop_is_known(void);
 /* The thread, just adopted, is in the middle of an iteration: count it from now on. */
 void nd_loop_begin_late(struct nd_thread *thread);
 
+/* It is about to poll, in a call that is not hooked yet. */
+void nd_loop_begin_idle(struct nd_thread *thread);
+
 /* Learn of the phases of the thread's loop, or no longer. On that thread. */
 void nd_loop_add_handles(struct nd_thread *thread);
 void nd_loop_remove_handles(struct nd_thread *thread);

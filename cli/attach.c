@@ -3,8 +3,8 @@
 /* nodiag attach and nodiag detach: the agent into a running process, and silent again. */
 
 #include <argp.h>
+#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,16 +17,21 @@
 #include "cli/agent.h"
 #include "cli/channel.h"
 #include "cli/command.h"
+#include "cli/file.h"
 #include "cli/out.h"
 #include "cli/target.h"
 #include "cli/term.h"
-#include "common/clock.h"
+#include "common/buf.h"
 #include "common/err.h"
 #include "probes/inject.h"
+#include "proto/limits.h"
 #include "proto/sample.h"
 
 /* What the core exports; agent/core.h. */
 #define START_SYMBOL "nodiag_agent_start"
+
+/* The memory file in processes that do not see the agent's own. */
+#define IMAGE_NAME "nodiag-core"
 
 /* How long the agent may take to answer once it is there; a busy process may be slow. */
 #define ANSWER_MS      5000
@@ -41,6 +46,8 @@ struct attach {
 	struct nd_profile *frames;
 	struct nd_symbolizer *symbolizer;
 	pid_t pid;
+	struct nd_buf image; /* the agent, for processes that do not see its file */
+	char inner_path[320];
 	struct nd_err err;
 };
 
@@ -124,20 +131,67 @@ static bool is_js(void *arg, uint64_t pc)
 	return nd_symbolizer_is_js(attach->symbolizer, attach->pid, pc);
 }
 
-/* The process must see the same file under the same name; one in a container does not. */
-static int check_library(const struct attach *attach, const char *path, struct nd_err *err)
+/* Whether the process sees the same file under the same name; one in a container does not. */
+static bool sees(pid_t pid, const char *path)
 {
 	struct stat ours, theirs;
 	char inner[4200];
 
-	snprintf(inner, sizeof(inner), "/proc/%d/root%s", attach->pid, path);
-	if (stat(path, &ours))
-		return nd_err_set_errno(err, -errno, "cannot open '%s'", path);
-	if (!stat(inner, &theirs) && ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino)
+	snprintf(inner, sizeof(inner), "/proc/%d/root%s", pid, path);
+	return !stat(path, &ours) && !stat(inner, &theirs) && ours.st_dev == theirs.st_dev &&
+	       ours.st_ino == theirs.st_ino;
+}
+
+/* The memory file that an attach before made in the process. False when there is none. */
+static bool find_file(pid_t pid, char *path, size_t size)
+{
+	char folder[64], link[64];
+	struct dirent *entry;
+	bool found = false;
+	ssize_t len;
+	DIR *dir;
+
+	snprintf(folder, sizeof(folder), "/proc/%d/fd", pid);
+	dir = opendir(folder);
+	while (dir && !found && (entry = readdir(dir))) {
+		len = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link) - 1);
+		link[len > 0 ? len : 0] = '\0';
+		found = !strncmp(link, "/memfd:" IMAGE_NAME, strlen("/memfd:" IMAGE_NAME));
+		if (found)
+			snprintf(path, size, "/proc/self/fd/%s", entry->d_name);
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+/* How the process comes by the agent: by path, or by bytes where it has other files than we. */
+static int choose_library(struct attach *attach, struct nd_inject *inject, struct nd_err *err)
+{
+	const char *core = agent_get_core();
+	int ret;
+
+	if (!core)
+		return nd_err_set(err, -ENOENT, "the agent is not beside nodiag");
+	if (sees(attach->pid, core)) {
+		inject->library = core;
 		return 0;
-	nd_err_set(err, -ENOENT, "%d has other files: it does not see '%s'", attach->pid, path);
-	return nd_err_hint(err, "copy the folder of libnodiag-agent.so into its container, and "
-				"start it with LD_PRELOAD");
+	}
+	if (find_file(attach->pid, attach->inner_path, sizeof(attach->inner_path))) {
+		inject->library = attach->inner_path;
+		return 0;
+	}
+	nd_buf_reset(&attach->image);
+	ret = file_read(core, &attach->image, err);
+	inject->image = attach->image.data;
+	inject->image_size = attach->image.len;
+	inject->image_name = IMAGE_NAME;
+	return ret;
+}
+
+static uint64_t find_function(const struct attach *attach, const char *name)
+{
+	return nd_symbolizer_find_libc_function(attach->symbolizer, attach->pid, name);
 }
 
 static int fill_inject(struct attach *attach, struct nd_inject *inject, struct nd_err *err)
@@ -156,21 +210,18 @@ static int fill_inject(struct attach *attach, struct nd_inject *inject, struct n
 	}
 	*inject = (struct nd_inject){
 		.pid = attach->pid,
-		.dlopen_address =
-			nd_symbolizer_find_libc_function(attach->symbolizer, attach->pid, "dlopen"),
-		.dlsym_address =
-			nd_symbolizer_find_libc_function(attach->symbolizer, attach->pid, "dlsym"),
-		.library = agent_get_core(),
+		.dlopen_address = find_function(attach, "dlopen"),
+		.dlsym_address = find_function(attach, "dlsym"),
+		.dlerror_address = find_function(attach, "dlerror"),
+		.memfd_create_address = find_function(attach, "memfd_create"),
 		.symbol = START_SYMBOL,
 		.is_js = is_js,
 		.arg = attach,
 	};
-	if (!inject->library)
-		return nd_err_set(err, -ENOENT, "the agent is not beside nodiag");
 	if (!inject->dlopen_address || !inject->dlsym_address)
 		return nd_err_set(err, -ENOTSUP, "%d has no C library that could load the agent",
 				  attach->pid);
-	return check_library(attach, inject->library, err);
+	return choose_library(attach, inject, err);
 }
 
 /* The agent answers once the process has come by one of its hooks. */
@@ -245,6 +296,7 @@ static int init(struct attach *attach)
 {
 	struct nd_symbolizer_options symbolizer = {0};
 
+	nd_buf_init(&attach->image, ND_AGENT_IMAGE_MAX);
 	attach->frames = nd_profile_new(false);
 	symbolizer.profile = attach->frames;
 	if (attach->frames)
@@ -293,6 +345,7 @@ static int run(struct attach *attach, const struct argp *argp, int argc, char **
 		term_error(&attach->err);
 	else if (!attach->help)
 		ret = do_all(attach, one);
+	nd_buf_fini(&attach->image);
 	nd_symbolizer_free(attach->symbolizer);
 	nd_profile_free(attach->frames);
 	return ret;

@@ -3,8 +3,11 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -46,6 +49,7 @@ struct tracee {
 	int signals[SIGNALS_MAX];
 	int signals_count;
 	uint64_t stop_begin_ns;
+	char why[256]; /* the dynamic linker did not load it, in its words; "" */
 };
 
 static void nap(long ns)
@@ -163,15 +167,14 @@ static uint64_t call_stack(const struct registers *saved)
 	return (saved->user.rsp - RED_ZONE - STRING_BYTES) & ~UINT64_C(15);
 }
 
-/* Write a string for a call; `slot` tells several apart. Returns its address, 0 when it failed. */
-static uint64_t put_string(const struct tracee *t, const struct registers *saved, int slot,
-			   const char *text)
+/* Write a string for the next call. Returns its address, 0 when it failed. */
+static uint64_t put_string(const struct tracee *t, const struct registers *saved, const char *text)
 {
 	size_t size = strlen(text) + 1;
-	uint64_t address = call_stack(saved) + (slot ? STRING_BYTES / 2 : 0);
+	uint64_t address = call_stack(saved);
 	struct iovec local = {(void *)text, size}, remote = {(void *)(uintptr_t)address, size};
 
-	if (size > STRING_BYTES / 2 ||
+	if (size > STRING_BYTES ||
 	    process_vm_writev(t->pid, &local, 1, &remote, 1, 0) != (ssize_t)size)
 		return 0;
 	return address;
@@ -261,8 +264,7 @@ static int cancel_syscall(struct tracee *t, struct registers *saved)
 	return -ENOTSUP;
 }
 
-static uint64_t put_string(const struct tracee *t, const struct registers *saved, int slot,
-			   const char *text)
+static uint64_t put_string(const struct tracee *t, const struct registers *saved, const char *text)
 {
 	return 0;
 }
@@ -336,19 +338,89 @@ static int find_js(struct tracee *t, struct registers *ret_registers)
 	return -EBUSY;
 }
 
+/* Write the library into a memory file of the process, by its name in /proc. */
+static int fill_file(const struct tracee *t, const char *path)
+{
+	const char *at = t->inject->image;
+	size_t left = t->inject->image_size;
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t n = 0;
+
+	if (fd < 0)
+		return -errno;
+	for (; left && n >= 0; at += n, left -= (size_t)n)
+		n = write(fd, at, left);
+	close(fd);
+	return n < 0 ? -EIO : 0;
+}
+
+/* Make that memory file, and write its name for the process into `path`. */
+static int make_file(struct tracee *t, const struct registers *saved, char *path, size_t size)
+{
+	uint64_t name = put_string(t, saved, t->inject->image_name), fd;
+	char outer[64];
+	int ret;
+
+	if (!t->inject->memfd_create_address || !name)
+		return -ENOTSUP;
+	ret = call(t, saved, t->inject->memfd_create_address, name, MFD_CLOEXEC, &fd);
+	if (ret)
+		return ret;
+	if ((int)fd < 0)
+		return -ENOMEM;
+	snprintf(outer, sizeof(outer), "/proc/%d/fd/%d", t->pid, (int)fd);
+	snprintf(path, size, "/proc/self/fd/%d", (int)fd);
+	return fill_file(t, outer);
+}
+
+/* Ask the process's dynamic linker why it did not load the library. */
+static void ask_why(struct tracee *t, const struct registers *saved)
+{
+	uint64_t address = 0;
+	struct iovec local = {t->why, sizeof(t->why) - 1}, remote;
+
+	if (!t->inject->dlerror_address ||
+	    call(t, saved, t->inject->dlerror_address, 0, 0, &address) || !address)
+		return;
+	/* A read that crosses into memory that is not there gives what is. */
+	remote = (struct iovec){(void *)(uintptr_t)address, sizeof(t->why) - 1};
+	if (process_vm_readv(t->pid, &local, 1, &remote, 1, 0) <= 0)
+		t->why[0] = '\0';
+}
+
+static int load_library(struct tracee *t, const struct registers *saved, uint64_t *ret_library)
+{
+	const char *path = t->inject->library;
+	uint64_t string;
+	char made[64];
+	int ret = 0;
+
+	if (!path) {
+		ret = make_file(t, saved, made, sizeof(made));
+		path = made;
+	}
+	if (ret)
+		return ret;
+	string = put_string(t, saved, path);
+	if (!string)
+		return -EFAULT;
+	ret = call(t, saved, t->inject->dlopen_address, string, 2 /* RTLD_NOW */, ret_library);
+	if (ret || *ret_library)
+		return ret;
+	ask_why(t, saved);
+	return -ELIBACC;
+}
+
 static int call_all(struct tracee *t, const struct registers *saved, enum nd_start_place place)
 {
-	const struct nd_inject *inject = t->inject;
-	uint64_t path = put_string(t, saved, 0, inject->library);
-	uint64_t name = put_string(t, saved, 1, inject->symbol);
-	uint64_t library = 0, function = 0, ignored;
-	int ret = path && name ? 0 : -EFAULT;
+	uint64_t library = 0, function = 0, name, ignored;
+	int ret = load_library(t, saved, &library);
 
-	if (!ret)
-		ret = call(t, saved, inject->dlopen_address, path, 2 /* RTLD_NOW */, &library);
-	if (!ret && library)
-		ret = call(t, saved, inject->dlsym_address, library, name, &function);
-	if (!ret && (!library || !function))
+	if (ret)
+		return ret;
+	name = put_string(t, saved, t->inject->symbol);
+	ret = name ? call(t, saved, t->inject->dlsym_address, library, name, &function) : -EFAULT;
+	if (!ret && !function)
 		return -ELIBACC;
 	return ret ? ret : call(t, saved, function, place, 0, &ignored);
 }
@@ -404,8 +476,10 @@ static void detach(struct tracee *t)
 		syscall(SYS_tgkill, t->pid, t->pid, t->signals[i]);
 }
 
-static int explain(pid_t pid, int ret, struct nd_err *err)
+static int explain(const struct tracee *t, int ret, struct nd_err *err)
 {
+	pid_t pid = t->pid;
+
 	switch (ret) {
 	case -ESRCH:
 		return nd_err_set(err, ret, "process %d is gone", pid);
@@ -413,7 +487,8 @@ static int explain(pid_t pid, int ret, struct nd_err *err)
 		nd_err_set(err, ret, "%d is in native code that does not return", pid);
 		return nd_err_hint(err, "nodiag stack %d shows where; try again later", pid);
 	case -ELIBACC:
-		return nd_err_set(err, ret, "%d could not load the agent", pid);
+		return nd_err_set(err, ret, "%d could not load the agent%s%s", pid,
+				  t->why[0] ? ": " : "", t->why);
 	default:
 		return nd_err_set_errno(err, ret, "cannot attach to %d", pid);
 	}
@@ -441,5 +516,5 @@ int nd_inject(const struct nd_inject *inject, struct nd_injected *ret_injected, 
 			detach(&t);
 	}
 	sigprocmask(SIG_SETMASK, &old, NULL);
-	return ret ? explain(t.pid, ret, err) : 0;
+	return ret ? explain(&t, ret, err) : 0;
 }

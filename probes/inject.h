@@ -5,13 +5,14 @@
 /*
  * Loading a library into a running process, with ptrace.
  *
- * Its main thread is borrowed for three calls: dlopen(), dlsym(), and the library's own start. That
+ * Its main thread is borrowed for a few calls: dlopen(), dlsym(), and the library's own start. That
  * is done only where nothing can be half done: when the event loop is about to wait for events, or,
  * when that does not happen for a while, in the middle of JavaScript. Where neither comes the
  * process is left alone. Other threads go on all the time.
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -21,10 +22,16 @@ struct nd_err;
 
 struct nd_inject {
 	pid_t pid;
-	uint64_t dlopen_address; /* in the process */
+	/* Functions in the process. */
+	uint64_t dlopen_address;
 	uint64_t dlsym_address;
-	const char *library; /* as the process sees it */
-	const char *symbol;  /* void symbol(enum nd_start_place) */
+	uint64_t dlerror_address;
+	uint64_t memfd_create_address;
+	const char *library; /* its path as the process sees it; NULL: it is given as bytes */
+	const void *image;   /* those; they become a memory file that the process keeps */
+	size_t image_size;
+	const char *image_name; /* of that file */
+	const char *symbol;	/* void symbol(enum nd_start_place) */
 	/* Whether JavaScript runs at an address, and not something that it called. */
 	bool (*is_js)(void *arg, uint64_t pc);
 	void *arg;

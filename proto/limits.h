@@ -107,4 +107,7 @@
 #define ND_CHANNEL_SLOTS_MAX 4096
 #define ND_CHANNEL_RING_MAX  (64u << 20)
 
+/* The agent's own library, 40 KB without debug information. */
+#define ND_AGENT_IMAGE_MAX (16u << 20)
+
 #endif /* NODIAG_PROTO_LIMITS_H */

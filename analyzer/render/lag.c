@@ -343,7 +343,10 @@ static void add_culprits(const struct writer *w, struct nd_lag *lag, uint64_t th
 		total += culprits[i].total_ns;
 		stalls += culprits[i].count;
 	}
-	nd_buf_addf(w->out, "\n%s%" PRIu64 " stalls of ", stalls ? "" : "no stalls: ", stalls);
+	nd_buf_add_char(w->out, '\n');
+	if (count)
+		add_amount(w, stalls, NULL, 0);
+	nd_buf_addf(w->out, "%s of ", !count ? "no stalls" : stalls == 1 ? " stall" : " stalls");
 	add_time(w, threshold_ns, 0);
 	nd_buf_add_str(w->out, " or more");
 	if (!count) {
