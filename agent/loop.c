@@ -141,6 +141,9 @@ void nd_loop_add_handles(struct nd_thread *thread)
 
 void nd_loop_remove_handles(struct nd_thread *thread)
 {
+	/* The iteration that is under way is not counted, not even if the agent comes back. */
+	set(&thread->slot->loop.busy_since_ns, 0);
+	set(&thread->slot->loop.idle_since_ns, 0);
 	if (!thread->has_phases)
 		return;
 	thread->has_phases = false;
