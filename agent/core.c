@@ -99,9 +99,17 @@ void nodiag_agent_start(enum nd_start_place place)
 		thread = nd_thread_adopt();
 		if (thread)
 			nd_loop_begin_idle(thread);
+	} else if (place == ND_START_IN_CALL) {
+		on_interrupt(nd_isolate_try_get_current(), NULL);
 	} else if (place == ND_START_IN_JS && nd_isolate_try_get_current()) {
 		nd_isolate_request_interrupt(nd_isolate_try_get_current(), on_interrupt, NULL);
 	}
+}
+
+void *napi_register_module_v1(void *env, void *exports)
+{
+	nodiag_agent_start(ND_START_IN_CALL);
+	return exports;
 }
 
 void nd_agent_stop(void)

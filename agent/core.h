@@ -39,6 +39,12 @@ extern struct nd_agent nd_agent;
 /* Hook into the program. Idempotent; also after it was stopped. Called on the main thread. */
 void nodiag_agent_start(enum nd_start_place place) __attribute__((visibility("default")));
 
+/*
+ * The same as a Node-API module, for process.dlopen(): `nodiag attach --via inspector` lets Node
+ * load the agent itself. The arguments are opaque here.
+ */
+void *napi_register_module_v1(void *env, void *exports) __attribute__((visibility("default")));
+
 /* Leave no hook active. What is mapped stays, since somebody may be in it. */
 void nd_agent_stop(void);
 

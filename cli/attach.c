@@ -18,6 +18,7 @@
 #include "cli/channel.h"
 #include "cli/command.h"
 #include "cli/file.h"
+#include "cli/inspector.h"
 #include "cli/out.h"
 #include "cli/target.h"
 #include "cli/term.h"
@@ -45,26 +46,48 @@ struct attach {
 	size_t args_count;
 	struct nd_profile *frames;
 	struct nd_symbolizer *symbolizer;
+	bool via_inspector;
 	pid_t pid;
 	struct nd_buf image; /* the agent, for processes that do not see its file */
 	char inner_path[320];
 	struct nd_err err;
 };
 
-enum { OPT_USAGE = 256 };
+enum { OPT_VIA = 256, OPT_USAGE };
 
-static const struct argp_option options[] = {
+static const struct argp_option attach_options[] = {
+	{"via", OPT_VIA, "WAY", 0,
+	 "ptrace, or inspector where that is not permitted (default ptrace)", 1},
 	{NULL, 0, NULL, 0, "Help", -1},
 	{"help", '?', NULL, 0, "Give this help list", -1},
 	{"usage", OPT_USAGE, NULL, 0, "Give a short usage message", -1},
 	{0},
 };
 
+static const struct argp_option detach_options[] = {
+	{NULL, 0, NULL, 0, "Help", -1},
+	{"help", '?', NULL, 0, "Give this help list", -1},
+	{"usage", OPT_USAGE, NULL, 0, "Give a short usage message", -1},
+	{0},
+};
+
+static error_t parse_via(struct attach *attach, const char *arg)
+{
+	attach->via_inspector = !strcmp(arg, "inspector");
+	if (attach->via_inspector || !strcmp(arg, "ptrace"))
+		return 0;
+	nd_err_set(&attach->err, -EINVAL, "'%s' is no way into a process", arg);
+	nd_err_hint(&attach->err, "ptrace or inspector");
+	return EINVAL;
+}
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct attach *attach = state->input;
 
 	switch (key) {
+	case OPT_VIA:
+		return parse_via(attach, arg);
 	case '?':
 		attach->help = ARGP_HELP_STD_HELP;
 		return 0;
@@ -91,7 +114,11 @@ static const char attach_documentation[] =
 	"is stopped for about a millisecond, where its event loop is about to wait for events, or, "
 	"if that does not happen for a second, in the middle of JavaScript. Where neither is the "
 	"case the process is left alone. It has the agent until it ends; 'nodiag detach' makes it "
-	"silent.\v"
+	"silent.\n\n"
+	"--via inspector sends SIGUSR1, which opens Node's debugger on a port of this machine, "
+	"lets "
+	"that load the agent, and closes it again. Node says on the standard error of the process "
+	"that it did so. A program that handles SIGUSR1 itself gets the signal.\v"
 	"PID is a process id (or several). Without, the one Node.js process of yours.\n\n"
 	"Exit status: 0 done, also when the agent was there already, 1 failed, 2 wrong usage, 3 no "
 	"such target, 4 not permitted.";
@@ -103,10 +130,10 @@ static const char detach_documentation[] =
 	"Exit status: 0 done, 1 failed, 2 wrong usage, 3 no such target, or no agent in it, 4 not "
 	"permitted.";
 
-static const struct argp attach_argp = {options, parse_option, "[PID...]", attach_documentation,
-					NULL,	 NULL,	       NULL};
-static const struct argp detach_argp = {options, parse_option, "[PID...]", detach_documentation,
-					NULL,	 NULL,	       NULL};
+static const struct argp attach_argp = {
+	attach_options, parse_option, "[PID...]", attach_documentation, NULL, NULL, NULL};
+static const struct argp detach_argp = {
+	detach_options, parse_option, "[PID...]", detach_documentation, NULL, NULL, NULL};
 
 static int parse_arguments(struct attach *attach, const struct argp *argp, int argc, char **argv)
 {
@@ -240,6 +267,56 @@ static int wait_for_agent(const struct attach *attach, struct channel **ret_chan
 	return ret;
 }
 
+/*
+ * Close the debugger when the event loop comes round, whatever happens; nothing here may throw
+ * later, where nobody catches it. `require` is there only while this is evaluated.
+ */
+static const char expression_text[] =
+	"(() => {"
+	"  const load = typeof require === 'function' ? require : process.getBuiltinModule;"
+	"  const inspector = load('inspector');"
+	"  setTimeout(() => inspector.close(), 0);"
+	"  process.dlopen({exports: {}}, '%s');"
+	"})()";
+
+/* Let Node load the agent as it loads an addon. */
+static int load_by_inspector(struct attach *attach, struct nd_err *err)
+{
+	const char *core = agent_get_core();
+	char *expression;
+	int ret;
+
+	if (!core)
+		return nd_err_set(err, -ENOENT, "the agent is not beside nodiag");
+	if (!sees(attach->pid, core)) {
+		nd_err_set(err, -ENOENT, "%d has other files: it does not see '%s'", attach->pid,
+			   core);
+		return nd_err_hint(err, "nodiag attach %d, without --via", attach->pid);
+	}
+	/* What would have to be quoted for JavaScript is refused. */
+	if (strpbrk(core, "'\\\n"))
+		return nd_err_set(err, -EINVAL, "'%s' cannot be quoted", core);
+	if (asprintf(&expression, expression_text, core) < 0)
+		return nd_err_set(err, -ENOMEM, "out of memory");
+	ret = inspector_evaluate(attach->pid, expression, err);
+	free(expression);
+	return ret;
+}
+
+static int attach_by_inspector(struct attach *attach, struct nd_err *err)
+{
+	struct channel *channel;
+	int ret = load_by_inspector(attach, err);
+
+	if (!ret)
+		ret = wait_for_agent(attach, &channel, err);
+	if (ret)
+		return ret;
+	channel_close(channel);
+	term_note("%d: the agent is in; Node's debugger was open for it", attach->pid);
+	return 0;
+}
+
 static int inject_agent(struct attach *attach, struct nd_err *err)
 {
 	struct nd_injected injected = {0};
@@ -270,7 +347,8 @@ static int attach_one(struct attach *attach, struct nd_err *err)
 	int ret = channel_open(attach->pid, &channel, err);
 
 	if (ret == -ENOENT)
-		return inject_agent(attach, err);
+		return attach->via_inspector ? attach_by_inspector(attach, err)
+					     : inject_agent(attach, err);
 	if (ret)
 		return ret;
 	channel_close(channel);

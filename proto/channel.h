@@ -45,6 +45,7 @@ enum nd_start_place {
 	ND_START_EARLY,	  /* before main() */
 	ND_START_AT_POLL, /* on the main thread, when libuv is about to call epoll */
 	ND_START_IN_JS,	  /* on the main thread, in the middle of JavaScript */
+	ND_START_IN_CALL, /* on the main thread, in a native function that JavaScript called */
 };
 
 /* What this agent can do; what a reader asks for. */

@@ -110,4 +110,7 @@
 /* The agent's own library, 40 KB without debug information. */
 #define ND_AGENT_IMAGE_MAX (16u << 20)
 
+/* A message of a Node.js process's debugger: its answers have 300 bytes, lists of targets 600. */
+#define ND_INSPECTOR_TEXT_MAX (4u << 20)
+
 #endif /* NODIAG_PROTO_LIMITS_H */
