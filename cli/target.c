@@ -14,6 +14,7 @@
 #include "cli/units.h"
 #include "common/err.h"
 #include "common/procfs.h"
+#include "common/procstat.h"
 
 /* Node.js processes listed when there are several. */
 #define LISTED_MAX 20
@@ -32,9 +33,10 @@ static bool is_node(pid_t pid)
 
 static bool is_ours(pid_t pid)
 {
-	uid_t uid;
+	struct nd_proc_status status;
 
-	return geteuid() == 0 || (!nd_procfs_read_uid(pid, &uid) && uid == geteuid());
+	return geteuid() == 0 ||
+	       (!nd_procfs_read_status(pid, &status) && status.uid == geteuid());
 }
 
 /* The Node.js processes of this user, at most `max`; returns how many there are. */

@@ -54,13 +54,18 @@ static int read_file(const char *path, struct nd_buf *out)
 	return (int)n;
 }
 
-/*
- * One line: "start-end perms offset major:minor inode   path". Returns 1 for an executable mapping,
- * 0 for another, -EBADMSG for neither.
- */
-static int decode_line(const char *line, size_t len, struct nd_map *ret)
+int nd_procfs_read_text(pid_t pid, const char *name, struct nd_buf *out)
 {
-	char perms[5];
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	return read_file(path, out);
+}
+
+/* One line: "start-end perms offset major:minor inode   path". -EBADMSG when it is none. */
+static int decode_line(const char *line, size_t len, struct nd_map *ret, char perms[5],
+		       const char **ret_path)
+{
 	unsigned int major_nr, minor_nr;
 	int path_at = 0;
 
@@ -73,10 +78,8 @@ static int decode_line(const char *line, size_t len, struct nd_map *ret)
 	ret->dev = makedev(major_nr, minor_nr);
 	while ((size_t)path_at < len && isspace((unsigned char)line[path_at]))
 		path_at++;
-	if (perms[2] != 'x')
-		return 0;
-	ret->path = strndup(line + path_at, len - (size_t)path_at);
-	return ret->path ? 1 : -ENOMEM;
+	*ret_path = line + path_at;
+	return 0;
 }
 
 static int add_map(struct nd_maps *maps, size_t limit, const struct nd_map *map)
@@ -95,43 +98,89 @@ static int add_map(struct nd_maps *maps, size_t limit, const struct nd_map *map)
 	return 0;
 }
 
-int nd_maps_decode(const char *text, size_t limit, struct nd_maps *ret_maps)
+enum wanted { EXECUTABLE, STACKS };
+
+/* Whether a mapping is of that kind; `before` is the one that stands before it. */
+static bool is_wanted(enum wanted wanted, const struct nd_map *map, const char *perms,
+		      const struct nd_map *before, const char *perms_before)
 {
+	if (wanted == EXECUTABLE)
+		return perms[2] == 'x';
+	return !map->inode && !strncmp(perms, "rw-", 3) && !strncmp(perms_before, "---", 3) &&
+	       before->end == map->start;
+}
+
+/* Append a copy of the mapping with its path. */
+static int keep_map(struct nd_maps *maps, size_t limit, struct nd_map map, const char *path,
+		    size_t path_len)
+{
+	int ret;
+
+	map.path = strndup(path, path_len);
+	if (!map.path)
+		return -ENOMEM;
+	ret = add_map(maps, limit, &map);
+	if (ret)
+		free(map.path);
+	return ret;
+}
+
+static int decode_maps(const char *text, size_t limit, enum wanted wanted, struct nd_maps *ret_maps)
+{
+	char perms[5], perms_before[5] = "";
+	struct nd_map map, before = {0};
 	struct nd_maps maps = {0};
-	struct nd_map map;
+	const char *path;
 	size_t len;
 	int ret = 0;
 
 	for (; *text; text += len + (text[len] == '\n')) {
 		len = strcspn(text, "\n");
-		ret = decode_line(text, len, &map);
-		if (ret > 0) {
-			ret = add_map(&maps, limit, &map);
-			if (ret)
-				free(map.path);
-		}
-		if (ret < 0) {
+		ret = decode_line(text, len, &map, perms, &path);
+		if (!ret && is_wanted(wanted, &map, perms, &before, perms_before))
+			ret = keep_map(&maps, limit, map, path, (size_t)(text + len - path));
+		if (ret) {
 			nd_maps_fini(&maps);
 			return ret;
 		}
+		before = map;
+		memcpy(perms_before, perms, sizeof(perms));
 	}
 	*ret_maps = maps;
 	return 0;
 }
 
-int nd_procfs_read_maps(pid_t pid, size_t limit, struct nd_maps *ret_maps)
+int nd_maps_decode(const char *text, size_t limit, struct nd_maps *ret_maps)
+{
+	return decode_maps(text, limit, EXECUTABLE, ret_maps);
+}
+
+int nd_maps_decode_stacks(const char *text, size_t limit, struct nd_maps *ret_maps)
+{
+	return decode_maps(text, limit, STACKS, ret_maps);
+}
+
+static int read_maps(pid_t pid, size_t limit, enum wanted wanted, struct nd_maps *ret_maps)
 {
 	struct nd_buf text;
-	char path[64];
 	int ret;
 
 	nd_buf_init(&text, MAPS_TEXT_MAX);
-	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
-	ret = read_file(path, &text);
+	ret = nd_procfs_read_text(pid, "maps", &text);
 	if (!ret)
-		ret = nd_maps_decode(text.data, limit, ret_maps);
+		ret = decode_maps(text.data, limit, wanted, ret_maps);
 	nd_buf_fini(&text);
 	return ret;
+}
+
+int nd_procfs_read_maps(pid_t pid, size_t limit, struct nd_maps *ret_maps)
+{
+	return read_maps(pid, limit, EXECUTABLE, ret_maps);
+}
+
+int nd_procfs_read_stacks(pid_t pid, size_t limit, struct nd_maps *ret_maps)
+{
+	return read_maps(pid, limit, STACKS, ret_maps);
 }
 
 void nd_maps_fini(struct nd_maps *maps)
@@ -160,10 +209,10 @@ const struct nd_map *nd_maps_find(const struct nd_maps *maps, uint64_t addr)
 	return NULL;
 }
 
-ssize_t nd_procfs_read_cmdline(pid_t pid, char *buf, size_t size)
+ssize_t nd_procfs_read_args(pid_t pid, char *buf, size_t size)
 {
 	char path[64];
-	ssize_t n, i;
+	ssize_t n;
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
@@ -176,10 +225,17 @@ ssize_t nd_procfs_read_cmdline(pid_t pid, char *buf, size_t size)
 	close(fd);
 	while (n > 0 && buf[n - 1] == '\0')
 		n--;
+	buf[n > 0 ? n : 0] = '\0';
+	return n;
+}
+
+ssize_t nd_procfs_read_cmdline(pid_t pid, char *buf, size_t size)
+{
+	ssize_t n = nd_procfs_read_args(pid, buf, size), i;
+
 	for (i = 0; i < n; i++)
 		if (buf[i] == '\0')
 			buf[i] = ' ';
-	buf[n > 0 ? n : 0] = '\0';
 	return n;
 }
 
@@ -245,37 +301,42 @@ int nd_procfs_read_pids(pid_t **ret_pids, size_t *ret_count)
 	return read_ids("/proc", ret_pids, ret_count);
 }
 
-int nd_procfs_read_uid(pid_t pid, uid_t *ret_uid)
-{
-	struct nd_buf text;
-	char path[64];
-	const char *at;
-	unsigned int real, effective;
-	int ret;
-
-	nd_buf_init(&text, 1 << 16);
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	ret = read_file(path, &text);
-	at = ret ? NULL : strstr(text.data, "\nUid:");
-	if (at && sscanf(at, "\nUid: %u %u", &real, &effective) == 2)
-		*ret_uid = effective;
-	else if (!ret)
-		ret = -EBADMSG;
-	nd_buf_fini(&text);
-	return ret;
-}
-
-int nd_procfs_read_exe(pid_t pid, char *buf, size_t size)
+static int read_link(pid_t pid, const char *name, char *buf, size_t size)
 {
 	char path[64];
 	ssize_t n;
 
-	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
 	n = readlink(path, buf, size - 1);
 	if (n < 0)
 		return gone(errno);
 	buf[n] = '\0';
 	return 0;
+}
+
+int nd_procfs_read_exe(pid_t pid, char *buf, size_t size)
+{
+	return read_link(pid, "exe", buf, size);
+}
+
+int nd_procfs_read_cwd(pid_t pid, char *buf, size_t size)
+{
+	return read_link(pid, "cwd", buf, size);
+}
+
+int nd_procfs_read_setting(const char *name, long *ret_value)
+{
+	char path[128];
+	FILE *f;
+	int ret;
+
+	snprintf(path, sizeof(path), "/proc/sys/%s", name);
+	f = fopen(path, "re");
+	if (!f)
+		return -errno;
+	ret = fscanf(f, "%ld", ret_value) == 1 ? 0 : -EBADMSG;
+	fclose(f);
+	return ret;
 }
 
 int nd_procfs_open_map(pid_t pid, const struct nd_map *map)
