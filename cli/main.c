@@ -12,7 +12,9 @@ struct command {
 };
 
 static const struct command commands[] = {
+	{"ps", "the Node.js processes, and what can be seen of each", command_ps},
 	{"flame", "where CPU time goes, as a flame graph", command_flame},
+	{"check", "what this machine and user may do, and what allows the rest", command_check},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -160,7 +160,7 @@ static int watch_pids(struct session *s, struct nd_err *err)
 		if (ret == -ENOENT) {
 			nd_err_set(err, ret, "%d is not a Node.js process: %s", s->target->pids[i],
 				   why.what);
-			return nd_err_hint(err, "pgrep -af node lists the ones that run");
+			return nd_err_hint(err, "nodiag ps lists the ones that run");
 		}
 		if (ret == -ENOTSUP)
 			term_note("JavaScript of %d shows as [unknown]: %s", s->target->pids[i],

@@ -10,79 +10,63 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/nodes.h"
+#include "cli/nodes_table.h"
 #include "cli/term.h"
 #include "cli/units.h"
+#include "common/buf.h"
 #include "common/err.h"
-#include "common/procfs.h"
-#include "common/procstat.h"
+#include "proto/limits.h"
 
-/* Node.js processes listed when there are several. */
-#define LISTED_MAX 20
-
-static bool is_node(pid_t pid)
+/* Print those that it could be, as 'nodiag ps' does, but on stderr. */
+static void list(struct nodes *nodes)
 {
-	char exe[4096];
-	const char *base;
+	struct nd_buf table;
 
-	if (nd_procfs_read_exe(pid, exe, sizeof(exe)))
-		return false;
-	base = strrchr(exe, '/');
-	base = base ? base + 1 : exe;
-	return !strncmp(base, "node", 4) && strcmp(base, "nodiag") != 0;
+	if (nodes_look(nodes, NULL))
+		return;
+	nd_buf_init(&table, ND_OUTPUT_MAX);
+	nodes_table_add(nodes, term_width(STDERR_FILENO), false, &table);
+	fwrite(table.data, 1, table.len, stderr);
+	nd_buf_fini(&table);
 }
 
-static bool is_ours(pid_t pid)
+static int choose(struct nodes *nodes, struct target *target, struct nd_err *err)
 {
-	struct nd_proc_status status;
+	char *text;
 
-	return geteuid() == 0 ||
-	       (!nd_procfs_read_status(pid, &status) && status.uid == geteuid());
-}
-
-/* The Node.js processes of this user, at most `max`; returns how many there are. */
-static size_t find_node_processes(pid_t *pids, size_t max)
-{
-	size_t count, i, found = 0;
-	pid_t *all;
-
-	if (nd_procfs_read_pids(&all, &count))
-		return 0;
-	for (i = 0; i < count; i++)
-		if (all[i] != getpid() && is_node(all[i]) && is_ours(all[i])) {
-			if (found < max)
-				pids[found] = all[i];
-			found++;
-		}
-	free(all);
-	return found;
-}
-
-static int find_only_process(struct target *target, struct nd_err *err)
-{
-	pid_t pids[LISTED_MAX];
-	size_t count = find_node_processes(pids, LISTED_MAX);
-	char command[120];
-	size_t i;
-
-	if (!count) {
+	if (!nodes->count) {
 		nd_err_set(err, -ESRCH, "no Node.js process of yours is running");
 		nd_err_hint(err, "give a process id, or start one: nodiag flame -- node app.js");
 		return EXIT_NO_TARGET;
 	}
-	for (i = 0; i < count && i < LISTED_MAX; i++) {
-		nd_procfs_read_cmdline(pids[i], command, sizeof(command));
-		term_note(count == 1 ? "the one Node.js process is %d: %s" : "%7d  %s", pids[i],
-			  command);
-	}
-	if (count > 1) {
-		nd_err_set(err, -EINVAL, "which of %zu Node.js processes?", count);
-		nd_err_hint(err, "give its id: nodiag flame %d", pids[0]);
+	if (nodes->count > 1) {
+		list(nodes);
+		nd_err_set(err, -EINVAL, "which of these Node.js processes?");
+		nd_err_hint(err, "give its id, as in: nodiag flame %d",
+			    nodes->count ? nodes->list[0].pid : 4242);
 		return EXIT_USAGE;
 	}
+	text = nodes_describe(nodes->list[0].pid);
+	term_note("the one Node.js process is %d: %s", nodes->list[0].pid, text ? text : "");
+	free(text);
 	target->kind = TARGET_PIDS;
-	target->pids[0] = pids[0];
+	target->pids[0] = nodes->list[0].pid;
 	target->pids_count = 1;
 	return 0;
+}
+
+static int find_only_process(struct target *target, struct nd_err *err)
+{
+	struct nodes nodes;
+	int ret;
+
+	if (nodes_find(&nodes, err))
+		return EXIT_FAILED;
+	nodes_keep_own(&nodes);
+	ret = choose(&nodes, target, err);
+	nodes_fini(&nodes);
+	return ret;
 }
 
 static bool is_number(const char *text)
@@ -97,7 +81,7 @@ static int add_pid(struct target *target, const char *text, struct nd_err *err)
 	if (!units_parse_number(text, 1, 1u << 30, &pid) ||
 	    (kill((pid_t)pid, 0) && errno == ESRCH)) {
 		nd_err_set(err, -ESRCH, "no process '%s'", text);
-		nd_err_hint(err, "pgrep -af node lists the ones that run");
+		nd_err_hint(err, "nodiag ps lists the ones that run");
 		return EXIT_NO_TARGET;
 	}
 	if (target->pids_count == TARGET_PIDS_MAX) {
