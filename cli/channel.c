@@ -15,6 +15,7 @@
 
 #include "common/err.h"
 #include "common/procfs.h"
+#include "common/procstat.h"
 #include "proto/limits.h"
 #include "proto/sample.h"
 #include "proto/socket.h"
@@ -87,22 +88,21 @@ static bool is_peer(int fd, pid_t pid)
 static int connect_to(pid_t pid, int *ret_fd)
 {
 	char own[1024], runtime[1024], folder[1200], path[1300];
-	pid_t inner_pid = pid;
+	struct nd_proc_status status;
 	int choice, ret, last = -ENOENT;
-	uid_t uid;
 
-	ret = nd_procfs_read_uid(pid, &uid);
+	ret = nd_procfs_read_status(pid, &status);
 	if (ret)
 		return ret;
-	nd_procfs_read_inner_pid(pid, &inner_pid);
 	nd_procfs_read_variable(pid, "NODIAG_SOCKET", own, sizeof(own));
 	nd_procfs_read_variable(pid, "XDG_RUNTIME_DIR", runtime, sizeof(runtime));
 	for (choice = 0;; choice++) {
-		ret = nd_socket_make_folder(choice, own, runtime, uid, folder, sizeof(folder));
+		ret = nd_socket_make_folder(choice, own, runtime, status.uid, folder,
+					    sizeof(folder));
 		if (ret == -ENOENT)
 			return last;
 		snprintf(path, sizeof(path), "/proc/%d/root%s", pid, folder);
-		ret = connect_in(path, inner_pid, ret_fd);
+		ret = connect_in(path, status.namespace_pid, ret_fd);
 		if (!ret && is_peer(*ret_fd, pid))
 			return 0;
 		if (!ret)

@@ -22,9 +22,11 @@ enum exit_code {
 	EXIT_COMMAND_NOT_FOUND = 127,
 };
 
+int command_ps(int argc, char **argv);
 int command_flame(int argc, char **argv);
 int command_lag(int argc, char **argv);
 int command_attach(int argc, char **argv);
 int command_detach(int argc, char **argv);
+int command_check(int argc, char **argv);
 
 #endif /* NODIAG_CLI_COMMAND_H */

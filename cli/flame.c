@@ -275,8 +275,8 @@ static int print_table(const struct flame *flame, const struct nd_profile *profi
 	int ret;
 
 	nd_buf_init(&table, ND_OUTPUT_MAX);
-	ret = nd_render_table(profile, TABLE_ROWS, term_width(), term_has_colour(flame->colour),
-			      &table);
+	ret = nd_render_table(profile, TABLE_ROWS, term_width(STDOUT_FILENO),
+			      term_has_colour(flame->colour), &table);
 	if (!ret)
 		fwrite(table.data, 1, table.len, stdout);
 	nd_buf_fini(&table);

@@ -12,10 +12,12 @@ struct command {
 };
 
 static const struct command commands[] = {
+	{"ps", "the Node.js processes, and what can be seen of each", command_ps},
 	{"flame", "where CPU time goes, as a flame graph", command_flame},
 	{"lag", "what blocks the event loop: how long, and who", command_lag},
 	{"attach", "load the agent into a running process", command_attach},
 	{"detach", "make the agent in a process silent", command_detach},
+	{"check", "what this machine and user may do, and what allows the rest", command_check},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

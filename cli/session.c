@@ -15,6 +15,7 @@
 #include "cli/child.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
+#include "cli/script.h"
 #include "cli/term.h"
 #include "common/clock.h"
 #include "common/err.h"
@@ -164,7 +165,7 @@ static int watch_pids(struct session *s, struct nd_err *err)
 		if (ret == -ENOENT) {
 			nd_err_set(err, ret, "%d is not a Node.js process: %s", s->target->pids[i],
 				   why.what);
-			return nd_err_hint(err, "pgrep -af node lists the ones that run");
+			return nd_err_hint(err, "nodiag ps lists the ones that run");
 		}
 		if (ret == -ENOTSUP)
 			term_note("JavaScript of %d shows as [unknown]: %s", s->target->pids[i],
@@ -180,23 +181,16 @@ static int watch_pids(struct session *s, struct nd_err *err)
 	return 0;
 }
 
-/* The base name of the first argument that is a script, for titles. */
-static void make_title(struct session *s, pid_t pid)
+/* Keep the command line, arguments ended by NULs, and a title made of it. */
+static void set_command(struct session *s, pid_t pid, const char *args, size_t len)
 {
 	struct session_result *result = s->result;
-	char *word, *save = NULL, *slash, copy[sizeof(result->command)];
-	const char *script = "node";
+	size_t i;
 
-	snprintf(copy, sizeof(copy), "%s", result->command);
-	strtok_r(copy, " ", &save);
-	while ((word = strtok_r(NULL, " ", &save))) {
-		if (*word == '-')
-			continue;
-		slash = strrchr(word, '/');
-		script = slash ? slash + 1 : word;
-		break;
-	}
-	snprintf(result->title, sizeof(result->title), "%.200s (%d)", script, pid);
+	snprintf(result->title, sizeof(result->title), "%.200s (%d)", script_name(args, len), pid);
+	for (i = 0; i < len; i++)
+		result->command[i] = args[i] ? args[i] : ' ';
+	result->command[len] = '\0';
 }
 
 static void describe_target(struct session *s)
@@ -302,15 +296,16 @@ static int finish(struct session *s, uint64_t cpu_before, struct nd_err *err)
 /* Returns 0 or an exit code that is the answer already. */
 static int start_target(struct session *s, struct nd_err *err)
 {
+	char args[sizeof(s->result->command)];
+	ssize_t len;
 	int ret;
 
 	if (s->target->kind == TARGET_PIDS) {
 		ret = watch_pids(s, err);
 		if (ret)
 			return fail(s, ret, err);
-		nd_procfs_read_cmdline(s->target->pids[0], s->result->command,
-				       sizeof(s->result->command));
-		make_title(s, s->target->pids[0]);
+		len = nd_procfs_read_args(s->target->pids[0], args, sizeof(args));
+		set_command(s, s->target->pids[0], len > 0 ? args : "", len > 0 ? (size_t)len : 0);
 		return 0;
 	}
 	ret = child_start(&s->child, s->target->command, err);
@@ -323,14 +318,13 @@ static int start_target(struct session *s, struct nd_err *err)
 
 static void join_command(struct session *s)
 {
-	struct session_result *result = s->result;
+	char args[sizeof(s->result->command)] = "";
 	size_t len = 0;
 	char **arg;
 
-	for (arg = s->target->command; *arg && len < sizeof(result->command) - 1; arg++)
-		len += (size_t)snprintf(result->command + len, sizeof(result->command) - len,
-					"%s%s", len ? " " : "", *arg);
-	make_title(s, s->child.pid);
+	for (arg = s->target->command; *arg && len < sizeof(args); arg++)
+		len += (size_t)snprintf(args + len, sizeof(args) - len, "%s", *arg) + 1;
+	set_command(s, s->child.pid, args, len < sizeof(args) ? len - 1 : sizeof(args) - 1);
 }
 
 static int run(struct session *s, struct nd_err *err)

@@ -9,82 +9,69 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/nodes.h"
+#include "cli/nodes_table.h"
 #include "cli/term.h"
 #include "cli/units.h"
+#include "common/buf.h"
 #include "common/err.h"
-#include "common/procfs.h"
+#include "proto/limits.h"
 
-/* Node.js processes listed when there are several. */
-#define LISTED_MAX 20
-
-static bool is_node(pid_t pid)
+/* Print those that it could be, as 'nodiag ps' does, but on stderr. */
+static void list(struct nodes *nodes)
 {
-	char exe[4096];
-	const char *base;
+	struct nd_buf table;
 
-	if (nd_procfs_read_exe(pid, exe, sizeof(exe)))
-		return false;
-	base = strrchr(exe, '/');
-	base = base ? base + 1 : exe;
-	return !strncmp(base, "node", 4) && strcmp(base, "nodiag") != 0;
+	if (nodes_look(nodes, NULL))
+		return;
+	nd_buf_init(&table, ND_OUTPUT_MAX);
+	nodes_table_add(nodes, term_width(STDERR_FILENO), false, &table);
+	fwrite(table.data, 1, table.len, stderr);
+	nd_buf_fini(&table);
 }
 
-static bool is_ours(pid_t pid)
+static int choose(const struct target_syntax *syntax, struct nodes *nodes, struct target *target,
+		  struct nd_err *err)
 {
-	uid_t uid;
+	char *text;
 
-	return geteuid() == 0 || (!nd_procfs_read_uid(pid, &uid) && uid == geteuid());
-}
-
-/* The Node.js processes of this user, at most `max`; returns how many there are. */
-static size_t find_node_processes(pid_t *pids, size_t max)
-{
-	size_t count, i, found = 0;
-	pid_t *all;
-
-	if (nd_procfs_read_pids(&all, &count))
-		return 0;
-	for (i = 0; i < count; i++)
-		if (all[i] != getpid() && is_node(all[i]) && is_ours(all[i])) {
-			if (found < max)
-				pids[found] = all[i];
-			found++;
-		}
-	free(all);
-	return found;
-}
-
-static int find_only_process(const struct target_syntax *syntax, struct target *target,
-			     struct nd_err *err)
-{
-	pid_t pids[LISTED_MAX];
-	size_t count = find_node_processes(pids, LISTED_MAX);
-	char command[120];
-	size_t i;
-
-	if (!count) {
+	if (!nodes->count) {
 		nd_err_set(err, -ESRCH, "no Node.js process of yours is running");
 		if (syntax->pids_only)
-			nd_err_hint(err, "give a process id; pgrep -af node lists everybody's");
+			nd_err_hint(err, "give a process id; nodiag ps lists everybody's");
 		else
 			nd_err_hint(err, "give a process id, or start one: %s -- node app.js",
 				    syntax->command);
 		return EXIT_NO_TARGET;
 	}
-	for (i = 0; i < count && i < LISTED_MAX; i++) {
-		nd_procfs_read_cmdline(pids[i], command, sizeof(command));
-		term_note(count == 1 ? "the one Node.js process is %d: %s" : "%7d  %s", pids[i],
-			  command);
-	}
-	if (count > 1) {
-		nd_err_set(err, -EINVAL, "which of %zu Node.js processes?", count);
-		nd_err_hint(err, "give its id: %s %d", syntax->command, pids[0]);
+	if (nodes->count > 1) {
+		list(nodes);
+		nd_err_set(err, -EINVAL, "which of these Node.js processes?");
+		nd_err_hint(err, "give its id, as in: %s %d", syntax->command,
+			    nodes->count ? nodes->list[0].pid : 4242);
 		return EXIT_USAGE;
 	}
+	text = nodes_describe(nodes->list[0].pid);
+	term_note("the one Node.js process is %d: %s", nodes->list[0].pid, text ? text : "");
+	free(text);
 	target->kind = TARGET_PIDS;
-	target->pids[0] = pids[0];
+	target->pids[0] = nodes->list[0].pid;
 	target->pids_count = 1;
 	return 0;
+}
+
+static int find_only_process(const struct target_syntax *syntax, struct target *target,
+			     struct nd_err *err)
+{
+	struct nodes nodes;
+	int ret;
+
+	if (nodes_find(&nodes, err))
+		return EXIT_FAILED;
+	nodes_keep_own(&nodes);
+	ret = choose(syntax, &nodes, target, err);
+	nodes_fini(&nodes);
+	return ret;
 }
 
 static bool is_number(const char *text)
@@ -99,7 +86,7 @@ static int add_pid(struct target *target, const char *text, struct nd_err *err)
 	if (!units_parse_number(text, 1, 1u << 30, &pid) ||
 	    (kill((pid_t)pid, 0) && errno == ESRCH)) {
 		nd_err_set(err, -ESRCH, "no process '%s'", text);
-		nd_err_hint(err, "pgrep -af node lists the ones that run");
+		nd_err_hint(err, "nodiag ps lists the ones that run");
 		return EXIT_NO_TARGET;
 	}
 	if (target->pids_count == TARGET_PIDS_MAX) {
@@ -145,7 +132,7 @@ char **target_split_command(int *argc, char **argv)
 static int refuse(const struct target_syntax *syntax, const char *what, struct nd_err *err)
 {
 	nd_err_set(err, -EINVAL, "'%s': %s looks only at running processes", what, syntax->command);
-	nd_err_hint(err, "give process ids; pgrep -af node lists the ones that run");
+	nd_err_hint(err, "give process ids; nodiag ps lists the ones that run");
 	return EXIT_USAGE;
 }
 
@@ -184,27 +171,10 @@ int target_parse(const struct target_syntax *syntax, char **args, size_t count, 
 	return ret;
 }
 
-void target_get_script(const char *command, char *buf, size_t size)
-{
-	char *word, *save = NULL, *slash, copy[512];
-	const char *script = "node";
-
-	snprintf(copy, sizeof(copy), "%s", command);
-	strtok_r(copy, " ", &save);
-	while ((word = strtok_r(NULL, " ", &save))) {
-		if (*word == '-')
-			continue;
-		slash = strrchr(word, '/');
-		script = slash ? slash + 1 : word;
-		break;
-	}
-	snprintf(buf, size, "%.200s", script);
-}
-
 void target_set_not_node(pid_t pid, const struct nd_err *why, struct nd_err *err)
 {
 	nd_err_set(err, -ENOENT, "%d is not a Node.js process: %s", pid, why->what);
-	nd_err_hint(err, "pgrep -af node lists the ones that run");
+	nd_err_hint(err, "nodiag ps lists the ones that run");
 }
 
 int target_fail(pid_t pid, int ret, struct nd_err *err)

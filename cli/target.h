@@ -42,9 +42,6 @@ char **target_split_command(int *argc, char **argv);
 int target_parse(const struct target_syntax *syntax, char **args, size_t count, char **command,
 		 struct target *ret_target, struct nd_err *err);
 
-/* The base name of the script in a command line, for titles; "node" when there is none. */
-void target_get_script(const char *command, char *buf, size_t size);
-
 /* Say that a process is not one of Node.js. */
 void target_set_not_node(pid_t pid, const struct nd_err *why, struct nd_err *err);
 

@@ -72,11 +72,11 @@ bool term_has_colour(enum term_colour colour)
 	return isatty(STDOUT_FILENO) && !(no_color && *no_color);
 }
 
-unsigned int term_width(void)
+unsigned int term_width(int fd)
 {
 	struct winsize size;
 
-	if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size))
+	if (!isatty(fd) || ioctl(fd, TIOCGWINSZ, &size))
 		return 0;
 	return size.ws_col;
 }

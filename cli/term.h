@@ -25,7 +25,7 @@ int term_parse_colour(const char *text, enum term_colour *ret_colour, struct nd_
 /* Whether stdout gets colours: as asked, else a terminal without NO_COLOR does. */
 bool term_has_colour(enum term_colour colour);
 
-/* Columns of stdout's terminal, 0 when it is none. */
-unsigned int term_width(void);
+/* Columns of the terminal behind stdout or stderr, 0 when it is none. */
+unsigned int term_width(int fd);
 
 #endif /* NODIAG_CLI_TERM_H */

@@ -57,11 +57,17 @@ static int read_file(const char *path, struct nd_buf *out)
 	return (int)n;
 }
 
-/*
- * One line: "start-end perms offset major:minor inode   path". Returns where the path is in it;
- * -EBADMSG when it is no such line.
- */
-static int decode_line(const char *line, size_t len, char perms[5], struct nd_map *ret)
+int nd_procfs_read_text(pid_t pid, const char *name, struct nd_buf *out)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	return read_file(path, out);
+}
+
+/* One line: "start-end perms offset major:minor inode   path". -EBADMSG when it is none. */
+static int decode_line(const char *line, size_t len, struct nd_map *ret, char perms[5],
+		       const char **ret_path)
 {
 	unsigned int major_nr, minor_nr;
 	int path_at = 0;
@@ -75,7 +81,8 @@ static int decode_line(const char *line, size_t len, char perms[5], struct nd_ma
 	ret->dev = makedev(major_nr, minor_nr);
 	while ((size_t)path_at < len && isspace((unsigned char)line[path_at]))
 		path_at++;
-	return path_at;
+	*ret_path = line + path_at;
+	return 0;
 }
 
 /* Add a copy of `map` with that path. */
@@ -98,50 +105,86 @@ static int add_map(struct nd_maps *maps, size_t limit, const struct nd_map *map,
 	return 0;
 }
 
-int nd_maps_decode(const char *text, size_t limit, struct nd_maps *ret_maps)
+enum wanted { EXECUTABLE, STACKS };
+
+/* Whether a mapping is of that kind; `before` is the one that stands before it. */
+static bool is_wanted(enum wanted wanted, const struct nd_map *map, const char *perms,
+		      const struct nd_map *before, const char *perms_before)
 {
+	if (wanted == EXECUTABLE)
+		return perms[2] == 'x';
+	return !map->inode && !strncmp(perms, "rw-", 3) && !strncmp(perms_before, "---", 3) &&
+	       before->end == map->start;
+}
+
+/* Append a copy of the mapping with its path. */
+static int keep_map(struct nd_maps *maps, size_t limit, struct nd_map map, const char *path,
+		    size_t path_len)
+{
+	char *copy = strndup(path, path_len);
+	int ret = add_map(maps, limit, &map, copy);
+
+	if (ret)
+		free(copy);
+	return ret;
+}
+
+static int decode_maps(const char *text, size_t limit, enum wanted wanted, struct nd_maps *ret_maps)
+{
+	char perms[5], perms_before[5] = "";
+	struct nd_map map, before = {0};
 	struct nd_maps maps = {0};
-	struct nd_map map;
-	char perms[5], *path;
+	const char *path;
 	size_t len;
 	int ret = 0;
 
 	for (; *text; text += len + (text[len] == '\n')) {
 		len = strcspn(text, "\n");
-		ret = decode_line(text, len, perms, &map);
-		if (ret >= 0 && perms[2] == 'x') {
-			path = strndup(text + ret, len - (size_t)ret);
-			ret = add_map(&maps, limit, &map, path);
-			if (ret)
-				free(path);
-		}
-		if (ret < 0) {
+		ret = decode_line(text, len, &map, perms, &path);
+		if (!ret && is_wanted(wanted, &map, perms, &before, perms_before))
+			ret = keep_map(&maps, limit, map, path, (size_t)(text + len - path));
+		if (ret) {
 			nd_maps_fini(&maps);
 			return ret;
 		}
+		before = map;
+		memcpy(perms_before, perms, sizeof(perms));
 	}
 	*ret_maps = maps;
 	return 0;
 }
 
-static int read_maps_text(pid_t pid, struct nd_buf *text)
+int nd_maps_decode(const char *text, size_t limit, struct nd_maps *ret_maps)
 {
-	char path[64];
+	return decode_maps(text, limit, EXECUTABLE, ret_maps);
+}
 
-	nd_buf_init(text, MAPS_TEXT_MAX);
-	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
-	return read_file(path, text);
+int nd_maps_decode_stacks(const char *text, size_t limit, struct nd_maps *ret_maps)
+{
+	return decode_maps(text, limit, STACKS, ret_maps);
+}
+
+static int read_maps(pid_t pid, size_t limit, enum wanted wanted, struct nd_maps *ret_maps)
+{
+	struct nd_buf text;
+	int ret;
+
+	nd_buf_init(&text, MAPS_TEXT_MAX);
+	ret = nd_procfs_read_text(pid, "maps", &text);
+	if (!ret)
+		ret = decode_maps(text.data, limit, wanted, ret_maps);
+	nd_buf_fini(&text);
+	return ret;
 }
 
 int nd_procfs_read_maps(pid_t pid, size_t limit, struct nd_maps *ret_maps)
 {
-	struct nd_buf text;
-	int ret = read_maps_text(pid, &text);
+	return read_maps(pid, limit, EXECUTABLE, ret_maps);
+}
 
-	if (!ret)
-		ret = nd_maps_decode(text.data, limit, ret_maps);
-	nd_buf_fini(&text);
-	return ret;
+int nd_procfs_read_stacks(pid_t pid, size_t limit, struct nd_maps *ret_maps)
+{
+	return read_maps(pid, limit, STACKS, ret_maps);
 }
 
 static int add_range(struct nd_ranges *ranges, size_t limit, const struct nd_map *map)
@@ -164,6 +207,7 @@ static int add_range(struct nd_ranges *ranges, size_t limit, const struct nd_map
 int nd_ranges_decode(const char *text, size_t limit, struct nd_ranges *ret_ranges)
 {
 	struct nd_ranges ranges = {0};
+	const char *path;
 	struct nd_map map;
 	char perms[5];
 	size_t len;
@@ -171,10 +215,10 @@ int nd_ranges_decode(const char *text, size_t limit, struct nd_ranges *ret_range
 
 	for (; *text; text += len + (text[len] == '\n')) {
 		len = strcspn(text, "\n");
-		ret = decode_line(text, len, perms, &map);
-		if (ret >= 0 && perms[1] == 'w')
+		ret = decode_line(text, len, &map, perms, &path);
+		if (!ret && perms[1] == 'w')
 			ret = add_range(&ranges, limit, &map);
-		if (ret < 0) {
+		if (ret) {
 			free(ranges.range);
 			return ret;
 		}
@@ -186,8 +230,10 @@ int nd_ranges_decode(const char *text, size_t limit, struct nd_ranges *ret_range
 int nd_procfs_read_writable(pid_t pid, size_t limit, struct nd_ranges *ret_ranges)
 {
 	struct nd_buf text;
-	int ret = read_maps_text(pid, &text);
+	int ret;
 
+	nd_buf_init(&text, MAPS_TEXT_MAX);
+	ret = nd_procfs_read_text(pid, "maps", &text);
 	if (!ret)
 		ret = nd_ranges_decode(text.data, limit, ret_ranges);
 	nd_buf_fini(&text);
@@ -220,10 +266,10 @@ const struct nd_map *nd_maps_find(const struct nd_maps *maps, uint64_t addr)
 	return NULL;
 }
 
-ssize_t nd_procfs_read_cmdline(pid_t pid, char *buf, size_t size)
+ssize_t nd_procfs_read_args(pid_t pid, char *buf, size_t size)
 {
 	char path[64];
-	ssize_t n, i;
+	ssize_t n;
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
@@ -236,10 +282,17 @@ ssize_t nd_procfs_read_cmdline(pid_t pid, char *buf, size_t size)
 	close(fd);
 	while (n > 0 && buf[n - 1] == '\0')
 		n--;
+	buf[n > 0 ? n : 0] = '\0';
+	return n;
+}
+
+ssize_t nd_procfs_read_cmdline(pid_t pid, char *buf, size_t size)
+{
+	ssize_t n = nd_procfs_read_args(pid, buf, size), i;
+
 	for (i = 0; i < n; i++)
 		if (buf[i] == '\0')
 			buf[i] = ' ';
-	buf[n > 0 ? n : 0] = '\0';
 	return n;
 }
 
@@ -316,12 +369,11 @@ int nd_procfs_read_pids(pid_t **ret_pids, size_t *ret_count)
 static int read_status(pid_t tid, const char *name, int index, unsigned int *ret_number)
 {
 	struct nd_buf text;
-	char path[64], *at;
+	char *at;
 	int ret;
 
 	nd_buf_init(&text, 1 << 16);
-	snprintf(path, sizeof(path), "/proc/%d/status", tid);
-	ret = read_file(path, &text);
+	ret = nd_procfs_read_text(tid, "status", &text);
 	at = ret ? NULL : strstr(text.data, name);
 	if (at) {
 		at += strlen(name);
@@ -332,11 +384,6 @@ static int read_status(pid_t tid, const char *name, int index, unsigned int *ret
 	}
 	nd_buf_fini(&text);
 	return ret || at ? ret : -EBADMSG;
-}
-
-int nd_procfs_read_uid(pid_t pid, uid_t *ret_uid)
-{
-	return read_status(pid, "\nUid:", 1, ret_uid);
 }
 
 int nd_procfs_read_tracer(pid_t tid, pid_t *ret_tracer)
@@ -377,56 +424,57 @@ int nd_procfs_read_syscall(pid_t pid, pid_t tid, int *ret_number)
 	return 0;
 }
 
-int nd_procfs_read_inner_pid(pid_t pid, pid_t *ret_pid)
-{
-	struct nd_buf text;
-	char path[64], *at, *end;
-	int ret;
-
-	nd_buf_init(&text, 1 << 16);
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	ret = read_file(path, &text);
-	at = ret ? NULL : strstr(text.data, "\nNSpid:");
-	if (at) {
-		/* From our namespace inwards; the last one is its own. */
-		at[strcspn(at + 1, "\n") + 1] = '\0';
-		end = strrchr(at, '\t');
-		*ret_pid = end ? (pid_t)strtol(end, NULL, 10) : pid;
-	} else if (!ret) {
-		ret = -EBADMSG;
-	}
-	nd_buf_fini(&text);
-	return ret;
-}
-
 void nd_procfs_read_variable(pid_t pid, const char *name, char *buf, size_t size)
 {
 	size_t len = strlen(name);
 	struct nd_buf text;
-	char path[64];
 	const char *at;
 
 	buf[0] = '\0';
 	nd_buf_init(&text, ENVIRON_MAX);
-	snprintf(path, sizeof(path), "/proc/%d/environ", pid);
-	if (!read_file(path, &text))
+	if (!nd_procfs_read_text(pid, "environ", &text))
 		for (at = text.data; at < text.data + text.len; at += strlen(at) + 1)
 			if (!strncmp(at, name, len) && at[len] == '=')
 				snprintf(buf, size, "%s", at + len + 1);
 	nd_buf_fini(&text);
 }
 
-int nd_procfs_read_exe(pid_t pid, char *buf, size_t size)
+static int read_link(pid_t pid, const char *name, char *buf, size_t size)
 {
 	char path[64];
 	ssize_t n;
 
-	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
 	n = readlink(path, buf, size - 1);
 	if (n < 0)
 		return gone(errno);
 	buf[n] = '\0';
 	return 0;
+}
+
+int nd_procfs_read_exe(pid_t pid, char *buf, size_t size)
+{
+	return read_link(pid, "exe", buf, size);
+}
+
+int nd_procfs_read_cwd(pid_t pid, char *buf, size_t size)
+{
+	return read_link(pid, "cwd", buf, size);
+}
+
+int nd_procfs_read_setting(const char *name, long *ret_value)
+{
+	char path[128];
+	FILE *f;
+	int ret;
+
+	snprintf(path, sizeof(path), "/proc/sys/%s", name);
+	f = fopen(path, "re");
+	if (!f)
+		return -errno;
+	ret = fscanf(f, "%ld", ret_value) == 1 ? 0 : -EBADMSG;
+	fclose(f);
+	return ret;
 }
 
 int nd_procfs_open_map(pid_t pid, const struct nd_map *map)

@@ -12,7 +12,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* One executable mapping of a process. */
+struct nd_buf;
+
+/* One mapping of a process. */
 struct nd_map {
 	uint64_t start;
 	uint64_t end;
@@ -34,6 +36,13 @@ int nd_procfs_read_maps(pid_t pid, size_t limit, struct nd_maps *ret_maps);
 int nd_maps_decode(const char *text, size_t limit, struct nd_maps *ret_maps);
 void nd_maps_fini(struct nd_maps *maps);
 
+/*
+ * As these two, for the mappings that the stacks of threads are: writable memory of no file, right
+ * behind a guard. Other memory may look the same; the main thread's stack does not.
+ */
+int nd_procfs_read_stacks(pid_t pid, size_t limit, struct nd_maps *ret_maps);
+int nd_maps_decode_stacks(const char *text, size_t limit, struct nd_maps *ret_maps);
+
 /* The mapping that holds `addr`, or NULL. */
 const struct nd_map *nd_maps_find(const struct nd_maps *maps, uint64_t addr);
 
@@ -54,6 +63,15 @@ int nd_procfs_read_writable(pid_t pid, size_t limit, struct nd_ranges *ret_range
 /* The same from the text of a maps file. -EBADMSG when it is none. */
 int nd_ranges_decode(const char *text, size_t limit, struct nd_ranges *ret_ranges);
 
+/* Append a text file of a process, such as "status". -EFBIG when `out` may not hold it. */
+int nd_procfs_read_text(pid_t pid, const char *name, struct nd_buf *out);
+
+/*
+ * The arguments, each ended by a NUL but the last, cut to `size`. Returns their length. A process
+ * may write over them: then it is a title, without NULs.
+ */
+ssize_t nd_procfs_read_args(pid_t pid, char *buf, size_t size);
+
 /* The command line, arguments joined by spaces, cut to `size`. Returns its length. */
 ssize_t nd_procfs_read_cmdline(pid_t pid, char *buf, size_t size);
 
@@ -63,9 +81,6 @@ int nd_procfs_read_comm(pid_t pid, pid_t tid, char *buf, size_t size);
 /* The thread ids of `pid`. The caller frees `*ret_tids`. */
 int nd_procfs_read_threads(pid_t pid, pid_t **ret_tids, size_t *ret_count);
 
-/* The effective user id of `pid`. */
-int nd_procfs_read_uid(pid_t pid, uid_t *ret_uid);
-
 /* Who traces a thread with ptrace(2), 0 when nobody does. */
 int nd_procfs_read_tracer(pid_t tid, pid_t *ret_tracer);
 
@@ -74,9 +89,6 @@ int nd_procfs_read_state(pid_t pid, pid_t tid, char *ret_state);
 
 /* The number of the system call that a thread waits in, -1 when it does not. */
 int nd_procfs_read_syscall(pid_t pid, pid_t tid, int *ret_number);
-
-/* The id of `pid` in its own pid namespace. */
-int nd_procfs_read_inner_pid(pid_t pid, pid_t *ret_pid);
 
 /*
  * A variable of the environment that `pid` was started with, cut to `size`; "" when it is not set
@@ -89,6 +101,13 @@ int nd_procfs_read_pids(pid_t **ret_pids, size_t *ret_count);
 
 /* The path that the exe link of `pid` names, in its own mount namespace. */
 int nd_procfs_read_exe(pid_t pid, char *buf, size_t size);
+
+/* The folder that `pid` works in, likewise. */
+int nd_procfs_read_cwd(pid_t pid, char *buf, size_t size);
+
+/* A setting of the kernel that is a number, such as "kernel/yama/ptrace_scope". -ENOENT: not there.
+ */
+int nd_procfs_read_setting(const char *name, long *ret_value);
 
 /*
  * Open a file of the process, whatever mount namespace it lives in: through map_files where

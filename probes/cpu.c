@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -16,13 +17,11 @@
 
 #include "common/clock.h"
 #include "common/err.h"
+#include "common/procstat.h"
 #include "probes/cpu.h"
 #include "probes/cpu.skel.h"
 #include "probes/sampler_impl.h"
 #include "proto/sample.h"
-
-/* Inode number of the first pid namespace (PROC_PID_INIT_INO of the kernel). */
-#define INITIAL_PID_NAMESPACE 0xEFFFFFFCu
 
 /* How long samples wait to be named: names want to be fresh, wake-ups cost. */
 #define POLL_INTERVAL_MS 10
@@ -88,7 +87,7 @@ static int configure(struct cpu *cpu)
 	if (stat("/proc/self/ns/pid", &st))
 		return -errno;
 	skel->rodata->pid_namespace = (unsigned int)st.st_ino;
-	skel->rodata->pid_namespace_is_initial = st.st_ino == INITIAL_PID_NAMESPACE;
+	skel->rodata->pid_namespace_is_initial = nd_procfs_is_on_host("pid");
 	skel->rodata->follow = cpu->options.follow;
 	skel->rodata->kernel_stacks = cpu->options.kernel;
 	bpf_program__set_autoload(skel->progs.on_switch, cpu->options.idle);
@@ -142,16 +141,78 @@ static int quiet(enum libbpf_print_level level, const char *format, va_list args
 	return 0;
 }
 
+/* Whether the kernel was told to keep its memory even from root. */
+static bool is_locked_down(void)
+{
+	char text[128] = "";
+	FILE *f = fopen("/sys/kernel/security/lockdown", "re");
+
+	if (!f)
+		return false;
+	if (!fgets(text, sizeof(text), f))
+		text[0] = '\0';
+	fclose(f);
+	return strstr(text, "[confidentiality]") != NULL;
+}
+
+/* A refusal that more capabilities would not end, where it is one. */
+static bool explain_sandbox(struct nd_err *err)
+{
+	struct nd_proc_status self;
+
+	if (nd_procfs_read_status(getpid(), &self) ||
+	    (!(self.capabilities & ND_CAP_SYS_ADMIN) &&
+	     (~self.capabilities & (ND_CAP_BPF | ND_CAP_PERFMON))))
+		return false;
+	if (is_locked_down())
+		nd_err_set(err, -EPERM, "eBPF is not permitted: the kernel is locked down");
+	else if (!nd_procfs_is_on_host("user"))
+		nd_err_set(err, -EPERM, "eBPF is not permitted in a user namespace");
+	else if (self.has_seccomp_filter)
+		nd_err_set(err, -EPERM, "eBPF is not permitted by this container's seccomp filter");
+	else
+		return false;
+	nd_err_hint(err, "%s",
+		    is_locked_down() ? "boot without lockdown=confidentiality"
+				     : "run nodiag on the host, as root");
+	return true;
+}
+
+static int explain_refusal(struct nd_err *err)
+{
+	if (explain_sandbox(err))
+		return -EPERM;
+	nd_err_set(err, -EPERM, "eBPF is not permitted");
+	return nd_err_hint(err, "run nodiag with sudo, or grant it once: "
+				"sudo setcap cap_bpf,cap_perfmon,cap_sys_ptrace+ep "
+				"\"$(command -v nodiag)\"");
+}
+
+static bool is_kernel_old(char release[65])
+{
+	unsigned int major_nr, minor_nr;
+	struct utsname name;
+
+	uname(&name);
+	snprintf(release, 65, "%.64s", name.release);
+	return sscanf(name.release, "%u.%u", &major_nr, &minor_nr) == 2 &&
+	       (major_nr < 5 || (major_nr == 5 && minor_nr < 17));
+}
+
 static int explain(int ret, struct nd_err *err)
 {
-	if (ret == -EPERM || ret == -EACCES) {
-		nd_err_set(err, -EPERM, "eBPF is not permitted");
-		return nd_err_hint(err, "run nodiag with sudo, or grant it once: "
-					"sudo setcap cap_bpf,cap_perfmon,cap_sys_ptrace+ep "
-					"\"$(command -v nodiag)\"");
+	char release[65];
+
+	if (ret == -EPERM || ret == -EACCES)
+		return explain_refusal(err);
+	if (is_kernel_old(release)) {
+		nd_err_set(err, ret, "Linux %s is too old for the eBPF program", release);
+		return nd_err_hint(err, "boot Linux 5.17 or newer");
 	}
-	if (access("/sys/kernel/btf/vmlinux", R_OK))
-		return nd_err_set(err, ret, "this kernel has no BTF (CONFIG_DEBUG_INFO_BTF)");
+	if (access("/sys/kernel/btf/vmlinux", R_OK)) {
+		nd_err_set(err, ret, "this kernel has no BTF (CONFIG_DEBUG_INFO_BTF)");
+		return nd_err_hint(err, "boot a kernel with /sys/kernel/btf/vmlinux");
+	}
 	nd_err_set_errno(err, ret, "this kernel does not take the eBPF program");
 	return nd_err_hint(err, "nodiag needs Linux 5.17 or newer for eBPF");
 }

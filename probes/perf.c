@@ -21,6 +21,8 @@
 #include <unistd.h>
 
 #include "common/err.h"
+#include "common/procfs.h"
+#include "common/procstat.h"
 #include "probes/sampler_impl.h"
 #include "proto/sample.h"
 
@@ -110,17 +112,18 @@ static void fill_attr(const struct perf *perf, bool on_exec, struct perf_event_a
 
 static int explain(int ret, struct nd_err *err)
 {
-	int paranoid = -1;
-	FILE *f = fopen("/proc/sys/kernel/perf_event_paranoid", "re");
+	struct nd_proc_status self;
+	long paranoid;
 
-	if (f) {
-		if (fscanf(f, "%d", &paranoid) != 1)
-			paranoid = -1;
-		fclose(f);
+	if (!nd_procfs_read_setting("kernel/perf_event_paranoid", &paranoid) && paranoid > 2) {
+		nd_err_set(err, ret,
+			   "perf_event is not permitted: kernel.perf_event_paranoid is %ld",
+			   paranoid);
+		return nd_err_hint(err, "sudo sysctl kernel.perf_event_paranoid=2");
 	}
 	nd_err_set_errno(err, ret, "perf_event is not available");
-	if (paranoid > 2)
-		nd_err_hint(err, "sudo sysctl kernel.perf_event_paranoid=2 (it is %d)", paranoid);
+	if (!nd_procfs_read_status(getpid(), &self) && self.has_seccomp_filter)
+		nd_err_hint(err, "run nodiag on the host");
 	return ret;
 }
 

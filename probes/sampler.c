@@ -19,6 +19,11 @@
 /* Passes over a process's threads until one finds no new thread; each thread starts few others. */
 #define THREAD_PASSES_MAX 16
 
+/* A try: its rate, how much CPU time it takes, and by what. */
+#define TRY_HZ	       999
+#define TRY_NS	       (20 * ND_NSEC_PER_MSEC)
+#define TRY_READ_BYTES (1u << 20)
+
 struct nd_sampler {
 	const struct nd_sampler_ops *ops;
 	void *impl;
@@ -122,6 +127,79 @@ int nd_sampler_new(const struct nd_sampler_options *options, const struct nd_sam
 	sampler->impl = impl;
 	*ret_sampler = sampler;
 	return 0;
+}
+
+/* What a try looks for in its samples. */
+struct kernel_look {
+	const struct nd_sampler_ops *ops;
+	void *impl;
+	bool found;
+};
+
+static int look_for_kernel(void *arg, const struct nd_sample_header *record)
+{
+	const struct nd_sample_cpu *sample = (const struct nd_sample_cpu *)record;
+	struct kernel_look *look = arg;
+	char name[256];
+	uint32_t i;
+
+	if (record->kind != ND_SAMPLE_CPU)
+		return 0;
+	for (i = 0; i < sample->kernel_depth && !look->found; i++)
+		look->found =
+			look->ops->name_kernel(look->impl, sample->kernel[i], name, sizeof(name));
+	return 0;
+}
+
+/* Keep the kernel busy in this thread, for as long as some twenty samples take. */
+static void work_in_kernel(void)
+{
+	uint64_t end = nd_clock_process_cpu_ns() + TRY_NS;
+	char *buf = malloc(TRY_READ_BYTES);
+	int fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+
+	while (buf && read(fd, buf, TRY_READ_BYTES) > 0 && nd_clock_process_cpu_ns() < end)
+		;
+	if (fd >= 0)
+		close(fd);
+	free(buf);
+}
+
+static bool names_kernel(const struct nd_sampler_ops *ops, void *impl)
+{
+	struct kernel_look look = {.ops = ops, .impl = impl};
+
+	if (!ops->name_kernel)
+		return false;
+	work_in_kernel();
+	ops->stop(impl);
+	ops->poll(impl, 0, look_for_kernel, &look);
+	return look.found;
+}
+
+int nd_sampler_try(enum nd_sampler_kind kind, bool *ret_names_kernel, struct nd_err *err)
+{
+	const struct nd_sampler_options options = {.hz = TRY_HZ, .kernel = true};
+	const struct nd_sampler_ops *ops = kind == ND_SAMPLER_BPF ? &nd_cpu_ops : &nd_perf_ops;
+	const struct nd_walk_layout no_v8 = {0};
+	void *impl;
+	int ret = kind == ND_SAMPLER_BPF ? nd_cpu_open(&options, &impl, err)
+					 : nd_perf_open(&options, &impl, err);
+
+	if (ret)
+		return ret;
+	ret = ops->set_layout(impl, getpid(), &no_v8);
+	if (!ret)
+		ret = ops->add_thread(impl, gettid(), false);
+	if (ret) {
+		nd_err_set_errno(err, ret, "cannot watch a thread");
+		if (ret == -EPERM && kind == ND_SAMPLER_PERF)
+			nd_err_hint(err, "end other users of perf_event, or raise 'ulimit -l'");
+	} else if (ret_names_kernel) {
+		*ret_names_kernel = names_kernel(ops, impl);
+	}
+	ops->close(impl);
+	return ret;
 }
 
 void nd_sampler_close(struct nd_sampler *sampler)

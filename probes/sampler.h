@@ -52,6 +52,13 @@ int nd_sampler_open(const struct nd_sampler_options *options, struct nd_sampler 
 		    struct nd_err *ret_why, struct nd_err *err);
 void nd_sampler_close(struct nd_sampler *sampler);
 
+/*
+ * Try one way of sampling, on this very thread, and let it go again. 0, or why it does not work,
+ * with a hint of what would let it. Where it works, `ret_names_kernel` (may be NULL: then it is not
+ * tried, which saves 20 ms of CPU time) tells whether kernel frames come out, with names.
+ */
+int nd_sampler_try(enum nd_sampler_kind kind, bool *ret_names_kernel, struct nd_err *err);
+
 enum nd_sampler_kind nd_sampler_get_kind(const struct nd_sampler *sampler);
 
 /*

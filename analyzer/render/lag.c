@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analyzer/profile/profile.h"
+#include "analyzer/render/cell.h"
 #include "analyzer/render/render.h"
 #include "analyzer/render/terminal.h"
 #include "analyzer/render/units.h"
@@ -59,15 +60,12 @@ static void end_sgr(const struct writer *w)
 		nd_buf_add_str(w->out, "\033[0m");
 }
 
-/* Text that ends at a column; the micro sign has two bytes. */
+/* Text that ends at a column. */
 static void add_right(const struct writer *w, const char *text, size_t width)
 {
-	size_t columns = 0, i;
+	size_t columns = nd_cell_columns(text, strlen(text));
 
-	for (i = 0; text[i]; i++)
-		columns += ((unsigned char)text[i] & 0xc0) != 0x80;
-	for (; columns < width; columns++)
-		nd_buf_add_char(w->out, ' ');
+	nd_cell_add_spaces(w->out, columns < width ? width - columns : 0);
 	nd_buf_add_str(w->out, text);
 }
 

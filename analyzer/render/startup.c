@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "analyzer/profile/profile.h"
+#include "analyzer/render/cell.h"
 #include "analyzer/render/json_text.h"
 #include "analyzer/render/render.h"
 #include "analyzer/render/terminal.h"
@@ -33,12 +34,12 @@ static const char *strip_scheme(const char *file)
 static void add_time(struct nd_buf *out, uint64_t ns)
 {
 	char text[ND_UNITS_MAX];
-	/* The micro sign has two bytes and one column. */
-	size_t len = strlen(nd_units_weight(ns, "nanoseconds", text));
-	size_t columns = len - (strstr(text, "\xc2\xb5") ? 1 : 0);
+	size_t columns;
 
-	nd_buf_addf(out, "%*s%s", columns < TIME_COLUMNS ? (int)(TIME_COLUMNS - columns) : 0, "",
-		    text);
+	nd_units_weight(ns, "nanoseconds", text);
+	columns = nd_cell_columns(text, strlen(text));
+	nd_cell_add_spaces(out, columns < TIME_COLUMNS ? TIME_COLUMNS - columns : 0);
+	nd_buf_add_str(out, text);
 }
 
 /* How many bytes the paths of all modules share, up to the end of a folder's name. */

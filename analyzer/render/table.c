@@ -7,13 +7,11 @@
 #include <string.h>
 
 #include "analyzer/profile/profile.h"
+#include "analyzer/render/cell.h"
+#include "analyzer/render/terminal.h"
 #include "analyzer/render/units.h"
-#include "analyzer/utf8.h"
 #include "common/buf.h"
 #include "proto/limits.h"
-
-#define REPLACEMENT "\xef\xbf\xbd"
-#define ELLIPSIS    "\xe2\x80\xa6"
 
 /* "100.0%  " twice: the shares and what is between the columns of numbers. */
 #define SHARES_WIDTH 16
@@ -50,96 +48,6 @@ static const char *const colours[ND_FRAME_KIND_COUNT] = {
 	[ND_FRAME_THREAD] = "1",
 };
 
-/*
- * Characters that act on a terminal instead of showing: C0 and C1 controls, DEL, and those that
- * change the direction of writing and so could make a name look like another.
- */
-static bool is_control(const char *str, size_t len)
-{
-	static const char *const directions[] = {"\xd8\x9c",	 "\xe2\x80\x8e", "\xe2\x80\x8f",
-						 "\xe2\x80\xaa", "\xe2\x80\xab", "\xe2\x80\xac",
-						 "\xe2\x80\xad", "\xe2\x80\xae", "\xe2\x81\xa6",
-						 "\xe2\x81\xa7", "\xe2\x81\xa8", "\xe2\x81\xa9"};
-	const unsigned char *c = (const unsigned char *)str;
-	size_t i;
-
-	if (len == 1)
-		return c[0] < ' ' || c[0] == 0x7f;
-	if (len == 2 && c[0] == 0xc2 && c[1] < 0xa0)
-		return true;
-	for (i = 0; i < sizeof(directions) / sizeof(directions[0]); i++)
-		if (strlen(directions[i]) == len && !memcmp(directions[i], str, len))
-			return true;
-	return false;
-}
-
-/* Append what may be shown. Each character takes one column, give or take. */
-static void add_printable(struct nd_buf *out, const char *str)
-{
-	size_t len = strlen(str), used;
-
-	for (; len; str += used, len -= used) {
-		used = nd_utf8_sequence(str, len);
-		if (used && !is_control(str, used)) {
-			nd_buf_add(out, str, used);
-			continue;
-		}
-		nd_buf_add_str(out, REPLACEMENT);
-		used = used ? used : 1;
-	}
-}
-
-static bool is_continuation(char c)
-{
-	return ((unsigned char)c & 0xc0) == 0x80;
-}
-
-static size_t columns(const char *str, size_t len)
-{
-	size_t count = 0, i;
-
-	for (i = 0; i < len; i++)
-		count += !is_continuation(str[i]);
-	return count;
-}
-
-/* Where the character in column `column` starts. */
-static size_t offset_of(const struct nd_buf *text, size_t column)
-{
-	size_t i;
-
-	for (i = 0; i < text->len; i++)
-		if (!is_continuation(text->data[i]) && column-- == 0)
-			break;
-	return i;
-}
-
-static void add_spaces(struct nd_buf *out, size_t count)
-{
-	nd_buf_addf(out, "%*s", (int)count, "");
-}
-
-/*
- * Append `text` in `width` columns at most. What is too long loses its middle, and of the rest two
- * thirds are the end: a path's file and line.
- */
-static size_t add_cut(struct nd_buf *out, const struct nd_buf *text, size_t width)
-{
-	size_t count = columns(text->data, text->len);
-	size_t head = (width - 1) / 3, tail = width - 1 - head;
-	size_t at;
-
-	if (count <= width) {
-		nd_buf_add(out, text->data, text->len);
-		return count;
-	}
-	nd_buf_add(out, text->data, offset_of(text, head));
-	nd_buf_add_str(out, ELLIPSIS);
-	at = offset_of(text, count - tail);
-	nd_buf_add(out, text->data + at, text->len - at);
-	return width;
-}
-
 static int init_row(struct row *row, const struct nd_profile *profile,
 		    const struct nd_function *function)
 {
@@ -150,10 +58,10 @@ static int init_row(struct row *row, const struct nd_profile *profile,
 	row->function = function;
 	row->kind = frame->kind;
 	nd_units_weight(function->self, nd_profile_get_info(profile)->unit, row->weight);
-	add_printable(&row->name, frame->name);
+	nd_terminal_add(&row->name, frame->name);
 	if (!strncmp(file, "file://", strlen("file://")))
 		file += strlen("file://");
-	add_printable(&row->place, file);
+	nd_terminal_add(&row->place, file);
 	if (file[0] && frame->line)
 		nd_buf_addf(&row->place, ":%" PRIu32, frame->line);
 	else if (!file[0])
@@ -176,12 +84,12 @@ static void measure(struct table *table)
 	table->place_width = strlen("file");
 	for (i = 0; i < table->count; i++) {
 		row = &table->rows[i];
-		table->weight_width =
-			larger(table->weight_width, columns(row->weight, strlen(row->weight)));
+		table->weight_width = larger(table->weight_width,
+					     nd_cell_columns(row->weight, strlen(row->weight)));
 		table->name_width =
-			larger(table->name_width, columns(row->name.data, row->name.len));
-		table->place_width =
-			larger(table->place_width, columns(row->place.data, row->place.len));
+			larger(table->name_width, nd_cell_columns(row->name.data, row->name.len));
+		table->place_width = larger(table->place_width,
+					    nd_cell_columns(row->place.data, row->place.len));
 	}
 }
 
@@ -209,10 +117,10 @@ static void fit(struct table *table, size_t width)
 static void add_header(const struct table *table, struct nd_buf *out)
 {
 	nd_buf_addf(out, "%s%6s  ", table->colour ? "\033[1m" : "", "self");
-	add_spaces(out, table->weight_width);
+	nd_cell_add_spaces(out, table->weight_width);
 	nd_buf_addf(out, "  %6s  function", "total");
 	if (table->place_width) {
-		add_spaces(out, table->name_width - strlen("function"));
+		nd_cell_add_spaces(out, table->name_width - strlen("function"));
 		nd_buf_add_str(out, "  file");
 	}
 	nd_buf_add_str(out, table->colour ? "\033[0m\n" : "\n");
@@ -224,16 +132,17 @@ static void add_row(const struct table *table, const struct row *row, struct nd_
 	size_t used;
 
 	nd_buf_addf(out, "%5.1f%%  ", 100 * (double)row->function->self / total);
-	add_spaces(out, table->weight_width - columns(row->weight, strlen(row->weight)));
+	nd_cell_add_spaces(out,
+			   table->weight_width - nd_cell_columns(row->weight, strlen(row->weight)));
 	nd_buf_addf(out, "%s  %5.1f%%  ", row->weight, 100 * (double)row->function->total / total);
 	if (table->colour)
 		nd_buf_addf(out, "\033[%sm", colours[row->kind]);
-	used = add_cut(out, &row->name, table->name_width);
+	used = nd_cell_add_cut(out, &row->name, table->name_width);
 	if (table->colour)
 		nd_buf_add_str(out, "\033[0m");
 	if (table->place_width) {
-		add_spaces(out, table->name_width - used + 2);
-		add_cut(out, &row->place, table->place_width);
+		nd_cell_add_spaces(out, table->name_width - used + 2);
+		nd_cell_add_cut(out, &row->place, table->place_width);
 	}
 	nd_buf_add_char(out, '\n');
 }

@@ -19,6 +19,9 @@
 #define ELFDATA_NATIVE ELFDATA2MSB
 #endif
 
+/* A mapping begins at a page, its segment perhaps later in that page. */
+#define PAGE_BYTES 4096
+
 static bool is_within(uint64_t offset, uint64_t len, uint64_t size)
 {
 	return offset <= size && len <= size - offset;
@@ -242,6 +245,16 @@ bool nd_elf_vaddr_of_offset(const struct nd_elf *elf, uint64_t offset, uint64_t 
 		return true;
 	}
 	return false;
+}
+
+bool nd_elf_find_bias(const struct nd_elf *elf, uint64_t start, uint64_t offset, uint64_t *ret_bias)
+{
+	uint64_t vaddr;
+
+	if (!nd_elf_vaddr_of_offset(elf, offset + PAGE_BYTES - 1, &vaddr))
+		return false;
+	*ret_bias = start + PAGE_BYTES - 1 - vaddr;
+	return true;
 }
 
 bool nd_elf_read(const struct nd_elf *elf, uint64_t vaddr, void *buf, size_t len)

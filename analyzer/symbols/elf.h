@@ -42,6 +42,13 @@ void nd_elf_close(struct nd_elf *elf);
 bool nd_elf_vaddr_of_offset(const struct nd_elf *elf, uint64_t offset, uint64_t *ret_vaddr);
 
 /*
+ * What to add to the file's virtual addresses for those of a process, by one of its mappings of the
+ * file: where it starts, and at which offset of the file. False when no segment holds that.
+ */
+bool nd_elf_find_bias(const struct nd_elf *elf, uint64_t start, uint64_t offset,
+		      uint64_t *ret_bias);
+
+/*
  * The function (or V8 builtin, whose symbols have no type) that holds `vaddr`, from .symtab and
  * .dynsym. Symbols without a size reach to the next one. False when there is none.
  */
@@ -57,6 +64,19 @@ bool nd_elf_find_symbol(struct nd_elf *elf, const char *name, struct nd_elf_symb
  */
 int nd_elf_visit(struct nd_elf *elf, const char *prefix,
 		 int (*visit)(void *arg, const struct nd_elf_symbol *symbol), void *arg);
+
+/*
+ * The same for .symtab, which has also the symbols that the file keeps to itself. Nothing is
+ * visited when it was stripped.
+ */
+int nd_elf_visit_symtab(struct nd_elf *elf, const char *prefix,
+			int (*visit)(void *arg, const struct nd_elf_symbol *symbol), void *arg);
+
+/*
+ * Whether a text stands anywhere in the names that the file links by: of the symbols that it
+ * exports or wants, and of the libraries it needs.
+ */
+bool nd_elf_links(const struct nd_elf *elf, const char *text);
 
 /*
  * Read initialised data by virtual address; .bss reads as zeros. False when no segment holds all of

@@ -352,3 +352,22 @@ int nd_elf_visit(struct nd_elf *elf, const char *prefix,
 	assert(*prefix);
 	return visit_table(elf, kind, prefix, strlen(prefix), visit, arg);
 }
+
+int nd_elf_visit_symtab(struct nd_elf *elf, const char *prefix,
+			int (*visit)(void *arg, const struct nd_elf_symbol *symbol), void *arg)
+{
+	assert(*prefix);
+	return visit_table(elf, ELF_SYMTAB, prefix, strlen(prefix), visit, arg);
+}
+
+bool nd_elf_links(const struct nd_elf *elf, const char *text)
+{
+	struct places places = {0};
+	bool found;
+
+	assert(*text);
+	find_places(elf, &elf->tables[ELF_DYNSYM], text, strlen(text), &places);
+	found = places.count > 0;
+	free(places.offset);
+	return found;
+}

@@ -61,6 +61,18 @@ static int fetch_process(struct nd_memory *memory, uint64_t addr, void *buf, siz
 	return (size_t)n == len ? 0 : -EFAULT;
 }
 
+int nd_memory_check(pid_t pid)
+{
+	uint8_t byte;
+	struct iovec local = {.iov_base = &byte, .iov_len = 1};
+	/* Nothing is ever mapped there; the kernel asks for permission before it looks. */
+	struct iovec remote = {.iov_base = NULL, .iov_len = 1};
+
+	if (process_vm_readv(pid, &local, 1, &remote, 1, 0) >= 0 || errno == EFAULT)
+		return 0;
+	return -errno;
+}
+
 static int compare_stored(const void *a, const void *b)
 {
 	const struct stored *x = a, *y = b;

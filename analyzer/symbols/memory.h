@@ -28,6 +28,9 @@ struct nd_memory_stats {
 /* The memory of a process. NULL when out of memory. */
 struct nd_memory *nd_memory_new_process(pid_t pid);
 
+/* Whether this user may read a process's memory: 0, -EPERM, -ESRCH, or -ENOSYS in a sandbox. */
+int nd_memory_check(pid_t pid);
+
 /*
  * The memory in an image that nd_memory_save() made, which must outlive it. What is there of a page
  * that was cut off at the end is not there; of a page stored twice the first counts. NULL when out

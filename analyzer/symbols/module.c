@@ -17,8 +17,6 @@
 #include "common/procfs.h"
 #include "proto/limits.h"
 
-#define PAGE_BYTES 4096
-
 /* Addresses whose symbols are remembered, 100 bytes each; beyond, all are forgotten. */
 #define PLACES_MAX 65536
 
@@ -396,17 +394,9 @@ bool nd_module_read(struct nd_module *module, uint64_t vaddr, void *buf, size_t 
 	return module->elf && nd_elf_read(module->elf, vaddr, buf, len);
 }
 
-/* What to add to a virtual address of the module for the run-time one. */
 static bool find_bias(const struct nd_module *module, const struct nd_map *map, uint64_t *ret_bias)
 {
-	/* The mapping begins at a page, its segment perhaps later in that page. */
-	uint64_t inside = map->start + PAGE_BYTES - 1;
-	uint64_t vaddr;
-
-	if (!vaddr_of(module, map, inside, &vaddr))
-		return false;
-	*ret_bias = inside - vaddr;
-	return true;
+	return module->elf && nd_elf_find_bias(module->elf, map->start, map->offset, ret_bias);
 }
 
 uint64_t nd_module_find_data(struct nd_module *module, const struct nd_map *map, const char *name)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analyzer/symbols/process.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 
 #include "analyzer/symbols/memory.h"
 #include "analyzer/symbols/module.h"
+#include "analyzer/symbols/runtime.h"
 #include "analyzer/symbols/unwind.h"
 #include "analyzer/symbols/v8/v8.h"
 #include "common/buf.h"
@@ -252,28 +252,21 @@ void nd_process_find_site(struct nd_process *process, struct nd_modules *modules
 	*ret_symbol = symbol;
 }
 
-/*
- * node::per_process::metadata begins with the version as a std::string: a pointer and a length (of
- * libstdc++ and libc++ alike, as long as the text does not fit inside, which libstdc++ points to).
- */
 static bool read_node_version(struct nd_process *process, char *buf, size_t size)
 {
-	const struct nd_map *map = NULL;
-	uint64_t string[2], addr = 0;
+	const struct nd_map *map;
+	uint64_t addr;
 	size_t i;
 
-	for (i = 0; i < process->maps.count && !addr; i++) {
+	for (i = 0; i < process->maps.count; i++) {
 		map = &process->maps.map[i];
-		if (map->inode && !nd_map_is_jit(map))
-			addr = nd_module_find_data(process->v8_module, map,
-						   "_ZN4node11per_process8metadataE");
+		addr = map->inode && !nd_map_is_jit(map)
+			       ? nd_module_find_data(process->v8_module, map, ND_RUNTIME_METADATA)
+			       : 0;
+		if (addr && nd_runtime_read_version(process->memory, addr, buf, size))
+			return true;
 	}
-	if (!addr || nd_memory_read(process->memory, addr, string, sizeof(string)) ||
-	    string[1] < 5 || string[1] >= size ||
-	    nd_memory_read(process->memory, string[0], buf, string[1]))
-		return false;
-	buf[string[1]] = '\0';
-	return isdigit((unsigned char)buf[0]) && strspn(buf, "0123456789.") >= 5;
+	return false;
 }
 
 void nd_process_describe(struct nd_process *process, char *buf, size_t size)

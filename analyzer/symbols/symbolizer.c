@@ -14,6 +14,7 @@
 #include "analyzer/symbols/memory.h"
 #include "analyzer/symbols/module.h"
 #include "analyzer/symbols/process.h"
+#include "analyzer/symbols/runtime.h"
 #include "analyzer/symbols/stack.h"
 #include "analyzer/symbols/v8/v8.h"
 #include "common/err.h"

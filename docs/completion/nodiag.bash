@@ -47,12 +47,29 @@ _nodiag_flame() {
 	esac
 }
 
+# Commands that look at the machine: $1 are words besides options, such as process ids.
+_nodiag_list() {
+	case $previous in
+	--color)
+		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$current")
+		;;
+	*)
+		if [[ $current == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W '--json --color= --help --usage' -- "$current")
+			[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
+		else
+			mapfile -t COMPREPLY < <(compgen -W "$1" -- "$current")
+		fi
+		;;
+	esac
+}
+
 _nodiag() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} i
 
 	COMPREPLY=()
 	if [[ $COMP_CWORD -eq 1 ]]; then
-		mapfile -t COMPREPLY < <(compgen -W 'flame help --help --version' -- "$current")
+		mapfile -t COMPREPLY < <(compgen -W 'ps flame check help --help --version' -- "$current")
 		return
 	fi
 	# What stands behind "--" is another program's.
@@ -76,8 +93,14 @@ _nodiag() {
 	flame)
 		_nodiag_flame
 		;;
+	ps)
+		_nodiag_list ''
+		;;
+	check)
+		_nodiag_list "$(_nodiag_pids)"
+		;;
 	help)
-		mapfile -t COMPREPLY < <(compgen -W 'flame' -- "$current")
+		mapfile -t COMPREPLY < <(compgen -W 'ps flame check' -- "$current")
 		;;
 	esac
 }

@@ -294,6 +294,64 @@ static void test_visits_take_a_prefix(void **state)
 	nd_elf_close(elf);
 }
 
+static void test_visits_of_symtab(void **state)
+{
+	struct visited visited = {.stop_after = -1};
+	struct nd_elf *elf;
+	struct image image;
+
+	make_image(&image);
+	elf = open_image(&image);
+	assert_int_equal(nd_elf_visit_symtab(elf, "v8dbg_", note_name, &visited), 0);
+	assert_string_equal(visited.names, "v8dbg_a ");
+	visited = (struct visited){.stop_after = 1};
+	assert_int_equal(nd_elf_visit_symtab(elf, "l", note_name, &visited), 42);
+	assert_string_equal(visited.names, "local ");
+	nd_elf_close(elf);
+	image.sections[S_SYMTAB].sh_type = SHT_PROGBITS;
+	elf = open_image(&image);
+	visited = (struct visited){.stop_after = -1};
+	assert_int_equal(nd_elf_visit_symtab(elf, "v8dbg_", note_name, &visited), 0);
+	assert_string_equal(visited.names, "");
+	nd_elf_close(elf);
+}
+
+static void test_links(void **state)
+{
+	struct nd_elf *elf;
+	struct image image;
+
+	make_image(&image);
+	elf = open_image(&image);
+	assert_true(nd_elf_links(elf, "exported"));
+	assert_true(nd_elf_links(elf, "v8dbg_undefined"));
+	assert_true(nd_elf_links(elf, "undef"));
+	assert_false(nd_elf_links(elf, "global"));
+	assert_false(nd_elf_links(elf, "exported "));
+	nd_elf_close(elf);
+	image.sections[S_DYNSYM].sh_type = SHT_PROGBITS;
+	elf = open_image(&image);
+	assert_false(nd_elf_links(elf, "exported"));
+	nd_elf_close(elf);
+}
+
+static void test_bias(void **state)
+{
+	uint64_t bias = 1;
+	struct nd_elf *elf;
+	struct image image;
+
+	make_image(&image);
+	/* The segment begins inside of the page that is mapped. */
+	image.segments[P_TEXT].p_offset = 0x800;
+	image.segments[P_TEXT].p_filesz = image.segments[P_TEXT].p_memsz = 0x2000;
+	elf = open_image(&image);
+	assert_true(nd_elf_find_bias(elf, 0x555000, 0, &bias));
+	assert_int_equal(0x555800, bias + TEXT);
+	assert_false(nd_elf_find_bias(elf, 0x555000, 0x10000, &bias));
+	nd_elf_close(elf);
+}
+
 static void test_data_is_read_by_address(void **state)
 {
 	uint32_t words[8];
@@ -477,6 +535,8 @@ static void use_everything(const void *bytes, size_t size)
 		return;
 	nd_elf_find_symbol(elf, "table", &found);
 	nd_elf_visit(elf, "v8dbg_", ignore_symbol, NULL);
+	nd_elf_visit_symtab(elf, "l", ignore_symbol, NULL);
+	nd_elf_links(elf, "exported");
 	for (vaddr = TEXT; vaddr < TEXT + TEXT_SIZE; vaddr += 0x10)
 		nd_elf_find_function(elf, vaddr, &found);
 	nd_elf_read(elf, DATA, buf, 32);
@@ -648,6 +708,9 @@ int main(void)
 		cmocka_unit_test(test_symbols_are_found_by_name),
 		cmocka_unit_test(test_names_may_share_their_end),
 		cmocka_unit_test(test_visits_take_a_prefix),
+		cmocka_unit_test(test_visits_of_symtab),
+		cmocka_unit_test(test_links),
+		cmocka_unit_test(test_bias),
 		cmocka_unit_test(test_data_is_read_by_address),
 		cmocka_unit_test(test_offsets_become_addresses),
 		cmocka_unit_test(test_symtab_is_told_apart),

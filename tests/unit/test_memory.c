@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -217,6 +218,21 @@ static void test_a_process_that_ends(void **state)
 	unmap_pages(pages, 1);
 }
 
+static void test_whether_it_may_be_read(void **state)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		pause();
+		_exit(0);
+	}
+	assert_int_equal(nd_memory_check(getpid()), 0);
+	assert_int_equal(nd_memory_check(pid), 0);
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(nd_memory_check(pid), -ESRCH);
+}
+
 static void test_what_is_saved_is_read_again(void **state)
 {
 	struct nd_memory *memory = nd_memory_new_process(getpid());
@@ -318,6 +334,7 @@ int main(void)
 		cmocka_unit_test(test_an_overlay_hides_the_process),
 		cmocka_unit_test(test_an_overlay_does_not_wrap_around),
 		cmocka_unit_test(test_a_process_that_ends),
+		cmocka_unit_test(test_whether_it_may_be_read),
 		cmocka_unit_test(test_what_is_saved_is_read_again),
 		cmocka_unit_test(test_an_image_that_is_full_is_short),
 		cmocka_unit_test(test_torn_images),

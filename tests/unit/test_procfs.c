@@ -66,6 +66,32 @@ static void test_maps_of_node(void **state)
 	nd_maps_fini(&maps);
 }
 
+/* A thread's stack behind its guard, and what only looks alike. */
+static void test_stacks(void **state)
+{
+	static const char text[] = "1000-2000 ---p 00000000 00:00 0 \n"
+				   "2000-802000 rw-p 00000000 00:00 0 \n"
+				   "802000-803000 rw-p 00000000 00:00 0 \n"
+				   "900000-901000 ---p 00000000 00:00 0 \n"
+				   "902000-a00000 rw-p 00000000 00:00 0 \n"
+				   "a00000-a01000 ---p 00000000 08:01 5 /lib/x.so\n"
+				   "a01000-a02000 rw-p 00000000 08:01 5 /lib/x.so\n"
+				   "b00000-b01000 ---p 00000000 00:00 0 \n"
+				   "b01000-b02000 r--p 00000000 00:00 0 \n"
+				   "c00000-c01000 ---p 00000000 00:00 0 \n"
+				   "c01000-c02000 rw-p 00000000 00:00 0 [anon: stack]\n";
+	struct nd_maps maps;
+
+	assert_int_equal(nd_maps_decode_stacks(text, 1000, &maps), 0);
+	assert_int_equal(maps.count, 2);
+	assert_int_equal(maps.map[0].start, 0x2000);
+	assert_int_equal(maps.map[0].end, 0x802000);
+	assert_int_equal(maps.map[1].start, 0xc01000);
+	nd_maps_fini(&maps);
+	assert_int_equal(nd_maps_decode_stacks(text, 1, &maps), -E2BIG);
+	assert_int_equal(nd_maps_decode_stacks("nonsense", 1, &maps), -EBADMSG);
+}
+
 static void test_find(void **state)
 {
 	struct nd_maps maps;
@@ -177,7 +203,6 @@ static void test_own_process(void **state)
 	const struct nd_map *map;
 	struct nd_maps maps;
 	char text[4096], exe[4096], comm[32];
-	uid_t uid = (uid_t)-2;
 	pid_t *ids;
 	size_t count, i;
 	bool found = false;
@@ -201,10 +226,12 @@ static void test_own_process(void **state)
 	assert_non_null(strstr(text, "test_procfs"));
 	assert_int_equal(nd_procfs_read_cmdline(getpid(), text, 5), 4);
 	assert_int_equal(strlen(text), 4);
+	n = nd_procfs_read_args(getpid(), text, sizeof(text));
+	assert_int_equal(n, strlen(text)); /* there is one */
+	assert_int_equal(nd_procfs_read_cwd(getpid(), text, sizeof(text)), 0);
+	assert_string_equal(text, getcwd(exe, sizeof(exe)));
 	assert_int_equal(nd_procfs_read_comm(getpid(), getpid(), comm, sizeof(comm)), 0);
 	assert_string_equal(comm, "test_procfs");
-	assert_int_equal(nd_procfs_read_uid(getpid(), &uid), 0);
-	assert_int_equal(uid, geteuid());
 	assert_int_equal(nd_procfs_read_threads(getpid(), &ids, &count), 0);
 	assert_int_equal(count, 1);
 	assert_int_equal(ids[0], getpid());
@@ -223,7 +250,6 @@ static void test_a_process_that_is_gone(void **state)
 	char text[64];
 	pid_t *ids;
 	size_t count;
-	uid_t uid;
 	pid_t pid = fork();
 
 	if (!pid)
@@ -233,7 +259,6 @@ static void test_a_process_that_is_gone(void **state)
 	assert_int_equal(nd_procfs_read_cmdline(pid, text, sizeof(text)), -ESRCH);
 	assert_int_equal(nd_procfs_read_comm(pid, pid, text, sizeof(text)), -ESRCH);
 	assert_int_equal(nd_procfs_read_exe(pid, text, sizeof(text)), -ESRCH);
-	assert_int_equal(nd_procfs_read_uid(pid, &uid), -ESRCH);
 	assert_int_equal(nd_procfs_read_threads(pid, &ids, &count), -ESRCH);
 	assert_true(nd_procfs_open_map(pid, &map) < 0);
 }
@@ -241,15 +266,11 @@ static void test_a_process_that_is_gone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_maps_of_node),
-		cmocka_unit_test(test_find),
-		cmocka_unit_test(test_paths),
-		cmocka_unit_test(test_large_numbers),
-		cmocka_unit_test(test_nothing_executable),
-		cmocka_unit_test(test_hostile_text),
-		cmocka_unit_test(test_limit),
-		cmocka_unit_test(test_own_process),
-		cmocka_unit_test(test_a_process_that_is_gone),
+		cmocka_unit_test(test_maps_of_node),  cmocka_unit_test(test_stacks),
+		cmocka_unit_test(test_find),	      cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_large_numbers), cmocka_unit_test(test_nothing_executable),
+		cmocka_unit_test(test_hostile_text),  cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_own_process),   cmocka_unit_test(test_a_process_that_is_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -400,6 +400,19 @@ static void find_bytecode_sizes(struct nd_elf *elf, struct nd_v8_layout *layout)
 	layout->bytecode_count = (uint32_t)(symbol.size / OPERAND_SCALES);
 }
 
+static bool exports_node(struct nd_elf *elf)
+{
+	struct nd_elf_symbol symbol;
+
+	/* node::Start(int, char**): whatever has Node.js inside exports it, Electron too. */
+	return nd_elf_find_symbol(elf, "_ZN4node5StartEiPPc", &symbol);
+}
+
+bool nd_v8_is_node(struct nd_elf *elf)
+{
+	return nd_elf_links(elf, CONSTANT_PREFIX) || exports_node(elf);
+}
+
 int nd_v8_layout_read(struct nd_elf *elf, struct nd_v8_layout *ret_layout, struct nd_err *err)
 {
 	struct nd_v8_constants *constants = nd_v8_constants_new();
@@ -409,7 +422,9 @@ int nd_v8_layout_read(struct nd_elf *elf, struct nd_v8_layout *ret_layout, struc
 	if (!constants)
 		return nd_err_set(err, -ENOMEM, "out of memory");
 	ret = nd_v8_constants_read(constants, elf);
-	if (ret)
+	if (ret == -ENOENT && exports_node(elf))
+		ret = nd_err_set(err, -ENOTSUP, "its V8 tells nothing of itself (v8dbg_ symbols)");
+	else if (ret)
 		nd_err_set(err, ret, "it has no V8 metadata (v8dbg_ symbols)");
 	else if (!nd_v8_version_read(elf, &version))
 		ret = nd_err_set(err, -ENOTSUP, "its V8 does not say its version");

@@ -141,7 +141,13 @@ int nd_v8_layout_derive(const struct nd_v8_constants *constants,
 			const struct nd_v8_version *version, struct nd_v8_layout *ret_layout,
 			struct nd_err *err);
 
-/* As above for an ELF file, with the places of builtins and bytecode sizes. -ENOENT: not a V8. */
+/* Whether an ELF file has Node.js in it: V8's constants, or node::Start(). Quick. */
+bool nd_v8_is_node(struct nd_elf *elf);
+
+/*
+ * As above for an ELF file, with the places of builtins and bytecode sizes. -ENOENT: not a V8;
+ * -ENOTSUP also for a Node.js whose V8 exports no constants.
+ */
 int nd_v8_layout_read(struct nd_elf *elf, struct nd_v8_layout *ret_layout, struct nd_err *err);
 
 /* The part that the stack walker needs. */

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NODIAG_ANALYZER_RENDER_CELL_H
+#define NODIAG_ANALYZER_RENDER_CELL_H
+
+/*
+ * Cells of tables on a terminal, of text that nd_terminal_add() made printable.
+ */
+
+#include <stddef.h>
+
+struct nd_buf;
+
+/* Columns that a printable text takes. */
+size_t nd_cell_columns(const char *str, size_t len);
+
+void nd_cell_add_spaces(struct nd_buf *out, size_t count);
+
+/*
+ * Append printable `text` in `width` columns at most, and return how many it took. What is too long
+ * loses its middle, and of the rest two thirds are the end: a path's file and line.
+ */
+size_t nd_cell_add_cut(struct nd_buf *out, const struct nd_buf *text, size_t width);
+
+/* The same for a text that says the most at its start: what is too long loses its end. */
+size_t nd_cell_add_start(struct nd_buf *out, const struct nd_buf *text, size_t width);
+
+#endif /* NODIAG_ANALYZER_RENDER_CELL_H */
