@@ -24,6 +24,12 @@
 #define OPEN_MS	     2000
 #define OPEN_LOOK_MS 20
 
+/* Where Node's debugger listens, unless it is told otherwise. */
+#define INSPECTOR_PORT 9229
+
+/* Ports of one process that are told apart. */
+#define PORTS_MAX 256
+
 /* State of a listening socket in /proc/PID/net/tcp. */
 #define TCP_LISTEN 0x0a
 
@@ -113,37 +119,56 @@ static int find_path(uint16_t port, char *path, size_t size)
 	return ret ? ret : slash ? 0 : -EPROTO;
 }
 
-/* Find the process's debugger; -ENOENT while it is not open. */
-static int find_debugger(pid_t pid, uint16_t *ret_port, char *path, size_t size)
+static bool is_in(const uint16_t *ports, size_t count, uint16_t port)
 {
-	uint16_t ports[16];
-	size_t count = find_ports(pid, ports, sizeof(ports) / sizeof(ports[0])), i;
+	size_t i;
 
 	for (i = 0; i < count; i++)
-		if (!find_path(ports[i], path, size)) {
+		if (ports[i] == port)
+			return true;
+	return false;
+}
+
+/*
+ * The debugger's port is one that was not there before the signal. The program's own ports are not
+ * asked: a server need not bear a request that is not for it. One that was open before is looked
+ * for at Node's own port only.
+ */
+static bool find_debugger_port(pid_t pid, const uint16_t *before, size_t before_count,
+			       uint16_t *ret_port)
+{
+	uint16_t ports[PORTS_MAX];
+	size_t count = find_ports(pid, ports, PORTS_MAX), i;
+
+	for (i = 0; i < count; i++)
+		if (!is_in(before, before_count, ports[i])) {
 			*ret_port = ports[i];
-			return 0;
+			return true;
 		}
-	return -ENOENT;
+	return false;
 }
 
 static int open_debugger(pid_t pid, uint16_t *ret_port, char *path, size_t size, struct nd_err *err)
 {
-	int waited = 0, ret = find_debugger(pid, ret_port, path, size);
+	uint16_t before[PORTS_MAX];
+	size_t count = find_ports(pid, before, PORTS_MAX);
+	bool found = is_in(before, count, INSPECTOR_PORT);
+	int waited, ret;
 
-	if (!ret)
-		return 0;
-	if (kill(pid, SIGUSR1))
+	*ret_port = INSPECTOR_PORT;
+	if (!found && kill(pid, SIGUSR1))
 		return nd_err_set_errno(err, -errno, "cannot send SIGUSR1 to %d", pid);
-	for (; ret && waited < OPEN_MS; waited += OPEN_LOOK_MS) {
+	for (waited = 0; !found && waited < OPEN_MS; waited += OPEN_LOOK_MS) {
 		poll(NULL, 0, OPEN_LOOK_MS);
-		ret = find_debugger(pid, ret_port, path, size);
+		found = find_debugger_port(pid, before, count, ret_port);
 	}
-	if (!ret)
-		return 0;
-	nd_err_set(err, -EBUSY, "the debugger of %d does not open", pid);
-	return nd_err_hint(err, "the program may handle SIGUSR1 itself, or run with "
-				"--disable-sigusr1");
+	if (!found) {
+		nd_err_set(err, -EBUSY, "the debugger of %d does not open", pid);
+		return nd_err_hint(err, "the program may handle SIGUSR1 itself, or run with "
+					"--disable-sigusr1");
+	}
+	ret = find_path(*ret_port, path, size);
+	return ret ? nd_err_set_errno(err, ret, "port %u of %d is no debugger", *ret_port, pid) : 0;
 }
 
 /* "" or what the expression threw. */

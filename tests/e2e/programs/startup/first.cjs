@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+'use strict';
+
+require('./spin.cjs')(60);
+require('dep');
