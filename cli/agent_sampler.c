@@ -14,8 +14,8 @@
 /* The agent's limit; it goes by a clock that is no finer. */
 #define HZ_MAX 250
 
-/* Half a ring is filled by the deepest stacks in 160 ms at 99 Hz. */
-#define POLL_INTERVAL_MS 20
+/* Names want to be fresh; half a ring is filled by the deepest stacks in 160 ms at 99 Hz. */
+#define POLL_INTERVAL_MS 10
 
 struct agent {
 	pid_t pid;
