@@ -126,6 +126,10 @@ static int watch(struct session *s, struct nd_err *err)
 		poll(NULL, 0, POLL_MS);
 		ret = read_round(s);
 	}
+	/* A loop that polls tells of its handles at once; one that is busy has told at the start.
+	 */
+	if (!ret && !channel_is_over(s->channel) && !channel_want_handles(s->channel, NULL))
+		poll(NULL, 0, POLL_MS);
 	if (!ret)
 		ret = read_round(s);
 	if (!ret)
@@ -174,6 +178,7 @@ static int begin(struct session *s, struct nd_err *err)
 	/* A command is observed from its beginning: there all counters are zero. */
 	for (i = 0; i < slots && s->target->kind == TARGET_PIDS; i++)
 		channel_copy_slot(s->channel, i, &s->first[i]);
+	channel_want_handles(s->channel, NULL);
 	s->start_ns = nd_clock_monotonic_ns();
 	s->result->reason = channel_reason_text(channel_get_hello(s->channel)->reason);
 	return 0;

@@ -54,6 +54,25 @@ const char *nd_phase_text(enum nd_phase phase)
 	return texts[phase];
 }
 
+const char *nd_queue_text(enum nd_queue queue)
+{
+	static const char *const texts[ND_QUEUE_COUNT] = {"", "nextTick", "microtask"};
+
+	return texts[queue];
+}
+
+const char *nd_handle_text(int type)
+{
+	/* In the order of UV_HANDLE_TYPE_MAP, which libuv keeps (uv.h). */
+	static const char *const texts[ND_HANDLE_TYPES] = {
+		"",	"async", "check", "fs_event", "fs_poll", "",
+		"idle", "pipe",	 "poll",  "prepare",  "process", "",
+		"tcp",	"timer", "tty",	  "udp",      "signal",	 "file",
+	};
+
+	return texts[type] ? texts[type] : "";
+}
+
 const char *nd_gc_type_text(int index)
 {
 	static const char *const texts[ND_GC_TYPES] = {
@@ -297,6 +316,18 @@ static void add_gc(struct nd_lag *lag, const struct nd_event_gc *event)
 		thread->loop.gc_max_ns[index] = took;
 }
 
+static void add_handles(struct nd_lag *lag, const struct nd_event_handles *event)
+{
+	struct thread *thread = find_thread(lag, event->event.tid);
+
+	if (!thread)
+		return;
+	thread->loop.has_handles = true;
+	thread->loop.requests = event->requests;
+	memcpy(thread->loop.handles_active, event->active, sizeof(event->active));
+	memcpy(thread->loop.handles_total, event->total, sizeof(event->total));
+}
+
 int nd_lag_add_event(struct nd_lag *lag, const struct nd_event *event, size_t size)
 {
 	switch (event->kind) {
@@ -310,6 +341,10 @@ int nd_lag_add_event(struct nd_lag *lag, const struct nd_event *event, size_t si
 	case ND_EVENT_GC:
 		if (size >= sizeof(struct nd_event_gc))
 			add_gc(lag, (const void *)event);
+		return 0;
+	case ND_EVENT_HANDLES:
+		if (size >= sizeof(struct nd_event_handles))
+			add_handles(lag, (const void *)event);
 		return 0;
 	default:
 		return 0;
@@ -355,6 +390,7 @@ static void describe(const struct nd_stall *stall, const struct nd_stall_stack *
 	ret->frame = stack->frame;
 	ret->line = stack->line;
 	ret->column = stack->column;
+	ret->queue = stack->queue;
 	/* What a function that is busy itself calls in passing is nobody's fault. */
 	if (ret->kind == ND_STALL_JS || ret->kind == ND_STALL_DESCHEDULED)
 		return;
@@ -383,6 +419,7 @@ static int charge(struct nd_lag *lag, struct nd_stall *stall)
 	culprit->line = like.line;
 	culprit->column = like.column;
 	culprit->phase = like.phase;
+	culprit->queue = like.queue;
 	if (!stack)
 		return 0;
 	calls = malloc(stack->depth * sizeof(*calls));

@@ -35,6 +35,20 @@ enum nd_stall_kind {
 	ND_STALL_KIND_COUNT
 };
 
+/* Which queue the culprit was run from; both are emptied after each callback of a phase. */
+enum nd_queue {
+	ND_QUEUE_NONE, /* the phase's own callback */
+	ND_QUEUE_NEXT_TICK,
+	ND_QUEUE_MICROTASK, /* promises, await, queueMicrotask() */
+	ND_QUEUE_COUNT
+};
+
+/* "", "nextTick" or "microtask". */
+const char *nd_queue_text(enum nd_queue queue);
+
+/* "timer", "tcp", ... of libuv's uv_handle_type; "" for those without a name. */
+const char *nd_handle_text(int type);
+
 /* Lower-case words: "JavaScript", "blocking call", ... */
 const char *nd_stall_kind_text(enum nd_stall_kind kind);
 
@@ -69,6 +83,11 @@ struct nd_lag_loop {
 	uint64_t heap_total_bytes;
 	uint64_t heap_limit_bytes;
 	uint64_t external_bytes;
+	/* The loop's handles by uv_handle_type, when it was asked last. */
+	bool has_handles;
+	uint32_t handles_active[ND_HANDLE_TYPES];
+	uint32_t handles_total[ND_HANDLE_TYPES];
+	uint32_t requests;
 };
 
 /* Stalls that the same function made in the same way. */
@@ -81,8 +100,9 @@ struct nd_culprit {
 	uint32_t callee; /* what it had called, in most stacks */
 	enum nd_stall_kind kind;
 	enum nd_phase phase; /* in which most of the time passed */
-	uint32_t tid;	     /* of the first */
-	int32_t syscall;     /* that it slept in, where no stack could be taken; -1: none */
+	enum nd_queue queue;
+	uint32_t tid;	 /* of the first */
+	int32_t syscall; /* that it slept in, where no stack could be taken; -1: none */
 	uint64_t count;
 	uint64_t longest_ns;
 	uint64_t total_ns;

@@ -73,6 +73,25 @@ static size_t find_callee(const struct nd_profile *frames, const struct nd_call 
 	return at;
 }
 
+/* The nearest of those who empty the queues, on the way from the culprit to the root. */
+static enum nd_queue find_queue(const struct nd_profile *frames, const struct nd_call *calls,
+				size_t at, size_t depth)
+{
+	const struct nd_frame *frame;
+	uint32_t count;
+	size_t i;
+
+	for (i = at; i < depth; i++) {
+		frame = &nd_profile_frames(frames, &count)[calls[i].frame];
+		if (frame->kind == ND_FRAME_BUILTIN && !strcmp(frame->name, "RunMicrotasks"))
+			return ND_QUEUE_MICROTASK;
+		if (frame->kind == ND_FRAME_NODE &&
+		    !strcmp(frame->name, "processTicksAndRejections"))
+			return ND_QUEUE_NEXT_TICK;
+	}
+	return ND_QUEUE_NONE;
+}
+
 static enum nd_stall_kind kind_of_leaf(const struct nd_profile *frames, const struct nd_call *leaf)
 {
 	switch (kind_of(frames, leaf)) {
@@ -97,7 +116,7 @@ int nd_stall_read_stack(const struct nd_profile *frames, const struct nd_event *
 {
 	const struct nd_event_sample *sample = (const void *)event;
 	struct nd_stall_stack stack = {.time_ns = event->time_ns};
-	size_t at, callee;
+	size_t at, callee, whole_depth = depth;
 
 	depth = depth < ND_STALL_DEPTH_MAX ? depth : ND_STALL_DEPTH_MAX;
 	stack.in_syscall = sample->syscall != -1;
@@ -111,6 +130,7 @@ int nd_stall_read_stack(const struct nd_profile *frames, const struct nd_event *
 		callee = find_callee(frames, calls, at);
 		stack.has_callee = callee != at;
 		stack.callee = callee != at ? calls[callee].frame : 0;
+		stack.queue = find_queue(frames, calls, at, whole_depth);
 		stack.calls = malloc(depth * sizeof(*calls));
 		if (!stack.calls)
 			return -ENOMEM;

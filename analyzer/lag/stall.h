@@ -29,6 +29,7 @@ struct nd_stall_stack {
 	uint32_t column;
 	bool has_callee;
 	uint32_t callee;
+	enum nd_queue queue;
 	struct nd_call *calls;
 	size_t depth;
 };

@@ -23,6 +23,9 @@
 /* Functions in the table. */
 #define CULPRITS_SHOWN 10
 
+/* "timers, microtask" and two spaces. */
+#define PHASE_COLUMNS 19
+
 /* Calls shown of the stack of the longest stall. */
 #define STACK_SHOWN 12
 
@@ -163,6 +166,28 @@ static void add_gc(const struct writer *w, const struct nd_lag_loop *loop)
 	nd_buf_add_char(w->out, '\n');
 }
 
+/* "2 timer, 1 of 3 tcp": those that are active, of those that there are. */
+static void add_handles(const struct writer *w, const struct nd_lag_loop *loop)
+{
+	const char *separator = "";
+	int type;
+
+	if (!loop->has_handles)
+		return;
+	nd_buf_add_str(w->out, "  handles  ");
+	for (type = 0; type < ND_HANDLE_TYPES; type++) {
+		if (!loop->handles_total[type] || !*nd_handle_text(type))
+			continue;
+		nd_buf_addf(w->out, "%s%" PRIu32, separator, loop->handles_active[type]);
+		if (loop->handles_active[type] != loop->handles_total[type])
+			nd_buf_addf(w->out, " of %" PRIu32, loop->handles_total[type]);
+		nd_buf_addf(w->out, " %s", nd_handle_text(type));
+		separator = ", ";
+	}
+	nd_buf_addf(w->out, "; %" PRIu32 " request%s active\n", loop->requests,
+		    loop->requests == 1 ? "" : "s");
+}
+
 struct row {
 	uint64_t count;
 	uint64_t time_ns;
@@ -244,6 +269,7 @@ static void add_loop(const struct writer *w, const struct nd_lag_loop *loop)
 	add_delay(w, loop);
 	add_phases(w, loop);
 	add_gc(w, loop);
+	add_handles(w, loop);
 	add_picture(w, loop);
 }
 
@@ -288,13 +314,24 @@ static void add_place(const struct writer *w, uint32_t frame, uint32_t line, uin
 	nd_buf_add_char(w->out, ')');
 }
 
+/* "poll", or "poll, microtask". */
+static void add_phase(const struct writer *w, const struct nd_culprit *culprit)
+{
+	const char *queue = nd_queue_text(culprit->queue);
+
+	nd_buf_addf(w->out, "%s%s%-*s", nd_phase_text(culprit->phase), *queue ? ", " : "",
+		    (int)(PHASE_COLUMNS - strlen(nd_phase_text(culprit->phase)) - (*queue ? 2 : 0)),
+		    queue);
+}
+
 static void add_culprit(const struct writer *w, const struct nd_culprit *culprit, uint64_t total_ns)
 {
 	add_amount(w, culprit->count, NULL, 8);
 	add_time(w, culprit->longest_ns, 10);
 	add_time(w, culprit->total_ns, 10);
-	nd_buf_addf(w->out, "%7.1f %%  %-13s  %-6s  ", percent(culprit->total_ns, total_ns),
-		    nd_stall_kind_text(culprit->kind), nd_phase_text(culprit->phase));
+	nd_buf_addf(w->out, "%7.1f %%  %-13s  ", percent(culprit->total_ns, total_ns),
+		    nd_stall_kind_text(culprit->kind));
+	add_phase(w, culprit);
 	if (culprit->has_frame) {
 		add_name(w, culprit->frame);
 		add_place(w, culprit->frame, culprit->line, culprit->column);
@@ -355,8 +392,8 @@ static void add_culprits(const struct writer *w, struct nd_lag *lag, uint64_t th
 	add_time(w, total, 0);
 	nd_buf_add_str(w->out, " in all\n");
 	add_sgr(w, DIM);
-	nd_buf_addf(w->out, "%8s%10s%10s%9s  %-13s  %-6s  %s\n", "times", "longest", "total",
-		    "share", "what", "phase", "who");
+	nd_buf_addf(w->out, "%8s%10s%10s%9s  %-13s  %-*s%s\n", "times", "longest", "total", "share",
+		    "what", PHASE_COLUMNS, "phase", "who");
 	end_sgr(w);
 	for (i = 0; i < count && i < CULPRITS_SHOWN; i++)
 		add_culprit(w, &culprits[i], total);

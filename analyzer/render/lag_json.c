@@ -19,6 +19,7 @@ static const char *const kinds[ND_STALL_KIND_COUNT] = {
 	[ND_STALL_BLOCKED] = "syscall", [ND_STALL_DESCHEDULED] = "descheduled",
 };
 static const char *const phases[ND_PHASE_COUNT] = {"timers", "poll", "check", "close", "other"};
+static const char *const queues[ND_QUEUE_COUNT] = {NULL, "next_tick", "microtask"};
 static const char *const gc_types[ND_GC_TYPES] = {"scavenge", "minor_mark_sweep", "mark_compact",
 						  "incremental", "weak_callbacks"};
 
@@ -79,6 +80,28 @@ static void add_gc(struct nd_buf *out, const struct nd_lag_loop *loop)
 	nd_buf_add_char(out, '}');
 }
 
+static void add_handles(struct nd_buf *out, const struct nd_lag_loop *loop)
+{
+	const char *separator = "";
+	int type;
+
+	nd_buf_add_str(out, ",\"handles\":");
+	if (!loop->has_handles) {
+		nd_buf_add_str(out, "null,\"requests\":null");
+		return;
+	}
+	nd_buf_add_char(out, '{');
+	for (type = 0; type < ND_HANDLE_TYPES; type++) {
+		if (!loop->handles_total[type] || !*nd_handle_text(type))
+			continue;
+		nd_buf_addf(out, "%s\"%s\":{\"active\":%" PRIu32 ",\"total\":%" PRIu32 "}",
+			    separator, nd_handle_text(type), loop->handles_active[type],
+			    loop->handles_total[type]);
+		separator = ",";
+	}
+	nd_buf_addf(out, "},\"requests\":%" PRIu32, loop->requests);
+}
+
 static void add_loop(struct nd_buf *out, const struct nd_lag_loop *loop)
 {
 	nd_buf_addf(out, "{\"tid\":%" PRIu32 ",\"kind\":\"%s\",\"ended\":%s", loop->tid,
@@ -94,6 +117,7 @@ static void add_loop(struct nd_buf *out, const struct nd_lag_loop *loop)
 	add_delay(out, loop);
 	add_phases(out, loop);
 	add_gc(out, loop);
+	add_handles(out, loop);
 	nd_buf_add_char(out, '}');
 }
 
@@ -122,8 +146,10 @@ static void add_culprit(struct nd_buf *out, const struct nd_profile *frames,
 	add_number(out, "total_ns", culprit->total_ns);
 	add_number(out, "going_on", culprit->going_on);
 	add_number(out, "tid", culprit->tid);
-	nd_buf_addf(out, ",\"kind\":\"%s\",\"phase\":\"%s\",\"syscall\":", kinds[culprit->kind],
+	nd_buf_addf(out, ",\"kind\":\"%s\",\"phase\":\"%s\",\"queue\":", kinds[culprit->kind],
 		    phases[culprit->phase]);
+	nd_json_add_string(out, queues[culprit->queue]);
+	nd_buf_add_str(out, ",\"syscall\":");
 	nd_buf_addf(out, culprit->syscall < 0 ? "null" : "%" PRId32, culprit->syscall);
 	nd_buf_add_str(out, ",\"function\":");
 	if (culprit->has_frame)
