@@ -354,7 +354,9 @@ int nd_lag_add_event(struct nd_lag *lag, const struct nd_event *event, size_t si
 static bool is_same(const struct nd_culprit *a, const struct nd_culprit *b)
 {
 	return a->kind == b->kind && a->has_frame == b->has_frame && a->frame == b->frame &&
-	       a->has_callee == b->has_callee && a->callee == b->callee && a->syscall == b->syscall;
+	       a->has_callee == b->has_callee && a->callee == b->callee &&
+	       a->syscall == b->syscall && a->queue == b->queue && a->has_entry == b->has_entry &&
+	       a->entry == b->entry;
 }
 
 static struct nd_culprit *find_culprit(struct nd_lag *lag, const struct nd_culprit *like)
@@ -390,6 +392,8 @@ static void describe(const struct nd_stall *stall, const struct nd_stall_stack *
 	ret->frame = stack->frame;
 	ret->line = stack->line;
 	ret->column = stack->column;
+	ret->has_entry = stack->has_entry;
+	ret->entry = stack->entry;
 	ret->queue = stack->queue;
 	/* What a function that is busy itself calls in passing is nobody's fault. */
 	if (ret->kind == ND_STALL_JS || ret->kind == ND_STALL_DESCHEDULED)
@@ -419,7 +423,6 @@ static int charge(struct nd_lag *lag, struct nd_stall *stall)
 	culprit->line = like.line;
 	culprit->column = like.column;
 	culprit->phase = like.phase;
-	culprit->queue = like.queue;
 	if (!stack)
 		return 0;
 	calls = malloc(stack->depth * sizeof(*calls));

@@ -98,6 +98,8 @@ struct nd_culprit {
 	uint32_t column;
 	bool has_callee;
 	uint32_t callee; /* what it had called, in most stacks */
+	bool has_entry;	 /* the culprit was called by other functions of the application */
+	uint32_t entry;	 /* the outermost of them: what Node called */
 	enum nd_stall_kind kind;
 	enum nd_phase phase; /* in which most of the time passed */
 	enum nd_queue queue;

@@ -73,6 +73,20 @@ static size_t find_callee(const struct nd_profile *frames, const struct nd_call 
 	return at;
 }
 
+/* The outermost call of the culprit's kind: the callback that Node called; `at` if there is none.
+ */
+static size_t find_entry(const struct nd_profile *frames, const struct nd_call *calls, size_t at,
+			 size_t depth)
+{
+	enum nd_frame_kind kind = kind_of(frames, &calls[at]);
+	size_t i;
+
+	for (i = depth; i-- > at;)
+		if (kind_of(frames, &calls[i]) == kind)
+			return i;
+	return at;
+}
+
 /* The nearest of those who empty the queues, on the way from the culprit to the root. */
 static enum nd_queue find_queue(const struct nd_profile *frames, const struct nd_call *calls,
 				size_t at, size_t depth)
@@ -116,7 +130,7 @@ int nd_stall_read_stack(const struct nd_profile *frames, const struct nd_event *
 {
 	const struct nd_event_sample *sample = (const void *)event;
 	struct nd_stall_stack stack = {.time_ns = event->time_ns};
-	size_t at, callee, whole_depth = depth;
+	size_t at, callee, entry, whole_depth = depth;
 
 	depth = depth < ND_STALL_DEPTH_MAX ? depth : ND_STALL_DEPTH_MAX;
 	stack.in_syscall = sample->syscall != -1;
@@ -130,6 +144,10 @@ int nd_stall_read_stack(const struct nd_profile *frames, const struct nd_event *
 		callee = find_callee(frames, calls, at);
 		stack.has_callee = callee != at;
 		stack.callee = callee != at ? calls[callee].frame : 0;
+		entry = find_entry(frames, calls, at, whole_depth);
+		stack.has_entry = calls[entry].frame != calls[at].frame &&
+				  kind_of(frames, &calls[at]) != ND_FRAME_NODE;
+		stack.entry = stack.has_entry ? calls[entry].frame : 0;
 		stack.queue = find_queue(frames, calls, at, whole_depth);
 		stack.calls = malloc(depth * sizeof(*calls));
 		if (!stack.calls)
@@ -197,7 +215,8 @@ enum nd_phase nd_stall_find_phase(const struct nd_stall *stall)
 static bool is_alike(const struct nd_stall_stack *a, const struct nd_stall_stack *b)
 {
 	return a->has_frame && b->has_frame && a->frame == b->frame &&
-	       a->has_callee == b->has_callee && a->callee == b->callee;
+	       a->has_callee == b->has_callee && a->callee == b->callee &&
+	       a->has_entry == b->has_entry && a->entry == b->entry;
 }
 
 const struct nd_stall_stack *nd_stall_find_stack(const struct nd_stall *stall)

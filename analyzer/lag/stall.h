@@ -29,6 +29,8 @@ struct nd_stall_stack {
 	uint32_t column;
 	bool has_callee;
 	uint32_t callee;
+	bool has_entry;
+	uint32_t entry; /* the outermost function of the application */
 	enum nd_queue queue;
 	struct nd_call *calls;
 	size_t depth;

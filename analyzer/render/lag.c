@@ -339,6 +339,10 @@ static void add_culprit(const struct writer *w, const struct nd_culprit *culprit
 			nd_buf_add_str(w->out, " in ");
 			add_name(w, culprit->callee);
 		}
+		if (culprit->has_entry) {
+			nd_buf_add_str(w->out, ", from ");
+			add_name(w, culprit->entry);
+		}
 	} else if (culprit->syscall >= 0) {
 		nd_buf_addf(w->out, "asleep in system call %d", culprit->syscall);
 	} else {

@@ -161,6 +161,11 @@ static void add_culprit(struct nd_buf *out, const struct nd_profile *frames,
 		add_frame(out, frames, culprit->callee, 0, 0);
 	else
 		nd_buf_add_str(out, "null");
+	nd_buf_add_str(out, ",\"from\":");
+	if (culprit->has_entry)
+		add_frame(out, frames, culprit->entry, 0, 0);
+	else
+		nd_buf_add_str(out, "null");
 	nd_buf_add_str(out, ",\"stack\":[");
 	for (i = 0; i < culprit->depth; i++) {
 		nd_buf_add_str(out, i ? "," : "");
