@@ -35,10 +35,13 @@ struct node {
 	uint64_t age_ns;
 	uint64_t cpu_ns; /* used by all threads since its start */
 	uint64_t cpu_at_ns;
-	double cpu;	     /* cores used during the interval */
-	bool is_elsewhere;   /* in another mount namespace, where that can be seen */
-	const char *sampler; /* "eBPF" or "perf_event", NULL: nothing can be seen of it */
-	struct nd_err why;   /* what cannot be seen of it; code 0: everything can */
+	double cpu;		 /* cores used during the interval */
+	bool is_elsewhere;	 /* in another mount namespace, where that can be seen */
+	const char *sampler;	 /* "eBPF" or "perf_event", NULL: nothing can be seen of it */
+	struct nd_err why;	 /* what cannot be seen of it; code 0: everything can */
+	bool has_agent;		 /* one that answers this user */
+	uint32_t agent_features; /* enum nd_agent_feature: what works of it */
+	uint32_t agent_reason;	 /* enum nd_agent_reason: why not all does */
 };
 
 struct nodes {

@@ -2,6 +2,7 @@
 
 /* How the Node.js processes do, and what can be seen of each. */
 
+#include "cli/channel.h"
 #include "cli/nodes.h"
 
 #include <errno.h>
@@ -144,6 +145,18 @@ static int read_args(struct node *node)
 	return node->text ? 0 : -ENOMEM;
 }
 
+static void find_agent(struct node *node)
+{
+	struct channel *channel;
+
+	if (channel_open(node->pid, &channel, NULL))
+		return;
+	node->has_agent = true;
+	node->agent_features = channel_get_hello(channel)->features;
+	node->agent_reason = channel_get_hello(channel)->reason;
+	channel_close(channel);
+}
+
 static int look(struct nodes *nodes, struct node *node)
 {
 	int memory = -EACCES, ret = read_args(node);
@@ -163,6 +176,7 @@ static int look(struct nodes *nodes, struct node *node)
 	if (memory == -ESRCH || memory == -ENOMEM)
 		return memory;
 	judge(nodes, node, memory);
+	find_agent(node);
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "analyzer/render/cell.h"
+#include "cli/channel.h"
 #include "cli/nodes.h"
 #include "cli/term.h"
 #include "common/buf.h"
@@ -112,6 +113,17 @@ static void write_sees(const struct node *node, char cell[CELL_MAX])
 					 : "native");
 }
 
+/* With the number of the reason, where not all of it works. */
+static void write_agent(const struct node *node, char cell[CELL_MAX])
+{
+	if (!node->has_agent)
+		snprintf(cell, CELL_MAX, "-");
+	else if (node->agent_reason)
+		snprintf(cell, CELL_MAX, "in (%" PRIu32 ")", node->agent_reason);
+	else
+		snprintf(cell, CELL_MAX, "in");
+}
+
 static const struct column {
 	const char *title;
 	void (*write)(const struct node *node, char cell[CELL_MAX]);
@@ -128,6 +140,7 @@ static const struct column {
 	{"UP", write_age, true, false},
 	{"CONTAINER", write_container, false, true},
 	{"SEES", write_sees, false, false},
+	{"AGENT", write_agent, false, true},
 };
 
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
@@ -271,6 +284,10 @@ void nodes_table_note(const struct nodes *nodes)
 				 count - NOTED_MAX);
 		term_note("%s: %s%s%s", pids, why->what, why->hint[0] ? "; " : "", why->hint);
 	}
+	for (i = 0; i < nodes->count; i++)
+		if (nodes->list[i].agent_reason)
+			term_note("%d: not all of its agent works: %s", nodes->list[i].pid,
+				  channel_reason_text(nodes->list[i].agent_reason));
 	if (nodes->is_hidden)
 		term_note("/proc hides the processes of other users (hidepid): run nodiag with "
 			  "sudo");

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "analyzer/render/json_text.h"
+#include "cli/channel.h"
 #include "cli/command.h"
 #include "cli/nodes.h"
 #include "cli/nodes_table.h"
@@ -140,6 +141,35 @@ static void add_sees(struct nd_buf *out, const struct node *node)
 	nd_buf_add_char(out, '}');
 }
 
+static void add_agent(struct nd_buf *out, const struct node *node)
+{
+	static const struct {
+		uint32_t feature;
+		const char *name;
+	} features[] = {{ND_FEATURE_LOOP, "loop"},
+			{ND_FEATURE_PHASES, "phases"},
+			{ND_FEATURE_GC, "gc"},
+			{ND_FEATURE_STALLS, "stalls"},
+			{ND_FEATURE_CPU, "cpu"}};
+	const char *separator = "";
+	size_t i;
+
+	if (!node->has_agent) {
+		nd_buf_add_str(out, ",\"agent\":null");
+		return;
+	}
+	nd_buf_add_str(out, ",\"agent\":{\"features\":[");
+	for (i = 0; i < sizeof(features) / sizeof(features[0]); i++)
+		if (node->agent_features & features[i].feature) {
+			nd_buf_addf(out, "%s\"%s\"", separator, features[i].name);
+			separator = ",";
+		}
+	nd_buf_add_char(out, ']');
+	add_number(out, "reason", node->agent_reason);
+	add_string(out, "why", channel_reason_text(node->agent_reason));
+	nd_buf_add_char(out, '}');
+}
+
 static void add_node(struct nd_buf *out, const struct node *node)
 {
 	const char *script = script_find(node->args, node->args_len);
@@ -173,6 +203,7 @@ static void add_node(struct nd_buf *out, const struct node *node)
 	else
 		nd_buf_add_str(out, ",\"mount_namespace\":null");
 	add_sees(out, node);
+	add_agent(out, node);
 	nd_buf_add_char(out, '}');
 }
 
