@@ -74,11 +74,11 @@ static const struct nd_frame known_frames[KNOWN_FRAME_COUNT] = {
 
 #define KNOWN_CALL(frame, line, tier)                                                              \
 	{                                                                                          \
-		KNOWN_##frame, line, ND_TIER_##tier, false                                         \
+		KNOWN_##frame, line, 0, ND_TIER_##tier, false                                      \
 	}
 #define KNOWN_INLINED(frame, line, tier)                                                           \
 	{                                                                                          \
-		KNOWN_##frame, line, ND_TIER_##tier, true                                          \
+		KNOWN_##frame, line, 0, ND_TIER_##tier, true                                       \
 	}
 #define KNOWN_SERVER  KNOWN_CALL(MAIN, 0, IGNITION), KNOWN_CALL(TICKS, 0, SPARKPLUG)
 #define KNOWN_REQUEST KNOWN_CALL(HANDLER, 0, MAGLEV), KNOWN_SERVER

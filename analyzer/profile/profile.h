@@ -67,6 +67,7 @@ struct nd_frame {
 struct nd_call {
 	uint32_t frame;	   /* id from nd_profile_add_frame() */
 	uint32_t line;	   /* being executed, from 1; 0 when unknown */
+	uint32_t column;   /* likewise; the tree does not keep it */
 	enum nd_tier tier; /* how this call ran */
 	bool inlined;	   /* the compiler put it into its caller's code */
 };

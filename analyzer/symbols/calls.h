@@ -11,12 +11,16 @@ struct nd_calls {
 	struct nd_call call[ND_STACK_DEPTH_MAX];
 };
 
-static inline void nd_calls_add(struct nd_calls *calls, uint32_t frame, uint32_t line,
-				enum nd_tier tier, bool inlined)
+static inline void nd_calls_add(struct nd_calls *calls, struct nd_call call)
 {
 	if (calls->depth < ND_STACK_DEPTH_MAX)
-		calls->call[calls->depth++] = (struct nd_call){
-			.frame = frame, .line = line, .tier = tier, .inlined = inlined};
+		calls->call[calls->depth++] = call;
+}
+
+/* A call of which no more than the frame is known, or makes sense. */
+static inline void nd_calls_add_frame(struct nd_calls *calls, uint32_t frame)
+{
+	nd_calls_add(calls, (struct nd_call){.frame = frame});
 }
 
 #endif /* NODIAG_ANALYZER_SYMBOLS_CALLS_H */

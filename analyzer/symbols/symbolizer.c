@@ -298,9 +298,9 @@ static void add_frame(struct nd_symbolizer *s, struct nd_process *process, struc
 	if (process->v8)
 		nd_v8_add_calls(process->v8, thread->isolate, sample, index, &site, &s->calls);
 	else if (site.has_frame)
-		nd_calls_add(&s->calls, site.frame, 0, ND_TIER_NONE, false);
+		nd_calls_add_frame(&s->calls, site.frame);
 	if (s->calls.depth == before)
-		nd_calls_add(&s->calls, s->unknown_frame, 0, ND_TIER_NONE, false);
+		nd_calls_add_frame(&s->calls, s->unknown_frame);
 	/* Calls within one unnamed file say no more than the first. */
 	if (before && symbol && nd_symbol_is_file(symbol) && s->symbols[before - 1] == symbol &&
 	    s->calls.depth == before + 1)
@@ -347,13 +347,13 @@ static void label_work(struct nd_symbolizer *s)
 		symbol = s->symbols[i];
 		if (symbol && symbol->work && symbol->work != work) {
 			work = symbol->work;
-			nd_calls_add(out, s->work_frames[work], 0, ND_TIER_NONE, false);
+			nd_calls_add_frame(out, s->work_frames[work]);
 		} else if (is_js(s, &call)) {
 			work = ND_WORK_NONE;
 		}
 		if (symbol && work)
 			nd_modules_get_frame(s->modules, symbol, work, &call.frame);
-		nd_calls_add(out, call.frame, call.line, call.tier, call.inlined);
+		nd_calls_add(out, call);
 	}
 	for (a = out->call, b = out->call + out->depth - 1; out->depth && a < b; a++, b--) {
 		call = *a;
@@ -375,7 +375,7 @@ static int add_stack(struct nd_symbolizer *s, const struct nd_sample_header *hea
 	};
 
 	if (s->options.threads)
-		nd_calls_add(&s->labelled, thread->frame, 0, ND_TIER_NONE, false);
+		nd_calls_add_frame(&s->labelled, thread->frame);
 	stack.depth = s->labelled.depth;
 	return nd_profile_add_stack(s->options.profile, &stack);
 }
@@ -419,7 +419,7 @@ static void note_end(struct nd_symbolizer *s, uint32_t end, uint32_t kernel_dept
 	if (end == ND_WALK_TRUNCATED) {
 		nd_profile_add_loss(s->options.profile, ND_LOSS_TRUNCATED, 1);
 		s->symbols[s->calls.depth < ND_STACK_DEPTH_MAX ? s->calls.depth : 0] = NULL;
-		nd_calls_add(&s->calls, s->truncated_frame, 0, ND_TIER_NONE, false);
+		nd_calls_add_frame(&s->calls, s->truncated_frame);
 	} else if (end == ND_WALK_UNREADABLE || end == ND_WALK_BAD_FRAME) {
 		/* The last "return address" was no such thing. */
 		if (depth > 1 && s->calls.call[depth - 1].frame == s->unknown_frame)
@@ -439,7 +439,7 @@ static int add_cpu_sample(struct nd_symbolizer *s, struct nd_process *process,
 	s->calls.depth = 0;
 	for (i = 0; i < sample->kernel_depth; i++) {
 		s->symbols[s->calls.depth] = NULL;
-		nd_calls_add(&s->calls, kernel_frame(s, sample->kernel[i]), 0, ND_TIER_NONE, false);
+		nd_calls_add_frame(&s->calls, kernel_frame(s, sample->kernel[i]));
 	}
 	for (i = 0; i < sample->depth; i++)
 		add_frame(s, process, thread, sample, i);
@@ -516,7 +516,7 @@ int nd_symbolizer_add_idle(struct nd_symbolizer *s, pid_t pid, pid_t tid, uint64
 		    !(thread->ran_js || pid == tid))
 			continue;
 		s->labelled.depth = 0;
-		nd_calls_add(&s->labelled, s->idle_frame, 0, ND_TIER_NONE, false);
+		nd_calls_add_frame(&s->labelled, s->idle_frame);
 		return add_stack(s, &header, thread, idle_ns, 0);
 	}
 	return 0;

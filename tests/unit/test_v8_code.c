@@ -271,9 +271,10 @@ static uint64_t new_optimized(uint64_t positions, const struct inlining *inlinin
 	return code;
 }
 
-static void add_call(void *arg, const struct nd_v8_function *function, uint32_t line, bool inlined)
+static void add_call(void *arg, const struct nd_v8_function *function, struct nd_v8_place place,
+		     bool inlined)
 {
-	nd_buf_addf(arg, "%s@%u%s ", function->name, line, inlined ? "i" : "");
+	nd_buf_addf(arg, "%s@%u%s ", function->name, place.line, inlined ? "i" : "");
 }
 
 /* The calls at the start of the code: "h@3i g@2i f@1 ". */

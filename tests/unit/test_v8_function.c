@@ -192,7 +192,7 @@ static void test_builtins_have_no_script(void **state)
 	assert_int_equal(nd_profile_frames(profile, &count)[function->frame].kind,
 			 ND_FRAME_BUILTIN);
 	assert_ptr_equal(get(map), function);
-	assert_int_equal(nd_v8_function_line(function, 3), 0);
+	assert_int_equal(nd_v8_function_locate(function, 3).line, 0);
 }
 
 static void test_functions_are_read_once(void **state)
@@ -309,15 +309,20 @@ static void test_lines_of_every_kind(void **state)
 	static const struct {
 		int32_t offset;
 		uint32_t line;
-	} wants[] = {{-1, 0}, {0, 1}, {1, 1}, {2, 2},  {3, 2},	{4, 3}, {6, 3},
-		     {7, 4},  {8, 4}, {9, 5}, {10, 6}, {11, 6}, {12, 7}};
+		uint32_t column;
+	} wants[] = {{-1, 0, 0}, {0, 1, 1}, {1, 1, 2}, {2, 2, 1},  {3, 2, 2},  {4, 3, 1}, {6, 3, 3},
+		     {7, 4, 1},	 {8, 4, 2}, {9, 5, 1}, {10, 6, 1}, {11, 6, 2}, {12, 7, 1}};
 	uint64_t none = new_object(&h, ODDBALL, 24), script = new_script(&h, 7, "/a.js", text, 1);
 	struct nd_v8_function *function = get(
 		new_function(&h, script, 0, new_scope_info(&h, new_string(&h, "f"), none, 0, 12)));
+	struct nd_v8_place place;
 	size_t i;
 
-	for (i = 0; i < sizeof(wants) / sizeof(wants[0]); i++)
-		assert_int_equal(nd_v8_function_line(function, wants[i].offset), wants[i].line);
+	for (i = 0; i < sizeof(wants) / sizeof(wants[0]); i++) {
+		place = nd_v8_function_locate(function, wants[i].offset);
+		assert_int_equal(place.line, wants[i].line);
+		assert_int_equal(place.column, wants[i].column);
+	}
 	assert_true(nd_v8_function_contains(function, 0));
 	assert_true(nd_v8_function_contains(function, 12));
 	assert_false(nd_v8_function_contains(function, 13));
@@ -355,7 +360,7 @@ static void test_source_maps(void **state)
 	function = get(
 		new_function(&h, script, 0, new_scope_info(&h, new_string(&h, "g"), none, 2, 3)));
 	assert_string_equal(describe(function), "g (/app/a.ts:4:1)");
-	assert_int_equal(nd_v8_function_line(function, 0), 3);
+	assert_int_equal(nd_v8_function_locate(function, 0).line, 3);
 }
 
 static void test_bytecode(void **state)

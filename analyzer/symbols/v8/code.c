@@ -344,7 +344,7 @@ static int unwind_inlinings(const struct nd_v8_code *code, uint64_t packed, stru
 
 bool nd_v8_codes_visit_calls(struct nd_v8_codes *codes, const struct nd_v8_code *code, uint64_t pc,
 			     void (*add)(void *arg, const struct nd_v8_function *function,
-					 uint32_t line, bool inlined),
+					 struct nd_v8_place place, bool inlined),
 			     void *arg)
 {
 	struct step steps[ND_V8_INLINE_DEPTH_MAX];
@@ -362,7 +362,7 @@ bool nd_v8_codes_visit_calls(struct nd_v8_codes *codes, const struct nd_v8_code 
 		     !nd_v8_function_contains(steps[i].function, steps[i].offset)))
 			return false;
 	for (i = 0; i < count; i++)
-		add(arg, steps[i].function, nd_v8_function_line(steps[i].function, steps[i].offset),
-		    i < count - 1);
+		add(arg, steps[i].function,
+		    nd_v8_function_locate(steps[i].function, steps[i].offset), i < count - 1);
 	return count > 0;
 }

@@ -61,12 +61,12 @@ const struct nd_v8_code *nd_v8_codes_find(struct nd_v8_codes *codes, uint32_t is
 
 /*
  * The calls at `pc` in optimized code: the innermost inlined function first, then its callers, at
- * last the code's own function. `add` gets each with its line. False, with nothing added, when the
+ * last the code's own function. `add` gets each with its place. False, with nothing added, when the
  * code's tables do not make sense.
  */
 bool nd_v8_codes_visit_calls(struct nd_v8_codes *codes, const struct nd_v8_code *code, uint64_t pc,
 			     void (*add)(void *arg, const struct nd_v8_function *function,
-					 uint32_t line, bool inlined),
+					 struct nd_v8_place place, bool inlined),
 			     void *arg);
 
 /*

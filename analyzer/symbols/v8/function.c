@@ -426,11 +426,11 @@ struct nd_v8_function *nd_v8_functions_get(struct nd_v8_functions *functions, ui
 	return add_entry(functions, &key, &now);
 }
 
-uint32_t nd_v8_function_line(const struct nd_v8_function *function, int32_t offset)
+struct nd_v8_place nd_v8_function_locate(const struct nd_v8_function *function, int32_t offset)
 {
-	if (!function->script || offset < 0)
-		return 0;
-	return nd_v8_script_locate(function->script, offset).line;
+	if (!function->script)
+		return (struct nd_v8_place){.file = ""};
+	return nd_v8_script_locate(function->script, offset);
 }
 
 bool nd_v8_function_contains(const struct nd_v8_function *function, int32_t offset)

@@ -71,8 +71,8 @@ struct nd_v8_function *nd_v8_functions_get_shared(struct nd_v8_functions *functi
  */
 bool nd_v8_functions_fit(const struct nd_v8_functions *functions);
 
-/* The line (mapped, from 1) of a script offset inside a function, 0 when unknown. */
-uint32_t nd_v8_function_line(const struct nd_v8_function *function, int32_t offset);
+/* The place of a script offset inside a function; its line is 0 when unknown. */
+struct nd_v8_place nd_v8_function_locate(const struct nd_v8_function *function, int32_t offset);
 
 /* Whether a script offset can be inside the function, as far as its range is known. */
 bool nd_v8_function_contains(const struct nd_v8_function *function, int32_t offset);

@@ -35,6 +35,8 @@ struct sink {
 	enum nd_tier tier;
 };
 
+static const struct nd_v8_place nowhere;
+
 static int add_named_frame(struct nd_profile *profile, const char *name, enum nd_frame_kind kind,
 			   uint32_t *ret_frame)
 {
@@ -111,24 +113,32 @@ const char *nd_v8_get_limits(const struct nd_v8 *v8)
 static void add_unknown(struct nd_v8 *v8, struct nd_calls *calls)
 {
 	nd_profile_add_loss(v8->profile, ND_LOSS_JS_UNNAMED, 1);
-	nd_calls_add(calls, v8->unknown_frame, 0, ND_TIER_NONE, false);
+	nd_calls_add_frame(calls, v8->unknown_frame);
 }
 
 static void add_function(struct nd_v8 *v8, struct nd_calls *calls,
-			 const struct nd_v8_function *function, uint32_t line, enum nd_tier tier)
+			 const struct nd_v8_function *function, struct nd_v8_place place,
+			 enum nd_tier tier)
 {
 	if (function)
-		nd_calls_add(calls, function->frame, line, tier, false);
+		nd_calls_add(calls, (struct nd_call){.frame = function->frame,
+						     .line = place.line,
+						     .column = place.column,
+						     .tier = tier});
 	else
 		add_unknown(v8, calls);
 }
 
-static void add_inlined(void *arg, const struct nd_v8_function *function, uint32_t line,
+static void add_inlined(void *arg, const struct nd_v8_function *function, struct nd_v8_place place,
 			bool inlined)
 {
 	struct sink *sink = arg;
 
-	nd_calls_add(sink->calls, function->frame, line, sink->tier, inlined);
+	nd_calls_add(sink->calls, (struct nd_call){.frame = function->frame,
+						   .line = place.line,
+						   .column = place.column,
+						   .tier = sink->tier,
+						   .inlined = inlined});
 }
 
 /* The JavaScript face of a WebAssembly function: a function of a script, but of none of its text.
@@ -203,9 +213,10 @@ static bool is_baseline_of(const struct nd_v8 *v8, const struct nd_v8_code *code
 		       frame->bytecode_array;
 }
 
-/* The line in Sparkplug code: machine code to bytecode, bytecode to source. */
-static uint32_t baseline_line(struct nd_v8 *v8, const struct nd_v8_code *code, uint64_t pc,
-			      struct nd_v8_function *function, uint64_t bytecode_array)
+/* The place in Sparkplug code: machine code to bytecode, bytecode to source. */
+static struct nd_v8_place baseline_place(struct nd_v8 *v8, const struct nd_v8_code *code,
+					 uint64_t pc, struct nd_v8_function *function,
+					 uint64_t bytecode_array)
 {
 	struct nd_v8_bytecode_sizes sizes = {.sizes = v8->bytecode_sizes,
 					     .count = v8->layout.bytecode_count};
@@ -214,14 +225,14 @@ static uint32_t baseline_line(struct nd_v8 *v8, const struct nd_v8_code *code, u
 	uint64_t packed;
 
 	if (!v8->bytecode_sizes || !nd_v8_codes_flag_bits(v8->codes))
-		return 0;
+		return nowhere;
 	offset = nd_v8_baseline_offset(code->positions, code->positions_size, bytecode->code,
 				       bytecode->code_size, &sizes, pc - code->start);
 	if (offset < 0)
-		return 0;
+		return nowhere;
 	packed = nd_v8_positions_find(bytecode->positions, bytecode->positions_size,
 				      nd_v8_codes_flag_bits(v8->codes), offset);
-	return nd_v8_function_line(function, nd_v8_position_unpack(packed).offset);
+	return nd_v8_function_locate(function, nd_v8_position_unpack(packed).offset);
 }
 
 static void add_optimized(struct nd_v8 *v8, const struct nd_v8_code *code, uint64_t pc,
@@ -233,7 +244,7 @@ static void add_optimized(struct nd_v8 *v8, const struct nd_v8_code *code, uint6
 	};
 
 	if (!nd_v8_codes_visit_calls(v8->codes, code, pc, add_inlined, &sink))
-		add_function(v8, calls, code->function, 0, sink.tier);
+		add_function(v8, calls, code->function, nowhere, sink.tier);
 }
 
 /*
@@ -261,7 +272,7 @@ static void add_caller(struct nd_v8 *v8, uint32_t isolate, const struct nd_sampl
 		}
 		if (is_baseline_of(v8, code, frame)) {
 			add_function(v8, calls, function,
-				     baseline_line(v8, code, pc, function, frame->bytecode_array),
+				     baseline_place(v8, code, pc, function, frame->bytecode_array),
 				     ND_TIER_SPARKPLUG);
 			return;
 		}
@@ -269,7 +280,7 @@ static void add_caller(struct nd_v8 *v8, uint32_t isolate, const struct nd_sampl
 	/* Of the tiers that come here only Sparkplug keeps its bytecode in the frame. */
 	if (nd_v8_instance_type(&v8->heap, frame->bytecode_array) == v8->layout.bytecode_type)
 		tier = ND_TIER_SPARKPLUG;
-	add_function(v8, calls, function, 0, tier);
+	add_function(v8, calls, function, nowhere, tier);
 }
 
 static void add_ignition(struct nd_v8 *v8, struct nd_v8_function *function,
@@ -285,7 +296,7 @@ static void add_ignition(struct nd_v8 *v8, struct nd_v8_function *function,
 		packed = nd_v8_positions_find(bytecode->positions, bytecode->positions_size,
 					      nd_v8_codes_flag_bits(v8->codes), offset);
 	add_function(v8, calls, function,
-		     nd_v8_function_line(function, nd_v8_position_unpack(packed).offset),
+		     nd_v8_function_locate(function, nd_v8_position_unpack(packed).offset),
 		     ND_TIER_IGNITION);
 }
 
@@ -298,7 +309,7 @@ static void add_jit(struct nd_v8 *v8, uint32_t isolate, const struct nd_sample_c
 	uint64_t bytecode_array;
 
 	if (is_wasm(v8, frame) || is_wasm_export(frame)) {
-		nd_calls_add(calls, v8->wasm_frame, 0, ND_TIER_NONE, false);
+		nd_calls_add_frame(calls, v8->wasm_frame);
 		return;
 	}
 	code = nd_v8_codes_find(v8->codes, isolate, pc);
@@ -311,7 +322,7 @@ static void add_jit(struct nd_v8 *v8, uint32_t isolate, const struct nd_sample_c
 		return;
 	}
 	if (is_regexp(v8, frame, code)) {
-		nd_calls_add(calls, v8->regexp_frame, 0, ND_TIER_NONE, false);
+		nd_calls_add_frame(calls, v8->regexp_frame);
 		return;
 	}
 	function = function_of(v8, isolate, frame);
@@ -319,17 +330,17 @@ static void add_jit(struct nd_v8 *v8, uint32_t isolate, const struct nd_sample_c
 		add_ignition(v8, function, frame, nd_v8_smi(frame->bytecode_offset), calls);
 	} else if (is_baseline_of(v8, code, frame) && function) {
 		add_function(v8, calls, function,
-			     baseline_line(v8, code, pc, function, frame->bytecode_array),
+			     baseline_place(v8, code, pc, function, frame->bytecode_array),
 			     ND_TIER_SPARKPLUG);
 	} else if (code && code->kind == ND_V8_CODE_BASELINE && index == 0 && function) {
 		/* In its prologue Sparkplug code only tells whose bytecode it is. */
 		bytecode_array = nd_v8_field(&v8->heap, code->object, v8->layout.code_deopt_data);
 		add_function(v8, calls,
 			     nd_v8_functions_find_bytecode(v8->functions, isolate, bytecode_array),
-			     0, ND_TIER_SPARKPLUG);
+			     nowhere, ND_TIER_SPARKPLUG);
 		add_caller(v8, isolate, sample, calls);
 	} else {
-		add_function(v8, calls, function, 0, ND_TIER_NONE);
+		add_function(v8, calls, function, nowhere, ND_TIER_NONE);
 	}
 }
 
@@ -384,7 +395,7 @@ static bool is_ignition(const struct nd_v8 *v8, const struct nd_sample_frame *fr
 static void add_site(const struct nd_site *site, struct nd_calls *calls)
 {
 	if (site->has_frame)
-		nd_calls_add(calls, site->frame, 0, ND_TIER_NONE, false);
+		nd_calls_add_frame(calls, site->frame);
 }
 
 static void add_builtin(struct nd_v8 *v8, uint32_t isolate, const struct nd_sample_cpu *sample,
@@ -408,7 +419,7 @@ static void add_builtin(struct nd_v8 *v8, uint32_t isolate, const struct nd_samp
 		if (site->name)
 			add_site(site, calls);
 		else
-			add_function(v8, calls, function, 0, ND_TIER_NONE);
+			add_function(v8, calls, function, nowhere, ND_TIER_NONE);
 	} else if (is_ignition(v8, frame)) {
 		if (index == 0 && site->name && ends_with(site->name, "Handler"))
 			offset = (int32_t)sample->bytecode_offset;
@@ -422,7 +433,7 @@ static void add_builtin(struct nd_v8 *v8, uint32_t isolate, const struct nd_samp
 		if (index == 0)
 			add_caller(v8, isolate, sample, calls);
 		else
-			add_function(v8, calls, function, 0, ND_TIER_NONE);
+			add_function(v8, calls, function, nowhere, ND_TIER_NONE);
 	}
 }
 
