@@ -55,12 +55,11 @@ static int read_file(const char *path, struct nd_buf *out)
 }
 
 /*
- * One line: "start-end perms offset major:minor inode   path". Returns 1 for an executable mapping,
- * 0 for another, -EBADMSG for neither.
+ * One line: "start-end perms offset major:minor inode   path". Returns where the path is in it;
+ * -EBADMSG when it is no such line.
  */
-static int decode_line(const char *line, size_t len, struct nd_map *ret)
+static int decode_line(const char *line, size_t len, char perms[5], struct nd_map *ret)
 {
-	char perms[5];
 	unsigned int major_nr, minor_nr;
 	int path_at = 0;
 
@@ -73,16 +72,16 @@ static int decode_line(const char *line, size_t len, struct nd_map *ret)
 	ret->dev = makedev(major_nr, minor_nr);
 	while ((size_t)path_at < len && isspace((unsigned char)line[path_at]))
 		path_at++;
-	if (perms[2] != 'x')
-		return 0;
-	ret->path = strndup(line + path_at, len - (size_t)path_at);
-	return ret->path ? 1 : -ENOMEM;
+	return path_at;
 }
 
-static int add_map(struct nd_maps *maps, size_t limit, const struct nd_map *map)
+/* Add a copy of `map` with that path. */
+static int add_map(struct nd_maps *maps, size_t limit, const struct nd_map *map, char *path)
 {
 	struct nd_map *grown;
 
+	if (!path)
+		return -ENOMEM;
 	if (maps->count >= limit)
 		return -E2BIG;
 	if ((maps->count & (maps->count - 1)) == 0) {
@@ -91,7 +90,8 @@ static int add_map(struct nd_maps *maps, size_t limit, const struct nd_map *map)
 			return -ENOMEM;
 		maps->map = grown;
 	}
-	maps->map[maps->count++] = *map;
+	maps->map[maps->count] = *map;
+	maps->map[maps->count++].path = path;
 	return 0;
 }
 
@@ -99,16 +99,18 @@ int nd_maps_decode(const char *text, size_t limit, struct nd_maps *ret_maps)
 {
 	struct nd_maps maps = {0};
 	struct nd_map map;
+	char perms[5], *path;
 	size_t len;
 	int ret = 0;
 
 	for (; *text; text += len + (text[len] == '\n')) {
 		len = strcspn(text, "\n");
-		ret = decode_line(text, len, &map);
-		if (ret > 0) {
-			ret = add_map(&maps, limit, &map);
+		ret = decode_line(text, len, perms, &map);
+		if (ret >= 0 && perms[2] == 'x') {
+			path = strndup(text + ret, len - (size_t)ret);
+			ret = add_map(&maps, limit, &map, path);
 			if (ret)
-				free(map.path);
+				free(path);
 		}
 		if (ret < 0) {
 			nd_maps_fini(&maps);
@@ -119,17 +121,72 @@ int nd_maps_decode(const char *text, size_t limit, struct nd_maps *ret_maps)
 	return 0;
 }
 
+static int read_maps_text(pid_t pid, struct nd_buf *text)
+{
+	char path[64];
+
+	nd_buf_init(text, MAPS_TEXT_MAX);
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	return read_file(path, text);
+}
+
 int nd_procfs_read_maps(pid_t pid, size_t limit, struct nd_maps *ret_maps)
 {
 	struct nd_buf text;
-	char path[64];
-	int ret;
+	int ret = read_maps_text(pid, &text);
 
-	nd_buf_init(&text, MAPS_TEXT_MAX);
-	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
-	ret = read_file(path, &text);
 	if (!ret)
 		ret = nd_maps_decode(text.data, limit, ret_maps);
+	nd_buf_fini(&text);
+	return ret;
+}
+
+static int add_range(struct nd_ranges *ranges, size_t limit, const struct nd_map *map)
+{
+	struct nd_range *grown;
+
+	if (ranges->count >= limit)
+		return -E2BIG;
+	if ((ranges->count & (ranges->count - 1)) == 0) {
+		grown = reallocarray(ranges->range, ranges->count ? ranges->count * 2 : 1,
+				     sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		ranges->range = grown;
+	}
+	ranges->range[ranges->count++] = (struct nd_range){.start = map->start, .end = map->end};
+	return 0;
+}
+
+int nd_ranges_decode(const char *text, size_t limit, struct nd_ranges *ret_ranges)
+{
+	struct nd_ranges ranges = {0};
+	struct nd_map map;
+	char perms[5];
+	size_t len;
+	int ret;
+
+	for (; *text; text += len + (text[len] == '\n')) {
+		len = strcspn(text, "\n");
+		ret = decode_line(text, len, perms, &map);
+		if (ret >= 0 && perms[1] == 'w')
+			ret = add_range(&ranges, limit, &map);
+		if (ret < 0) {
+			free(ranges.range);
+			return ret;
+		}
+	}
+	*ret_ranges = ranges;
+	return 0;
+}
+
+int nd_procfs_read_writable(pid_t pid, size_t limit, struct nd_ranges *ret_ranges)
+{
+	struct nd_buf text;
+	int ret = read_maps_text(pid, &text);
+
+	if (!ret)
+		ret = nd_ranges_decode(text.data, limit, ret_ranges);
 	nd_buf_fini(&text);
 	return ret;
 }
@@ -183,23 +240,30 @@ ssize_t nd_procfs_read_cmdline(pid_t pid, char *buf, size_t size)
 	return n;
 }
 
-int nd_procfs_read_comm(pid_t pid, pid_t tid, char *buf, size_t size)
+/* Read the beginning of a small file of a thread as text. */
+static int read_task(pid_t pid, pid_t tid, const char *name, char *buf, size_t size)
 {
 	char path[64];
 	ssize_t n;
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/comm", pid, tid);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/%s", pid, tid, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return gone(errno);
 	n = read(fd, buf, size - 1);
+	n = n < 0 ? gone(errno) : n;
 	close(fd);
-	if (n < 0)
-		return gone(errno);
-	buf[n] = '\0';
-	buf[strcspn(buf, "\n")] = '\0';
-	return 0;
+	buf[n > 0 ? n : 0] = '\0';
+	return n < 0 ? (int)n : 0;
+}
+
+int nd_procfs_read_comm(pid_t pid, pid_t tid, char *buf, size_t size)
+{
+	int ret = read_task(pid, tid, "comm", buf, size);
+
+	buf[ret ? 0 : strcspn(buf, "\n")] = '\0';
+	return ret;
 }
 
 /* The entries of a folder of /proc that are numbers. */
@@ -245,24 +309,69 @@ int nd_procfs_read_pids(pid_t **ret_pids, size_t *ret_count)
 	return read_ids("/proc", ret_pids, ret_count);
 }
 
-int nd_procfs_read_uid(pid_t pid, uid_t *ret_uid)
+/* Read number `index` after "NAME:" in the status file of a thread. */
+static int read_status(pid_t tid, const char *name, int index, unsigned int *ret_number)
 {
 	struct nd_buf text;
-	char path[64];
-	const char *at;
-	unsigned int real, effective;
+	char path[64], *at;
 	int ret;
 
 	nd_buf_init(&text, 1 << 16);
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	snprintf(path, sizeof(path), "/proc/%d/status", tid);
 	ret = read_file(path, &text);
-	at = ret ? NULL : strstr(text.data, "\nUid:");
-	if (at && sscanf(at, "\nUid: %u %u", &real, &effective) == 2)
-		*ret_uid = effective;
-	else if (!ret)
-		ret = -EBADMSG;
+	at = ret ? NULL : strstr(text.data, name);
+	if (at) {
+		at += strlen(name);
+		while (index-- > 0)
+			strtoul(at, &at, 10);
+		if (sscanf(at, "%u", ret_number) != 1)
+			at = NULL;
+	}
 	nd_buf_fini(&text);
+	return ret || at ? ret : -EBADMSG;
+}
+
+int nd_procfs_read_uid(pid_t pid, uid_t *ret_uid)
+{
+	return read_status(pid, "\nUid:", 1, ret_uid);
+}
+
+int nd_procfs_read_tracer(pid_t tid, pid_t *ret_tracer)
+{
+	unsigned int tracer;
+	int ret = read_status(tid, "\nTracerPid:", 0, &tracer);
+
+	if (!ret)
+		*ret_tracer = (pid_t)tracer;
 	return ret;
+}
+
+int nd_procfs_read_state(pid_t pid, pid_t tid, char *ret_state)
+{
+	char text[256], *at;
+	int ret = read_task(pid, tid, "stat", text, sizeof(text));
+
+	if (ret)
+		return ret;
+	/* "TID (NAME) S ...", and the name may hold anything. */
+	at = strrchr(text, ')');
+	if (!at || at[1] != ' ' || !isalpha((unsigned char)at[2]))
+		return -EBADMSG;
+	*ret_state = at[2];
+	return 0;
+}
+
+int nd_procfs_read_syscall(pid_t pid, pid_t tid, int *ret_number)
+{
+	char text[64];
+	int ret = read_task(pid, tid, "syscall", text, sizeof(text));
+
+	if (ret)
+		return ret;
+	/* "running", or -1 for a thread that waits for something else. */
+	if (sscanf(text, "%d", ret_number) != 1)
+		*ret_number = -1;
+	return 0;
 }
 
 int nd_procfs_read_exe(pid_t pid, char *buf, size_t size)

@@ -37,6 +37,23 @@ void nd_maps_fini(struct nd_maps *maps);
 /* The mapping that holds `addr`, or NULL. */
 const struct nd_map *nd_maps_find(const struct nd_maps *maps, uint64_t addr);
 
+/* Memory from `start` to before `end`. */
+struct nd_range {
+	uint64_t start;
+	uint64_t end;
+};
+
+struct nd_ranges {
+	struct nd_range *range; /* in order of address; freed by the caller */
+	size_t count;
+};
+
+/* The writable mappings of `pid`, in which its stacks are. -E2BIG beyond `limit`. */
+int nd_procfs_read_writable(pid_t pid, size_t limit, struct nd_ranges *ret_ranges);
+
+/* The same from the text of a maps file. -EBADMSG when it is none. */
+int nd_ranges_decode(const char *text, size_t limit, struct nd_ranges *ret_ranges);
+
 /* The command line, arguments joined by spaces, cut to `size`. Returns its length. */
 ssize_t nd_procfs_read_cmdline(pid_t pid, char *buf, size_t size);
 
@@ -48,6 +65,15 @@ int nd_procfs_read_threads(pid_t pid, pid_t **ret_tids, size_t *ret_count);
 
 /* The effective user id of `pid`. */
 int nd_procfs_read_uid(pid_t pid, uid_t *ret_uid);
+
+/* Who traces a thread with ptrace(2), 0 when nobody does. */
+int nd_procfs_read_tracer(pid_t tid, pid_t *ret_tracer);
+
+/* The thread's state as one letter: R, S, D, T, t, Z, ...; see proc(5). */
+int nd_procfs_read_state(pid_t pid, pid_t tid, char *ret_state);
+
+/* The number of the system call that a thread waits in, -1 when it does not. */
+int nd_procfs_read_syscall(pid_t pid, pid_t tid, int *ret_number);
 
 /* All process ids that can be seen. The caller frees `*ret_pids`. */
 int nd_procfs_read_pids(pid_t **ret_pids, size_t *ret_count);

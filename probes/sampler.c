@@ -126,22 +126,18 @@ enum nd_sampler_kind nd_sampler_get_kind(const struct nd_sampler *sampler)
 /* A thread that waits in epoll now began to wait before we came; call that "now". */
 static void begin_idle(struct nd_sampler *sampler, pid_t pid, pid_t tid)
 {
-	char path[64], text[32] = "";
-	FILE *f;
+	int number;
 
 	if (!sampler->options.idle || !sampler->ops->begin_idle)
 		return;
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/syscall", pid, tid);
-	f = fopen(path, "re");
-	if (!f)
+	if (nd_procfs_read_syscall(pid, tid, &number))
 		return;
-	if (fgets(text, sizeof(text), f) && (atoi(text) == SYS_epoll_pwait
+	if (number == SYS_epoll_pwait
 #ifdef SYS_epoll_wait
-					     || atoi(text) == SYS_epoll_wait
+	    || number == SYS_epoll_wait
 #endif
-					     ))
+	)
 		sampler->ops->begin_idle(sampler->impl, pid, tid);
-	fclose(f);
 }
 
 struct threads {

@@ -65,6 +65,15 @@
 /* Mappings of one process; the kernel's default vm.max_map_count is 65,530. */
 #define ND_MAPS_MAX (1u << 18)
 
+/* Bytes copied of one thread's stack. V8 lets JavaScript use 1 MiB of the main thread's, and what
+ * lies above main() is little; of the 4 MiB of a worker's this is more than the frames that are
+ * kept.
+ */
+#define ND_SNAPSHOT_STACK_MAX (1u << 20)
+
+/* Threads of one process in a snapshot: UV_THREADPOOL_SIZE goes up to 1024, workers are fewer. */
+#define ND_SNAPSHOT_THREADS_MAX 4096
+
 /* A source map file. */
 #define ND_SOURCE_MAP_MAX (64u << 20)
 

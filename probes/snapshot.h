@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NODIAG_PROBES_SNAPSHOT_H
+#define NODIAG_PROBES_SNAPSHOT_H
+
+/*
+ * One moment of a process: registers and stacks of all its threads, copied while they stand still.
+ *
+ * The threads are stopped together with ptrace(2), for as long as copying takes and for
+ * ND_SNAPSHOT_STOP_NS at most; a thread that does not stop in time is not waited for. Nothing in
+ * the process is written, signals on their way to it arrive, and a process that SIGSTOP stopped
+ * stays stopped. Should nodiag be killed meanwhile, the kernel lets the threads go.
+ *
+ * What it cannot hide: a system call that a signal handler would interrupt for good, like
+ * epoll_wait(2), returns EINTR, as it does under every debugger. Node.js calls it again.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/clock.h"
+#include "proto/thread.h"
+
+struct nd_err;
+struct nd_sample_stack;
+
+/* How long a process is stopped at most, unless the machine takes the CPU from nodiag itself. */
+#define ND_SNAPSHOT_STOP_NS (5 * ND_NSEC_PER_MSEC)
+
+struct nd_snapshot_thread {
+	struct nd_thread info;
+	struct nd_sample_stack *stack; /* NULL: there is none, info.missing says why */
+};
+
+struct nd_snapshot {
+	struct nd_snapshot_thread *threads; /* the main thread first, then as they started */
+	size_t count;
+	uint64_t stopped_ns; /* how long the first thread to be stopped was */
+};
+
+/*
+ * Take a snapshot of all threads of a process. -ESRCH when it is gone, -EPERM with a hint when it
+ * may not be traced or another process traces it, -E2BIG beyond ND_SNAPSHOT_THREADS_MAX, -ENOMEM.
+ * Call nd_snapshot_fini() after success.
+ *
+ * All signals to the calling thread wait until it is over.
+ */
+int nd_snapshot_take(pid_t pid, struct nd_snapshot *ret_snapshot, struct nd_err *err);
+void nd_snapshot_fini(struct nd_snapshot *snapshot);
+
+#endif /* NODIAG_PROBES_SNAPSHOT_H */
