@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analyzer/symbols/process.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -230,4 +231,45 @@ void nd_process_find_site(struct nd_process *process, struct nd_modules *modules
 		ret_site->name = symbol->is_builtin ? symbol->name : NULL;
 	}
 	*ret_symbol = symbol;
+}
+
+/*
+ * node::per_process::metadata begins with the version as a std::string: a pointer and a length (of
+ * libstdc++ and libc++ alike, as long as the text does not fit inside, which libstdc++ points to).
+ */
+static bool read_node_version(struct nd_process *process, char *buf, size_t size)
+{
+	const struct nd_map *map = NULL;
+	uint64_t string[2], addr = 0;
+	size_t i;
+
+	for (i = 0; i < process->maps.count && !addr; i++) {
+		map = &process->maps.map[i];
+		if (map->inode && !nd_map_is_jit(map))
+			addr = nd_module_find_data(process->v8_module, map,
+						   "_ZN4node11per_process8metadataE");
+	}
+	if (!addr || nd_memory_read(process->memory, addr, string, sizeof(string)) ||
+	    string[1] < 5 || string[1] >= size ||
+	    nd_memory_read(process->memory, string[0], buf, string[1]))
+		return false;
+	buf[string[1]] = '\0';
+	return isdigit((unsigned char)buf[0]) && strspn(buf, "0123456789.") >= 5;
+}
+
+void nd_process_describe(struct nd_process *process, char *buf, size_t size)
+{
+	const struct nd_v8_layout *layout;
+	char node[32];
+
+	buf[0] = '\0';
+	if (!process->v8)
+		return;
+	layout = nd_module_get_v8(process->v8_module, NULL);
+	if (read_node_version(process, node, sizeof(node)))
+		snprintf(buf, size, "Node.js v%s (V8 %d.%d.%d)", node, layout->version.major,
+			 layout->version.minor, layout->version.build);
+	else
+		snprintf(buf, size, "Node.js with V8 %d.%d.%d", layout->version.major,
+			 layout->version.minor, layout->version.build);
 }

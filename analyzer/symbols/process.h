@@ -55,6 +55,9 @@ void nd_process_get_walk(const struct nd_process *process, struct nd_walk_layout
  */
 const struct nd_map *nd_process_find_map(struct nd_process *process, uint64_t address);
 
+/* "Node.js v22.23.3 (V8 12.4.254.21)" into `buf`, as far as the process tells; "" without V8. */
+void nd_process_describe(struct nd_process *process, char *buf, size_t size);
+
 /* Whether a mapping is anonymous memory, where V8 puts what it compiles. */
 bool nd_map_is_jit(const struct nd_map *map);
 

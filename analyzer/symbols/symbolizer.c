@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analyzer/symbols/symbolizer.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -428,14 +427,11 @@ static void note_end(struct nd_symbolizer *s, uint32_t end, uint32_t kernel_dept
 	}
 }
 
-static int add_cpu_sample(struct nd_symbolizer *s, struct nd_process *process,
-			  const struct nd_sample_cpu *sample)
+static void name_cpu_sample(struct nd_symbolizer *s, struct nd_process *process,
+			    struct thread *thread, const struct nd_sample_cpu *sample)
 {
-	struct thread *thread = get_thread(s, &sample->header);
 	uint32_t i;
 
-	if (!thread)
-		return -ENOMEM;
 	s->calls.depth = 0;
 	for (i = 0; i < sample->kernel_depth; i++) {
 		s->symbols[s->calls.depth] = NULL;
@@ -446,18 +442,6 @@ static int add_cpu_sample(struct nd_symbolizer *s, struct nd_process *process,
 	note_end(s, sample->end, sample->kernel_depth);
 	count_unnamed(s);
 	label_work(s);
-	return add_stack(s, &sample->header, thread, s->options.period_ns, 1);
-}
-
-static int add_stack_sample(struct nd_symbolizer *s, struct nd_process *process,
-			    const struct nd_sample_stack *sample)
-{
-	int ret;
-
-	nd_stack_walk(process, sample, &s->walked);
-	ret = add_cpu_sample(s, process, &s->walked);
-	nd_stack_forget(process);
-	return ret;
 }
 
 /* Keep what comes before the sample that it belongs to. */
@@ -475,35 +459,62 @@ static int hold_tail(struct nd_symbolizer *s, const struct nd_sample_stack *tail
 	return 0;
 }
 
-static int add_walked_sample(struct nd_symbolizer *s, struct nd_process *process,
-			     const struct nd_sample_cpu *sample)
+/* Name a sample of any kind into `labelled`, walking it first where the sampler did not. */
+static void name_record(struct nd_symbolizer *s, struct nd_process *process, struct thread *thread,
+			const struct nd_sample_header *record)
 {
-	struct thread *thread = get_thread(s, &sample->header);
-	int ret;
+	const struct nd_sample_cpu *sample = (const struct nd_sample_cpu *)record;
+	const struct nd_sample_stack *tail = thread->tail;
 
+	if (record->kind == ND_SAMPLE_STACK) {
+		nd_stack_walk(process, (const struct nd_sample_stack *)record, &s->walked);
+		sample = &s->walked;
+	} else if (tail && tail->header.time_ns == record->time_ns) {
+		nd_stack_complete(process, sample, tail, &s->walked);
+		sample = &s->walked;
+	}
+	name_cpu_sample(s, process, thread, sample);
+	nd_stack_forget(process);
+}
+
+int nd_symbolizer_name_sample(struct nd_symbolizer *s, const struct nd_sample_header *record,
+			      struct nd_named_stack *ret_stack)
+{
+	struct nd_process *process = find_known(s, (pid_t)record->pid);
+	struct thread *thread = process ? get_thread(s, record) : NULL;
+	const struct nd_calls *calls = &s->labelled;
+
+	if (!process)
+		return -ESRCH;
 	if (!thread)
 		return -ENOMEM;
-	if (!thread->tail || thread->tail->header.time_ns != sample->header.time_ns)
-		return add_cpu_sample(s, process, sample);
-	nd_stack_complete(process, sample, thread->tail, &s->walked);
-	ret = add_cpu_sample(s, process, &s->walked);
-	nd_stack_forget(process);
-	return ret;
+	name_record(s, process, thread, record);
+	*ret_stack = (struct nd_named_stack){
+		.calls = calls->call,
+		.depth = calls->depth,
+		.truncated =
+			calls->depth && calls->call[calls->depth - 1].frame == s->truncated_frame,
+		.ran_js = thread->ran_js,
+	};
+	return 0;
 }
 
 int nd_symbolizer_add_sample(struct nd_symbolizer *s, const struct nd_sample_header *record)
 {
 	struct nd_process *process = find_known(s, (pid_t)record->pid);
+	struct thread *thread;
 
 	if (!process) {
 		nd_profile_add_loss(s->options.profile, ND_LOSS_PROCESS_GONE, 1);
 		return 0;
 	}
-	if (record->kind == ND_SAMPLE_STACK)
-		return add_stack_sample(s, process, (const struct nd_sample_stack *)record);
 	if (record->kind == ND_SAMPLE_TAIL)
 		return hold_tail(s, (const struct nd_sample_stack *)record);
-	return add_walked_sample(s, process, (const struct nd_sample_cpu *)record);
+	thread = get_thread(s, record);
+	if (!thread)
+		return -ENOMEM;
+	name_record(s, process, thread, record);
+	return add_stack(s, record, thread, s->options.period_ns, 1);
 }
 
 int nd_symbolizer_add_idle(struct nd_symbolizer *s, pid_t pid, pid_t tid, uint64_t idle_ns)
@@ -531,46 +542,13 @@ void nd_symbolizer_end_batch(struct nd_symbolizer *s)
 			nd_memory_forget(entry->process.memory);
 }
 
-/*
- * node::per_process::metadata begins with the version as a std::string: a pointer and a length (of
- * libstdc++ and libc++ alike, as long as the text does not fit inside, which libstdc++ points to).
- */
-static bool read_node_version(struct nd_process *process, char *buf, size_t size)
-{
-	const struct nd_map *map = NULL;
-	uint64_t string[2], addr = 0;
-	size_t i;
-
-	for (i = 0; i < process->maps.count && !addr; i++) {
-		map = &process->maps.map[i];
-		if (map->inode && !nd_map_is_jit(map))
-			addr = nd_module_find_data(process->v8_module, map,
-						   "_ZN4node11per_process8metadataE");
-	}
-	if (!addr || nd_memory_read(process->memory, addr, string, sizeof(string)) ||
-	    string[1] < 5 || string[1] >= size ||
-	    nd_memory_read(process->memory, string[0], buf, string[1]))
-		return false;
-	buf[string[1]] = '\0';
-	return isdigit((unsigned char)buf[0]) && strspn(buf, "0123456789.") >= 5;
-}
-
 char *nd_symbolizer_describe(struct nd_symbolizer *s, pid_t pid, char *buf, size_t size)
 {
 	struct nd_process *process = find_known(s, pid);
-	const struct nd_v8_layout *layout;
-	char node[32];
 
 	buf[0] = '\0';
-	if (!process || !process->v8)
-		return buf;
-	layout = nd_module_get_v8(process->v8_module, NULL);
-	if (read_node_version(process, node, sizeof(node)))
-		snprintf(buf, size, "Node.js v%s (V8 %d.%d.%d)", node, layout->version.major,
-			 layout->version.minor, layout->version.build);
-	else
-		snprintf(buf, size, "Node.js with V8 %d.%d.%d", layout->version.major,
-			 layout->version.minor, layout->version.build);
+	if (process)
+		nd_process_describe(process, buf, size);
 	return buf;
 }
 

@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct nd_call;
 struct nd_err;
 struct nd_profile;
 struct nd_sample_header;
@@ -52,6 +53,22 @@ bool nd_symbolizer_has_process(const struct nd_symbolizer *symbolizer, pid_t pid
  */
 int nd_symbolizer_add_sample(struct nd_symbolizer *symbolizer,
 			     const struct nd_sample_header *record);
+
+/* The calls of one sample. */
+struct nd_named_stack {
+	const struct nd_call *calls; /* [0] is the innermost; valid until the next sample */
+	size_t depth;
+	bool truncated; /* ends in "[truncated]": there are more calls towards the root */
+	bool ran_js;	/* the thread has run JavaScript, now or in an earlier sample */
+};
+
+/*
+ * Name one sample, of any kind but ND_SAMPLE_TAIL, and add only its frames and losses to the
+ * profile. -ESRCH for a process that was not added, -ENOMEM.
+ */
+int nd_symbolizer_name_sample(struct nd_symbolizer *symbolizer,
+			      const struct nd_sample_header *record,
+			      struct nd_named_stack *ret_stack);
 
 /* Add time in which a thread waited for events; only threads that ran JavaScript get it. */
 int nd_symbolizer_add_idle(struct nd_symbolizer *symbolizer, pid_t pid, pid_t tid,
