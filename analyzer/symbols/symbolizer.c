@@ -302,7 +302,7 @@ static void add_frame(struct nd_symbolizer *s, struct nd_process *process, struc
 		nd_calls_add_frame(&s->calls, s->unknown_frame);
 	/* Calls within one unnamed file say no more than the first. */
 	if (before && symbol && nd_symbol_is_file(symbol) && s->symbols[before - 1] == symbol &&
-	    s->calls.depth == before + 1)
+	    s->calls.depth == before + 1 && s->calls.call[before].frame == site.frame)
 		s->calls.depth = before;
 	for (i = before; i < s->calls.depth; i++)
 		s->symbols[i] = s->calls.call[i].frame == site.frame ? symbol : NULL;
