@@ -23,5 +23,6 @@ enum exit_code {
 };
 
 int command_flame(int argc, char **argv);
+int command_stack(int argc, char **argv);
 
 #endif /* NODIAG_CLI_COMMAND_H */

@@ -16,6 +16,7 @@
 #include "analyzer/render/render.h"
 #include "cli/command.h"
 #include "cli/file.h"
+#include "cli/losses.h"
 #include "cli/out.h"
 #include "cli/session.h"
 #include "cli/target.h"
@@ -138,14 +139,6 @@ static error_t parse_format(struct flame *flame, const char *arg)
 	return EINVAL;
 }
 
-static error_t parse_colour(struct flame *flame, const char *arg)
-{
-	if (term_parse_colour(arg, &flame->colour))
-		return 0;
-	nd_err_set(&flame->err, -EINVAL, "'%s' is none of auto, always and never", arg);
-	return EINVAL;
-}
-
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct flame *flame = state->input;
@@ -177,7 +170,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		flame->force = true;
 		return 0;
 	case OPT_COLOR:
-		return parse_colour(flame, arg);
+		return term_parse_colour(arg, &flame->colour, &flame->err);
 	case '?':
 		flame->help = ARGP_HELP_STD_HELP;
 		return 0;
@@ -264,16 +257,6 @@ static void print_closing(const struct flame *flame)
 	print_cost(r);
 	if (r->limits[0])
 		term_note("%s", r->limits);
-}
-
-static void print_losses(const struct nd_profile *profile)
-{
-	int loss;
-
-	for (loss = 1; loss < ND_LOSS_COUNT; loss++)
-		if (nd_profile_get_loss(profile, loss))
-			term_note("%s: %" PRIu64, nd_loss_text(loss),
-				  nd_profile_get_loss(profile, loss));
 }
 
 static int print_table(const struct flame *flame, const struct nd_profile *profile,
@@ -363,7 +346,7 @@ static int answer(struct flame *flame, struct out *out, struct nd_err *err)
 	else
 		ret = record(flame, &profile, err);
 	if (!ret) {
-		print_losses(profile);
+		losses_print(profile, LOSSES_ALL);
 		if (write_answer(flame, profile, out, err))
 			ret = flame->target.kind == TARGET_COMMAND ? EXIT_COMMAND_NODIAG
 								   : EXIT_FAILED;
@@ -372,24 +355,11 @@ static int answer(struct flame *flame, struct out *out, struct nd_err *err)
 	return ret;
 }
 
-/* Take "-- COMMAND..." off the arguments before argp sees them. */
-static char **split_command(int *argc, char **argv)
-{
-	int i;
-
-	for (i = 1; i < *argc; i++) {
-		if (strcmp(argv[i], "--") != 0)
-			continue;
-		argv[i] = NULL;
-		*argc = i;
-		return argv + i + 1;
-	}
-	return NULL;
-}
-
 static int parse_arguments(struct flame *flame, int argc, char **argv)
 {
-	flame->command = split_command(&argc, argv);
+	const struct target_syntax syntax = {.command = "nodiag flame"};
+
+	flame->command = target_split_command(&argc, argv);
 	if (argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, flame)) {
 		if (!flame->err.hint[0])
 			nd_err_hint(&flame->err, "nodiag flame --help");
@@ -397,7 +367,7 @@ static int parse_arguments(struct flame *flame, int argc, char **argv)
 	}
 	if (flame->help)
 		return EXIT_DONE;
-	return target_parse(flame->args, flame->args_count, flame->command, &flame->target,
+	return target_parse(&syntax, flame->args, flame->args_count, flame->command, &flame->target,
 			    &flame->err);
 }
 

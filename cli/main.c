@@ -13,6 +13,7 @@ struct command {
 
 static const struct command commands[] = {
 	{"flame", "where CPU time goes, as a flame graph", command_flame},
+	{"stack", "what every thread does at this moment", command_stack},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

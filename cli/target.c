@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +54,8 @@ static size_t find_node_processes(pid_t *pids, size_t max)
 	return found;
 }
 
-static int find_only_process(struct target *target, struct nd_err *err)
+static int find_only_process(const struct target_syntax *syntax, struct target *target,
+			     struct nd_err *err)
 {
 	pid_t pids[LISTED_MAX];
 	size_t count = find_node_processes(pids, LISTED_MAX);
@@ -64,7 +64,11 @@ static int find_only_process(struct target *target, struct nd_err *err)
 
 	if (!count) {
 		nd_err_set(err, -ESRCH, "no Node.js process of yours is running");
-		nd_err_hint(err, "give a process id, or start one: nodiag flame -- node app.js");
+		if (syntax->pids_only)
+			nd_err_hint(err, "give a process id; pgrep -af node lists everybody's");
+		else
+			nd_err_hint(err, "give a process id, or start one: %s -- node app.js",
+				    syntax->command);
 		return EXIT_NO_TARGET;
 	}
 	for (i = 0; i < count && i < LISTED_MAX; i++) {
@@ -74,7 +78,7 @@ static int find_only_process(struct target *target, struct nd_err *err)
 	}
 	if (count > 1) {
 		nd_err_set(err, -EINVAL, "which of %zu Node.js processes?", count);
-		nd_err_hint(err, "give its id: nodiag flame %d", pids[0]);
+		nd_err_hint(err, "give its id: %s %d", syntax->command, pids[0]);
 		return EXIT_USAGE;
 	}
 	target->kind = TARGET_PIDS;
@@ -123,20 +127,47 @@ static int use_file(struct target *target, char **args, size_t count, struct nd_
 	return 0;
 }
 
-int target_parse(char **args, size_t count, char **command, struct target *ret_target,
-		 struct nd_err *err)
+char **target_split_command(int *argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < *argc; i++) {
+		if (strcmp(argv[i], "--") != 0)
+			continue;
+		argv[i] = NULL;
+		*argc = i;
+		return argv + i + 1;
+	}
+	return NULL;
+}
+
+/* Refuse what is no process, for a command that only looks at those that run. */
+static int refuse(const struct target_syntax *syntax, const char *what, struct nd_err *err)
+{
+	nd_err_set(err, -EINVAL, "'%s': %s looks only at running processes", what, syntax->command);
+	nd_err_hint(err, "give process ids; pgrep -af node lists the ones that run");
+	return EXIT_USAGE;
+}
+
+int target_parse(const struct target_syntax *syntax, char **args, size_t count, char **command,
+		 struct target *ret_target, struct nd_err *err)
 {
 	size_t i;
 	int ret = 0;
 
 	*ret_target = (struct target){0};
+	if (syntax->pids_only && command)
+		return refuse(syntax, "--", err);
+	for (i = 0; i < count; i++)
+		if (syntax->pids_only && !is_number(args[i]))
+			return refuse(syntax, args[i], err);
 	if (command && count) {
 		nd_err_set(err, -EINVAL, "'%s': either a process or a command", args[0]);
 		return EXIT_USAGE;
 	}
 	if (command && !command[0]) {
 		nd_err_set(err, -EINVAL, "no command after '--'");
-		nd_err_hint(err, "nodiag flame -- node app.js");
+		nd_err_hint(err, "%s -- node app.js", syntax->command);
 		return EXIT_USAGE;
 	}
 	if (command) {
@@ -145,10 +176,50 @@ int target_parse(char **args, size_t count, char **command, struct target *ret_t
 		return 0;
 	}
 	if (!count)
-		return find_only_process(ret_target, err);
+		return find_only_process(syntax, ret_target, err);
 	if (!is_number(args[0]))
 		return use_file(ret_target, args, count, err);
 	for (i = 0; i < count && !ret; i++)
 		ret = add_pid(ret_target, args[i], err);
 	return ret;
+}
+
+void target_get_script(const char *command, char *buf, size_t size)
+{
+	char *word, *save = NULL, *slash, copy[512];
+	const char *script = "node";
+
+	snprintf(copy, sizeof(copy), "%s", command);
+	strtok_r(copy, " ", &save);
+	while ((word = strtok_r(NULL, " ", &save))) {
+		if (*word == '-')
+			continue;
+		slash = strrchr(word, '/');
+		script = slash ? slash + 1 : word;
+		break;
+	}
+	snprintf(buf, size, "%.200s", script);
+}
+
+void target_set_not_node(pid_t pid, const struct nd_err *why, struct nd_err *err)
+{
+	char state;
+
+	if (!nd_procfs_read_state(pid, pid, &state) && state == 'Z') {
+		nd_err_set(err, -ESRCH, "process %d has ended, and only waits for its parent", pid);
+		return;
+	}
+	nd_err_set(err, -ENOENT, "%d is not a Node.js process: %s", pid, why->what);
+	nd_err_hint(err, "pgrep -af node lists the ones that run");
+}
+
+int target_fail(pid_t pid, int ret, struct nd_err *err)
+{
+	if ((ret == -EPERM || ret == -EACCES) && !err->hint[0])
+		nd_err_hint(err, "run it with sudo, or as the user that runs process %d", pid);
+	if (ret == -ESRCH || ret == -ENOENT)
+		return EXIT_NO_TARGET;
+	if (ret == -EPERM || ret == -EACCES)
+		return EXIT_PERMISSION;
+	return EXIT_FAILED;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/term.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +49,7 @@ void term_progress(const char *fmt, ...)
 	progress_shown = text[0] != '\0';
 }
 
-bool term_parse_colour(const char *text, enum term_colour *ret_colour)
+int term_parse_colour(const char *text, enum term_colour *ret_colour, struct nd_err *err)
 {
 	static const char *const words[] = {"auto", "always", "never"};
 	int i;
@@ -56,9 +57,10 @@ bool term_parse_colour(const char *text, enum term_colour *ret_colour)
 	for (i = 0; i < 3; i++)
 		if (!strcmp(text, words[i])) {
 			*ret_colour = (enum term_colour)i;
-			return true;
+			return 0;
 		}
-	return false;
+	nd_err_set(err, -EINVAL, "'%s' is none of auto, always and never", text);
+	return EINVAL;
 }
 
 bool term_has_colour(enum term_colour colour)

@@ -19,8 +19,8 @@ void term_progress(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 enum term_colour { TERM_COLOUR_AUTO, TERM_COLOUR_ALWAYS, TERM_COLOUR_NEVER };
 
-/* Read "auto", "always" or "never". */
-bool term_parse_colour(const char *text, enum term_colour *ret_colour);
+/* Read "auto", "always" or "never". 0, or EINVAL with `err` set. */
+int term_parse_colour(const char *text, enum term_colour *ret_colour, struct nd_err *err);
 
 /* Whether stdout gets colours: as asked, else a terminal without NO_COLOR does. */
 bool term_has_colour(enum term_colour colour);

@@ -7,13 +7,12 @@
 #include <string.h>
 
 #include "analyzer/profile/profile.h"
+#include "analyzer/render/terminal.h"
 #include "analyzer/render/units.h"
-#include "analyzer/utf8.h"
 #include "common/buf.h"
 #include "proto/limits.h"
 
-#define REPLACEMENT "\xef\xbf\xbd"
-#define ELLIPSIS    "\xe2\x80\xa6"
+#define ELLIPSIS "\xe2\x80\xa6"
 
 /* "100.0%  " twice: the shares and what is between the columns of numbers. */
 #define SHARES_WIDTH 16
@@ -40,54 +39,6 @@ struct table {
 	size_t place_width;
 	bool colour;
 };
-
-/* SGR parameters by kind: the application's own code stands out, what it did not write recedes. */
-static const char *const colours[ND_FRAME_KIND_COUNT] = {
-	[ND_FRAME_UNKNOWN] = "2", [ND_FRAME_JS] = "1;33",    [ND_FRAME_NPM] = "35",
-	[ND_FRAME_NODE] = "32",	  [ND_FRAME_BUILTIN] = "36", [ND_FRAME_WASM] = "1;34",
-	[ND_FRAME_NATIVE] = "34", [ND_FRAME_GC] = "31",	     [ND_FRAME_COMPILE] = "36",
-	[ND_FRAME_REGEXP] = "33", [ND_FRAME_KERNEL] = "2",   [ND_FRAME_IDLE] = "2",
-	[ND_FRAME_THREAD] = "1",
-};
-
-/*
- * Characters that act on a terminal instead of showing: C0 and C1 controls, DEL, and those that
- * change the direction of writing and so could make a name look like another.
- */
-static bool is_control(const char *str, size_t len)
-{
-	static const char *const directions[] = {"\xd8\x9c",	 "\xe2\x80\x8e", "\xe2\x80\x8f",
-						 "\xe2\x80\xaa", "\xe2\x80\xab", "\xe2\x80\xac",
-						 "\xe2\x80\xad", "\xe2\x80\xae", "\xe2\x81\xa6",
-						 "\xe2\x81\xa7", "\xe2\x81\xa8", "\xe2\x81\xa9"};
-	const unsigned char *c = (const unsigned char *)str;
-	size_t i;
-
-	if (len == 1)
-		return c[0] < ' ' || c[0] == 0x7f;
-	if (len == 2 && c[0] == 0xc2 && c[1] < 0xa0)
-		return true;
-	for (i = 0; i < sizeof(directions) / sizeof(directions[0]); i++)
-		if (strlen(directions[i]) == len && !memcmp(directions[i], str, len))
-			return true;
-	return false;
-}
-
-/* Append what may be shown. Each character takes one column, give or take. */
-static void add_printable(struct nd_buf *out, const char *str)
-{
-	size_t len = strlen(str), used;
-
-	for (; len; str += used, len -= used) {
-		used = nd_utf8_sequence(str, len);
-		if (used && !is_control(str, used)) {
-			nd_buf_add(out, str, used);
-			continue;
-		}
-		nd_buf_add_str(out, REPLACEMENT);
-		used = used ? used : 1;
-	}
-}
 
 static bool is_continuation(char c)
 {
@@ -150,10 +101,10 @@ static int init_row(struct row *row, const struct nd_profile *profile,
 	row->function = function;
 	row->kind = frame->kind;
 	nd_units_weight(function->self, nd_profile_get_info(profile)->unit, row->weight);
-	add_printable(&row->name, frame->name);
+	nd_terminal_add(&row->name, frame->name);
 	if (!strncmp(file, "file://", strlen("file://")))
 		file += strlen("file://");
-	add_printable(&row->place, file);
+	nd_terminal_add(&row->place, file);
 	if (file[0] && frame->line)
 		nd_buf_addf(&row->place, ":%" PRIu32, frame->line);
 	else if (!file[0])
@@ -227,7 +178,7 @@ static void add_row(const struct table *table, const struct row *row, struct nd_
 	add_spaces(out, table->weight_width - columns(row->weight, strlen(row->weight)));
 	nd_buf_addf(out, "%s  %5.1f%%  ", row->weight, 100 * (double)row->function->total / total);
 	if (table->colour)
-		nd_buf_addf(out, "\033[%sm", colours[row->kind]);
+		nd_buf_addf(out, "\033[%sm", nd_terminal_colours[row->kind]);
 	used = add_cut(out, &row->name, table->name_width);
 	if (table->colour)
 		nd_buf_add_str(out, "\033[0m");

@@ -47,12 +47,30 @@ _nodiag_flame() {
 	esac
 }
 
+_nodiag_stack() {
+	local options='--json --source-maps --color= --help --usage'
+
+	case $previous in
+	--color)
+		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$current")
+		;;
+	*)
+		if [[ $current == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
+			[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
+		else
+			mapfile -t COMPREPLY < <(compgen -W "$(_nodiag_pids)" -- "$current")
+		fi
+		;;
+	esac
+}
+
 _nodiag() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} i
 
 	COMPREPLY=()
 	if [[ $COMP_CWORD -eq 1 ]]; then
-		mapfile -t COMPREPLY < <(compgen -W 'flame help --help --version' -- "$current")
+		mapfile -t COMPREPLY < <(compgen -W 'flame stack help --help --version' -- "$current")
 		return
 	fi
 	# What stands behind "--" is another program's.
@@ -76,8 +94,11 @@ _nodiag() {
 	flame)
 		_nodiag_flame
 		;;
+	stack)
+		_nodiag_stack
+		;;
 	help)
-		mapfile -t COMPREPLY < <(compgen -W 'flame' -- "$current")
+		mapfile -t COMPREPLY < <(compgen -W 'flame stack' -- "$current")
 		;;
 	esac
 }
