@@ -23,6 +23,7 @@ enum exit_code {
 };
 
 int command_ps(int argc, char **argv);
+int command_stack(int argc, char **argv);
 int command_flame(int argc, char **argv);
 int command_lag(int argc, char **argv);
 int command_attach(int argc, char **argv);

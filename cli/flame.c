@@ -16,6 +16,7 @@
 #include "analyzer/render/render.h"
 #include "cli/command.h"
 #include "cli/file.h"
+#include "cli/losses.h"
 #include "cli/out.h"
 #include "cli/session.h"
 #include "cli/target.h"
@@ -258,16 +259,6 @@ static void print_closing(const struct flame *flame)
 		term_note("%s", r->limits);
 }
 
-static void print_losses(const struct nd_profile *profile)
-{
-	int loss;
-
-	for (loss = 1; loss < ND_LOSS_COUNT; loss++)
-		if (nd_profile_get_loss(profile, loss))
-			term_note("%s: %" PRIu64, nd_loss_text(loss),
-				  nd_profile_get_loss(profile, loss));
-}
-
 static int print_table(const struct flame *flame, const struct nd_profile *profile,
 		       struct nd_err *err)
 {
@@ -355,7 +346,7 @@ static int answer(struct flame *flame, struct out *out, struct nd_err *err)
 	else
 		ret = record(flame, &profile, err);
 	if (!ret) {
-		print_losses(profile);
+		losses_print(profile, LOSSES_ALL);
 		if (write_answer(flame, profile, out, err))
 			ret = flame->target.kind == TARGET_COMMAND ? EXIT_COMMAND_NODIAG
 								   : EXIT_FAILED;

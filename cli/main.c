@@ -13,6 +13,7 @@ struct command {
 
 static const struct command commands[] = {
 	{"ps", "the Node.js processes, and what can be seen of each", command_ps},
+	{"stack", "what every thread does at this moment", command_stack},
 	{"flame", "where CPU time goes, as a flame graph", command_flame},
 	{"lag", "what blocks the event loop: how long, and who", command_lag},
 	{"attach", "load the agent into a running process", command_attach},

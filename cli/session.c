@@ -86,22 +86,11 @@ static int poll_samples(struct session *s, int timeout_ms)
 	return ret;
 }
 
-static int exit_code_of(int ret)
-{
-	if (ret == -ESRCH || ret == -ENOENT)
-		return EXIT_NO_TARGET;
-	if (ret == -EPERM || ret == -EACCES)
-		return EXIT_PERMISSION;
-	return EXIT_FAILED;
-}
-
 static int fail(const struct session *s, int ret, struct nd_err *err)
 {
-	if (err->code == -EPERM || err->code == -EACCES)
-		if (!err->hint[0] && s->target->kind == TARGET_PIDS)
-			nd_err_hint(err, "run it with sudo, or as the user that runs process %d",
-				    s->target->pids[0]);
-	return s->target->kind == TARGET_COMMAND ? EXIT_COMMAND_NODIAG : exit_code_of(ret);
+	if (s->target->kind == TARGET_COMMAND)
+		return EXIT_COMMAND_NODIAG;
+	return target_fail(s->target->pids[0], ret, err);
 }
 
 /*
@@ -163,9 +152,8 @@ static int watch_pids(struct session *s, struct nd_err *err)
 	for (i = 0; i < s->target->pids_count; i++) {
 		ret = learn_process(s, s->target->pids[i], &why);
 		if (ret == -ENOENT) {
-			nd_err_set(err, ret, "%d is not a Node.js process: %s", s->target->pids[i],
-				   why.what);
-			return nd_err_hint(err, "nodiag ps lists the ones that run");
+			target_set_not_node(s->target->pids[i], &why, err);
+			return ret;
 		}
 		if (ret == -ENOTSUP)
 			term_note("JavaScript of %d shows as [unknown]: %s", s->target->pids[i],

@@ -42,7 +42,7 @@ char **target_split_command(int *argc, char **argv);
 int target_parse(const struct target_syntax *syntax, char **args, size_t count, char **command,
 		 struct target *ret_target, struct nd_err *err);
 
-/* Say that a process is not one of Node.js. */
+/* Say that a process is not one of Node.js, or not any more. */
 void target_set_not_node(pid_t pid, const struct nd_err *why, struct nd_err *err);
 
 /* The exit code for a process that could not be looked at; where it is not permitted, a hint too.

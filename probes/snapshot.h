@@ -6,9 +6,11 @@
  * One moment of a process: registers and stacks of all its threads, copied while they stand still.
  *
  * The threads are stopped together with ptrace(2), for as long as copying takes and for
- * ND_SNAPSHOT_STOP_NS at most; a thread that does not stop in time is not waited for. Nothing in
- * the process is written, signals on their way to it arrive, and a process that SIGSTOP stopped
- * stays stopped. Should nodiag be killed meanwhile, the kernel lets the threads go.
+ * ND_SNAPSHOT_STOP_NS at most. A thread that does not stop in time, since the machine is busy, is
+ * looked at when it does, while the others run again; one that sleeps where no signal reaches it is
+ * left alone. Nothing in the process is written, signals on their way to it arrive, and a process
+ * that SIGSTOP stopped stays stopped. Should nodiag be killed meanwhile, the kernel lets the
+ * threads go.
  *
  * What it cannot hide: a system call that a signal handler would interrupt for good, like
  * epoll_wait(2), returns EINTR, as it does under every debugger. Node.js calls it again.
@@ -24,7 +26,10 @@
 struct nd_err;
 struct nd_sample_stack;
 
-/* How long a process is stopped at most, unless the machine takes the CPU from nodiag itself. */
+/*
+ * How long a process is stopped at most, unless the machine takes the CPU from nodiag itself: where
+ * CAP_SYS_NICE is missing and others want it.
+ */
 #define ND_SNAPSHOT_STOP_NS (5 * ND_NSEC_PER_MSEC)
 
 struct nd_snapshot_thread {
@@ -35,7 +40,7 @@ struct nd_snapshot_thread {
 struct nd_snapshot {
 	struct nd_snapshot_thread *threads; /* the main thread first, then as they started */
 	size_t count;
-	uint64_t stopped_ns; /* how long the first thread to be stopped was */
+	uint64_t stopped_ns; /* how long any of them was stopped, at most */
 };
 
 /*

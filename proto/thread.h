@@ -7,6 +7,7 @@
  */
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 enum nd_thread_state {
@@ -21,7 +22,7 @@ enum nd_thread_state {
 /* Why a thread is shown without a stack. */
 enum nd_thread_missing {
 	ND_THREAD_COMPLETE,   /* it has one */
-	ND_THREAD_LATE,	      /* it did not stop in the time that a process may be stopped */
+	ND_THREAD_LATE,	      /* it did not stop, or there was no time left to copy its stack */
 	ND_THREAD_TRACED,     /* another process traces it */
 	ND_THREAD_KERNEL,     /* the kernel's own, as those of io_uring */
 	ND_THREAD_UNREADABLE, /* its registers or its stack could not be read */
@@ -33,9 +34,9 @@ struct nd_thread {
 	char comm[16]; /* the name that the kernel has, "" when unknown */
 	enum nd_thread_state state;
 	enum nd_thread_missing missing;
-	bool job_stopped; /* by SIGSTOP or the like, before anybody looked */
-	bool cut;	  /* the copy of its stack ends before the stack does */
-	char syscall[24]; /* the system call it is in, "" when in none; "335" without a name */
+	bool job_stopped;  /* by SIGSTOP or the like, before anybody looked */
+	uint64_t later_ns; /* how long after the others it was looked at; 0: together with them */
+	char syscall[24];  /* the system call it is in, "" when in none; "335" without a name */
 };
 
 #endif /* NODIAG_PROTO_THREAD_H */

@@ -14,74 +14,27 @@
 /* Grows by one when a field changes its meaning or goes; docs/format-json.md. */
 #define VERSION 1
 
-/* Words for good, as the numbers are. */
-static const char *const loss_keys[] = {
-	[ND_LOSS_RING_FULL] = "ring_full",
-	[ND_LOSS_THREAD_LIMIT] = "thread_limit",
-	[ND_LOSS_TRUNCATED] = "truncated",
-	[ND_LOSS_ROOT_MISSING] = "root_missing",
-	[ND_LOSS_JS_UNNAMED] = "js_unnamed",
-	[ND_LOSS_JS_STALE] = "js_stale",
-	[ND_LOSS_NATIVE_UNNAMED] = "native_unnamed",
-	[ND_LOSS_PROCESS_GONE] = "process_gone",
-	[ND_LOSS_TIMELINE] = "timeline",
-};
-_Static_assert(sizeof(loss_keys) / sizeof(loss_keys[0]) == ND_LOSS_COUNT, "every loss has a key");
-
-static const char *const tier_keys[] = {
-	[ND_TIER_NONE] = "none",	   [ND_TIER_IGNITION] = "ignition",
-	[ND_TIER_SPARKPLUG] = "sparkplug", [ND_TIER_MAGLEV] = "maglev",
-	[ND_TIER_TURBOFAN] = "turbofan",
-};
-_Static_assert(sizeof(tier_keys) / sizeof(tier_keys[0]) == ND_TIER_COUNT, "every tier has a key");
-
 static void add_number(struct nd_buf *out, const char *key, uint64_t number)
 {
 	nd_buf_add_str(out, key);
 	nd_json_add_number(out, number);
 }
 
-static void add_string(struct nd_buf *out, const char *key, const char *str)
-{
-	nd_buf_add_str(out, key);
-	nd_json_add_string(out, str);
-}
-
 static void add_info(const struct nd_profile *profile, struct nd_buf *out)
 {
 	const struct nd_profile_info *info = nd_profile_get_info(profile);
 
-	add_string(out, "\"info\":{\"title\":", info->title);
-	add_string(out, ",\"command\":", info->command);
-	add_string(out, ",\"runtime\":", info->runtime);
-	add_string(out, ",\"sampler\":", info->sampler);
-	add_string(out, ",\"sample_type\":", info->sample_type);
-	add_string(out, ",\"unit\":", info->unit);
+	nd_json_add_field(out, "\"info\":{\"title\":", info->title);
+	nd_json_add_field(out, ",\"command\":", info->command);
+	nd_json_add_field(out, ",\"runtime\":", info->runtime);
+	nd_json_add_field(out, ",\"sampler\":", info->sampler);
+	nd_json_add_field(out, ",\"sample_type\":", info->sample_type);
+	nd_json_add_field(out, ",\"unit\":", info->unit);
 	add_number(out, ",\"period\":", info->period);
 	add_number(out, ",\"start_unix_ns\":", info->start_unix_ns);
 	add_number(out, ",\"duration_ns\":", info->duration_ns);
 	add_number(out, ",\"pid\":", info->pid);
 	nd_buf_add_str(out, "},\n");
-}
-
-static void add_losses(const struct nd_profile *profile, struct nd_buf *out)
-{
-	const char *comma = "";
-	uint64_t count;
-	int loss;
-
-	nd_buf_add_str(out, "\"losses\":[");
-	for (loss = 1; loss < ND_LOSS_COUNT; loss++) {
-		count = nd_profile_get_loss(profile, (enum nd_loss)loss);
-		if (!count)
-			continue;
-		nd_buf_addf(out, "%s{\"number\":%d,\"key\":\"%s\",\"count\":%" PRIu64 ",\"text\":",
-			    comma, loss, loss_keys[loss], count);
-		nd_json_add_string(out, nd_loss_text((enum nd_loss)loss));
-		nd_buf_add_char(out, '}');
-		comma = ",";
-	}
-	nd_buf_add_str(out, "],\n");
 }
 
 static void add_frames(const struct nd_profile *profile, struct nd_buf *out)
@@ -91,8 +44,8 @@ static void add_frames(const struct nd_profile *profile, struct nd_buf *out)
 
 	nd_buf_add_str(out, "\"frames\":[");
 	for (i = 0; i < count; i++) {
-		add_string(out, i ? ",\n{\"name\":" : "\n{\"name\":", frames[i].name);
-		add_string(out, ",\"file\":", frames[i].file);
+		nd_json_add_field(out, i ? ",\n{\"name\":" : "\n{\"name\":", frames[i].name);
+		nd_json_add_field(out, ",\"file\":", frames[i].file);
 		add_number(out, ",\"line\":", frames[i].line);
 		add_number(out, ",\"column\":", frames[i].column);
 		nd_buf_addf(out, ",\"kind\":\"%s\"}", nd_frame_kind_name(frames[i].kind));
@@ -110,7 +63,7 @@ static void add_tiers(const uint64_t *tiers, struct nd_buf *out)
 	for (tier = 0; tier < ND_TIER_COUNT; tier++) {
 		if (!tiers[tier])
 			continue;
-		nd_buf_addf(out, "%s\"%s\":", any ? "," : "", tier_keys[tier]);
+		nd_buf_addf(out, "%s\"%s\":", any ? "," : "", nd_json_tier_keys[tier]);
 		nd_json_add_number(out, tiers[tier]);
 		any = true;
 	}
@@ -224,7 +177,8 @@ int nd_render_json(const struct nd_profile *profile, struct nd_buf *out)
 
 	nd_buf_addf(out, "{\"format\":\"nodiag-profile\",\"version\":%d,\n", VERSION);
 	add_info(profile, out);
-	add_losses(profile, out);
+	nd_json_add_losses(out, profile);
+	nd_buf_add_str(out, ",\n");
 	add_frames(profile, out);
 	add_nodes(profile, out);
 	ret = add_functions(profile, out);

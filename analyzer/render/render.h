@@ -3,7 +3,7 @@
 #define NODIAG_ANALYZER_RENDER_RENDER_H
 
 /*
- * A profile as bytes in one of the formats people use.
+ * An answer as bytes in one of the formats people use.
  *
  * Renderers do no I/O: they append to a buffer. Each returns 0, -ENOMEM or -EFBIG (the buffer's
  * ceiling); the buffer's content is undefined after a failure.
@@ -15,6 +15,7 @@
 struct nd_buf;
 struct nd_lag;
 struct nd_profile;
+struct nd_stacks;
 
 struct nd_render_format {
 	const char *name;      /* as given to --format */
@@ -108,5 +109,16 @@ int nd_render_lag_json(struct nd_lag *lag, const struct nd_profile *frames, uint
  */
 int nd_render_startup(const struct nd_profile *profile, bool colour, struct nd_buf *out);
 int nd_render_startup_json(const struct nd_profile *profile, struct nd_buf *out);
+
+/*
+ * The stacks of threads for a person, with ANSI colours if asked for: JavaScript as V8's stack
+ * traces have it, "at f (file:line:column)", and what is not without the "at". Threads of one kind
+ * that do the same are shown once, and so are calls that repeat one another. Nothing in a name acts
+ * on the terminal.
+ */
+int nd_render_stacks(const struct nd_stacks *stacks, bool colour, struct nd_buf *out);
+
+/* The same for programs, whole, described in docs/format-json.md; stable. */
+int nd_render_stacks_json(const struct nd_stacks *stacks, struct nd_buf *out);
 
 #endif /* NODIAG_ANALYZER_RENDER_RENDER_H */

@@ -39,14 +39,6 @@ struct table {
 	bool colour;
 };
 
-/* SGR parameters by kind: the application's own code stands out, what it did not write recedes. */
-static const char *const colours[ND_FRAME_KIND_COUNT] = {
-	[ND_FRAME_UNKNOWN] = "2", [ND_FRAME_JS] = "1;33",    [ND_FRAME_NPM] = "35",
-	[ND_FRAME_NODE] = "32",	  [ND_FRAME_BUILTIN] = "36", [ND_FRAME_WASM] = "1;34",
-	[ND_FRAME_NATIVE] = "34", [ND_FRAME_GC] = "31",	     [ND_FRAME_COMPILE] = "36",
-	[ND_FRAME_REGEXP] = "33", [ND_FRAME_KERNEL] = "2",   [ND_FRAME_IDLE] = "2",
-	[ND_FRAME_THREAD] = "1",
-};
 
 static int init_row(struct row *row, const struct nd_profile *profile,
 		    const struct nd_function *function)
@@ -136,7 +128,7 @@ static void add_row(const struct table *table, const struct row *row, struct nd_
 			   table->weight_width - nd_cell_columns(row->weight, strlen(row->weight)));
 	nd_buf_addf(out, "%s  %5.1f%%  ", row->weight, 100 * (double)row->function->total / total);
 	if (table->colour)
-		nd_buf_addf(out, "\033[%sm", colours[row->kind]);
+		nd_buf_addf(out, "\033[%sm", nd_terminal_colours[row->kind]);
 	used = nd_cell_add_cut(out, &row->name, table->name_width);
 	if (table->colour)
 		nd_buf_add_str(out, "\033[0m");

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analyzer/symbols/stack.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "analyzer/symbols/memory.h"
@@ -52,7 +51,7 @@ static void unwind_copy(struct nd_process *process, const struct nd_walk_layout 
 {
 	while (nd_walk_is_broken(layout, walk) && walked->depth < ND_SAMPLE_FRAMES_MAX) {
 		step_back(process, walk, walked);
-		if (!nd_unwinder_step(process->unwinder, walk, walked->depth > 1))
+		if (nd_unwinder_step(process->unwinder, walk, walked->depth > 1) <= 0)
 			break;
 		walk->before.pc = 0;
 		walk_copy(process, layout, copy, walk, walked);
@@ -60,7 +59,38 @@ static void unwind_copy(struct nd_process *process, const struct nd_walk_layout 
 	walked->end = walk->end;
 }
 
-void nd_stack_walk(struct nd_process *process, const struct nd_sample_stack *copy,
+/*
+ * Walk by unwind tables where code has them, and by frame pointers only where it has none: in
+ * JavaScript and V8's builtins, where they are always right.
+ */
+static void walk_exactly(struct nd_process *process, const struct nd_walk_layout *layout,
+			 const struct nd_sample_stack *copy, struct nd_walk *walk,
+			 struct nd_sample_cpu *walked)
+{
+	struct nd_sample_frame *frame;
+	int ret;
+
+	walked->end = ND_WALK_TRUNCATED;
+	while (walked->depth < ND_SAMPLE_FRAMES_MAX) {
+		frame = &walked->frames[walked->depth];
+		*frame = (struct nd_sample_frame){.pc = walk->pc};
+		ret = nd_unwinder_step(process->unwinder, walk, walked->depth++ > 0);
+		if (!ret)
+			walked->end = ND_WALK_ROOT;
+		if (!ret || is_above_copy(copy, walk->sp))
+			return;
+		if (ret > 0)
+			continue;
+		if (nd_walk_step(process->memory, layout, walk, frame)) {
+			walked->end = walk->end;
+			return;
+		}
+		if (is_above_copy(copy, walk->fp))
+			return;
+	}
+}
+
+void nd_stack_walk(struct nd_process *process, const struct nd_sample_stack *copy, bool exact,
 		   struct nd_sample_cpu *ret_walked)
 {
 	struct nd_walk walk = {.pc = copy->pc, .fp = copy->fp, .sp = copy->sp};
@@ -69,6 +99,7 @@ void nd_stack_walk(struct nd_process *process, const struct nd_sample_stack *cop
 	nd_memory_set_overlay(process->memory, copy->start, copy->stack, copy->size);
 	nd_process_get_walk(process, &layout);
 	ret_walked->header = copy->header;
+	ret_walked->header.kind = ND_SAMPLE_CPU;
 	ret_walked->pc = copy->pc;
 	ret_walked->sp = copy->sp;
 	ret_walked->fp = copy->fp;
@@ -77,6 +108,10 @@ void nd_stack_walk(struct nd_process *process, const struct nd_sample_stack *cop
 	ret_walked->depth = 0;
 	if (nd_memory_read(process->memory, copy->sp, ret_walked->top, sizeof(ret_walked->top)))
 		memset(ret_walked->top, 0, sizeof(ret_walked->top));
+	if (exact) {
+		walk_exactly(process, &layout, copy, &walk, ret_walked);
+		return;
+	}
 	walk_copy(process, &layout, copy, &walk, ret_walked);
 	unwind_copy(process, &layout, copy, &walk, ret_walked);
 }

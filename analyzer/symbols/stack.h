@@ -7,6 +7,8 @@
  * eBPF program does, and where code has none, by unwind tables until it has again.
  */
 
+#include <stdbool.h>
+
 struct nd_process;
 struct nd_sample_cpu;
 struct nd_sample_stack;
@@ -14,8 +16,12 @@ struct nd_sample_stack;
 /*
  * Walk a sample that came as a copy of its stack. The process's memory shows the copy until
  * nd_stack_forget(), for what is read about the frames.
+ *
+ * A function without a frame of its own, as most of libc's are, hides its caller from a walk by
+ * frame pointers. An `exact` walk goes by unwind tables wherever there are some, which takes ten
+ * times as long.
  */
-void nd_stack_walk(struct nd_process *process, const struct nd_sample_stack *copy,
+void nd_stack_walk(struct nd_process *process, const struct nd_sample_stack *copy, bool exact,
 		   struct nd_sample_cpu *ret_walked);
 
 /* The same for a walked sample that broke off where `tail` says: `*ret_walked` is the whole. */

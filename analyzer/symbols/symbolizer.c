@@ -303,7 +303,7 @@ static void add_frame(struct nd_symbolizer *s, struct nd_process *process, struc
 		nd_calls_add_frame(&s->calls, s->unknown_frame);
 	/* Calls within one unnamed file say no more than the first. */
 	if (before && symbol && nd_symbol_is_file(symbol) && s->symbols[before - 1] == symbol &&
-	    s->calls.depth == before + 1)
+	    s->calls.depth == before + 1 && s->calls.call[before].frame == site.frame)
 		s->calls.depth = before;
 	for (i = before; i < s->calls.depth; i++)
 		s->symbols[i] = s->calls.call[i].frame == site.frame ? symbol : NULL;
@@ -412,7 +412,8 @@ static void note_end(struct nd_symbolizer *s, uint32_t end, uint32_t kernel_dept
 	size_t depth = s->calls.depth;
 
 	if (end != ND_WALK_TRUNCATED && reaches_root(s, kernel_depth)) {
-		if (nd_symbol_is_file(s->symbols[depth - 1]))
+		while (is_root(s->symbols[s->calls.depth - 1]) &&
+		       strcmp(s->symbols[s->calls.depth - 1]->name, "main") != 0)
 			s->calls.depth--;
 		return;
 	}
@@ -468,7 +469,7 @@ static void name_record(struct nd_symbolizer *s, struct nd_process *process, str
 	const struct nd_sample_stack *tail = thread->tail;
 
 	if (record->kind == ND_SAMPLE_STACK) {
-		nd_stack_walk(process, (const struct nd_sample_stack *)record, &s->walked);
+		nd_stack_walk(process, (const struct nd_sample_stack *)record, false, &s->walked);
 		sample = &s->walked;
 	} else if (tail && tail->header.time_ns == record->time_ns) {
 		nd_stack_complete(process, sample, tail, &s->walked);
@@ -476,6 +477,27 @@ static void name_record(struct nd_symbolizer *s, struct nd_process *process, str
 	}
 	name_cpu_sample(s, process, thread, sample);
 	nd_stack_forget(process);
+}
+
+int nd_symbolizer_walk_stack(struct nd_symbolizer *s, const struct nd_sample_stack *stack,
+			     struct nd_sample_cpu **ret_sample)
+{
+	struct nd_process *process = find_known(s, (pid_t)stack->header.pid);
+	struct nd_sample_cpu *sample;
+	size_t size;
+
+	if (!process)
+		return -ESRCH;
+	nd_stack_walk(process, stack, true, &s->walked);
+	nd_stack_forget(process);
+	size = offsetof(struct nd_sample_cpu, frames) +
+	       s->walked.depth * sizeof(s->walked.frames[0]);
+	sample = malloc(size);
+	if (!sample)
+		return -ENOMEM;
+	memcpy(sample, &s->walked, size);
+	*ret_sample = sample;
+	return 0;
 }
 
 int nd_symbolizer_name_sample(struct nd_symbolizer *s, const struct nd_sample_header *record,

@@ -18,7 +18,9 @@
 struct nd_call;
 struct nd_err;
 struct nd_profile;
+struct nd_sample_cpu;
 struct nd_sample_header;
+struct nd_sample_stack;
 struct nd_symbolizer;
 struct nd_walk_layout;
 
@@ -53,6 +55,14 @@ bool nd_symbolizer_has_process(const struct nd_symbolizer *symbolizer, pid_t pid
  */
 int nd_symbolizer_add_sample(struct nd_symbolizer *symbolizer,
 			     const struct nd_sample_header *record);
+
+/*
+ * Walk the copy of a stack, to be named later. This reads what the garbage collector may move, so
+ * it should come as soon as can be; names can wait. The caller frees the sample. -ESRCH for a
+ * process that was not added, -ENOMEM.
+ */
+int nd_symbolizer_walk_stack(struct nd_symbolizer *symbolizer, const struct nd_sample_stack *stack,
+			     struct nd_sample_cpu **ret_sample);
 
 /* The calls of one sample. */
 struct nd_named_stack {

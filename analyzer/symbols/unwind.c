@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analyzer/symbols/unwind.h"
 
+#include <errno.h>
 #include <libunwind.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,24 +183,31 @@ void nd_unwinder_free(struct nd_unwinder *unwinder)
 	free(unwinder);
 }
 
-bool nd_unwinder_step(struct nd_unwinder *unwinder, struct nd_walk *walk, bool is_call)
+int nd_unwinder_step(struct nd_unwinder *unwinder, struct nd_walk *walk, bool is_call)
 {
 	unw_word_t pc, sp, fp;
 	unw_cursor_t cursor;
+	int ret;
 
 	/* The rules are those of the call, not of what follows it. */
 	unwinder->walk = *walk;
 	unwinder->walk.pc -= is_call ? 1 : 0;
 	unwinder->found = false;
+	if (unw_init_remote(&cursor, unwinder->space, unwinder))
+		return -ENOENT;
+	ret = unw_step(&cursor);
 	/* Without a table libunwind guesses; a guess is not taken. */
-	if (unw_init_remote(&cursor, unwinder->space, unwinder) || unw_step(&cursor) <= 0 ||
-	    !unwinder->found || unw_get_reg(&cursor, UNW_REG_IP, &pc) ||
-	    unw_get_reg(&cursor, UNW_REG_SP, &sp) || sp <= walk->sp || !pc)
-		return false;
+	if (ret < 0 || !unwinder->found)
+		return -ENOENT;
+	if (!ret)
+		return 0;
+	if (unw_get_reg(&cursor, UNW_REG_IP, &pc) || unw_get_reg(&cursor, UNW_REG_SP, &sp) ||
+	    sp <= walk->sp || !pc)
+		return -ENOENT;
 	if (unw_get_reg(&cursor, REG_FP, &fp))
 		fp = 0;
 	walk->pc = pc;
 	walk->sp = sp;
 	walk->fp = fp;
-	return true;
+	return 1;
 }

@@ -21,9 +21,12 @@ void nd_unwinder_free(struct nd_unwinder *unwinder);
 
 /*
  * Go from `walk`'s pc, stack and frame pointer to those of the caller. Reads the process's memory,
- * with its overlay. `is_call`: the pc is a return address. False, with `walk` as it was, where
- * there is no table, or it needs a register that is not known, or the stack does not go up.
+ * with its overlay. `is_call`: the pc is a return address.
+ *
+ * Returns 1; or with `walk` as it was 0, where the table says that this is the thread's first
+ * function, and -ENOENT where there is no table, or it needs a register that is not known, or the
+ * stack does not go up.
  */
-bool nd_unwinder_step(struct nd_unwinder *unwinder, struct nd_walk *walk, bool is_call);
+int nd_unwinder_step(struct nd_unwinder *unwinder, struct nd_walk *walk, bool is_call);
 
 #endif /* NODIAG_ANALYZER_SYMBOLS_UNWIND_H */

@@ -47,7 +47,8 @@ _nodiag_flame() {
 	esac
 }
 
-# Commands that look at the machine: $1 are words besides options, such as process ids.
+# Commands with few options: $1 are those besides --color and --help, $2 are words besides options,
+# such as process ids.
 _nodiag_list() {
 	case $previous in
 	--color)
@@ -55,10 +56,10 @@ _nodiag_list() {
 		;;
 	*)
 		if [[ $current == -* ]]; then
-			mapfile -t COMPREPLY < <(compgen -W '--json --color= --help --usage' -- "$current")
+			mapfile -t COMPREPLY < <(compgen -W "$1 --color= --help --usage" -- "$current")
 			[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
 		else
-			mapfile -t COMPREPLY < <(compgen -W "$1" -- "$current")
+			mapfile -t COMPREPLY < <(compgen -W "$2" -- "$current")
 		fi
 		;;
 	esac
@@ -66,10 +67,11 @@ _nodiag_list() {
 
 _nodiag() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} i
+	local commands='ps stack flame lag attach detach check'
 
 	COMPREPLY=()
 	if [[ $COMP_CWORD -eq 1 ]]; then
-		mapfile -t COMPREPLY < <(compgen -W 'ps flame check help --help --version' -- "$current")
+		mapfile -t COMPREPLY < <(compgen -W "$commands help --help --version" -- "$current")
 		return
 	fi
 	# What stands behind "--" is another program's.
@@ -94,13 +96,16 @@ _nodiag() {
 		_nodiag_flame
 		;;
 	ps)
-		_nodiag_list ''
+		_nodiag_list --json ''
 		;;
 	check)
-		_nodiag_list "$(_nodiag_pids)"
+		_nodiag_list --json "$(_nodiag_pids)"
+		;;
+	stack)
+		_nodiag_list '--json --source-maps' "$(_nodiag_pids)"
 		;;
 	help)
-		mapfile -t COMPREPLY < <(compgen -W 'ps flame check' -- "$current")
+		mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$current")
 		;;
 	esac
 }

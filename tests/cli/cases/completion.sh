@@ -18,6 +18,8 @@ offer nodiag flame -f c
 offer nodiag flame --color = ''
 offer nodiag flame -o app
 offer nodiag flame app
+offer nodiag stack --
+offer nodiag stack --color = a
 # What is no command has nothing to offer.
 offer nodiag flames ''
 
