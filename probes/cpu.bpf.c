@@ -21,7 +21,12 @@
 
 #include "probes/cpu.h"
 
-#define ND_WALK_READ(arg, dst, size, addr) bpf_probe_read_user(dst, size, (const void *)(addr))
+#define ND_WALK_READ(arg, dst, size, addr)   bpf_probe_read_user(dst, size, (const void *)(addr))
+#define ND_WALK_READ_FRAME(arg, words, addr) read_frame(arg, words, addr)
+
+struct window;
+static __always_inline long read_frame(struct window *window, __u64 *words, __u64 addr);
+
 #include "proto/walk.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -45,6 +50,16 @@ struct pid {
 	struct upid numbers[1];
 } __attribute__((preserve_access_index));
 
+/* Registers, by the names that the kernel has for them itself. */
+struct pt_regs___kernel {
+#if defined(__TARGET_ARCH_x86)
+	unsigned long r9, bp, ip, sp, orig_ax;
+#else
+	__u64 regs[31], sp, pc;
+	__s32 syscallno;
+#endif
+} __attribute__((preserve_access_index));
+
 struct task_struct {
 	int pid;
 	int tgid;
@@ -61,8 +76,7 @@ const volatile bool pid_namespace_is_initial = true;
 const volatile bool follow = false;
 const volatile bool kernel_stacks = true;
 
-/* Counters, read by cpu.c. */
-__u64 samples;
+/* Samples that were lost; read by cpu.c. */
 __u64 ring_full;
 
 /* The question and the answer of name_kernel_address(). */
@@ -78,16 +92,36 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, CPU_TARGETS_MAX);
 	__type(key, __u32); /* pid */
-	__type(value, struct nd_walk_layout);
+	__type(value, struct cpu_target);
 } targets SEC(".maps");
 
-/* One sample under construction for each CPU; per-CPU maps do not allow values this large. */
+/* A piece of the stack, which holds the next frames too: a read costs more than the bytes do. */
+#define WINDOW_BYTES 512
+
+/* No piece: nothing of user space lies here or above. */
+#define WINDOW_NONE (1ull << 63)
+
+struct window {
+	__u64 start;
+	__u64 words[WINDOW_BYTES / 8];
+};
+
+/* Where a sample is put together. What the verifier would follow value by value is here too. */
+struct slot {
+	struct nd_walk walk;
+	struct cpu_target none; /* all 0 */
+	struct window window;
+	__u32 used; /* words of the record */
+	struct cpu_record record;
+};
+
+/* One for each CPU; per-CPU maps do not allow values this large. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1); /* set to the number of CPUs */
 	__type(key, __u32);
-	__type(value, struct nd_sample_cpu);
-} scratch SEC(".maps");
+	__type(value, struct slot);
+} slots SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -132,7 +166,7 @@ static __always_inline __u64 ids_of(struct task_struct *task)
 	__u64 pid, tid;
 
 	if (pid_namespace_is_initial)
-		return (__u64)BPF_CORE_READ(task, tgid) << 32 | (__u32)BPF_CORE_READ(task, pid);
+		return (__u64)task->tgid << 32 | (__u32)task->pid;
 	pid = number_of(BPF_CORE_READ(task, group_leader, thread_pid));
 	tid = number_of(BPF_CORE_READ(task, thread_pid));
 	return pid << 32 | tid;
@@ -145,56 +179,108 @@ static __always_inline void fill_header(struct nd_sample_header *header, __u32 k
 	header->pid = ids >> 32;
 	header->tid = (__u32)ids;
 	header->time_ns = bpf_ktime_get_ns();
-	header->thread_start_ns = BPF_CORE_READ(task, start_time);
+	header->thread_start_ns = task->start_time;
 }
 
-static __always_inline void fill_registers(struct nd_sample_cpu *sample, struct task_struct *task)
+static __always_inline void fill_registers(struct cpu_record *record, struct task_struct *task)
 {
-	struct pt_regs regs = {};
+	struct pt_regs___kernel *regs = (void *)bpf_task_pt_regs(task);
 
-	bpf_probe_read_kernel(&regs, sizeof(regs), (const void *)bpf_task_pt_regs(task));
-	sample->pc = PT_REGS_IP(&regs);
-	sample->sp = PT_REGS_SP(&regs);
-	sample->fp = PT_REGS_FP(&regs);
+	record->sp = regs->sp;
 #if defined(__TARGET_ARCH_x86)
-	sample->bytecode_offset = regs.r9;
+	record->pc = regs->ip;
+	record->fp = regs->bp;
+	record->bytecode_offset = regs->r9;
 #else
-	sample->bytecode_offset = 0;
+	record->pc = regs->pc;
+	record->fp = regs->regs[29];
+	record->bytecode_offset = 0;
 #endif
 }
 
+/* The kernel stack, if the tick came inside the kernel, whose addresses are the negative ones. */
+static __always_inline void take_kernel_stack(struct bpf_perf_event_data *ctx,
+					      struct cpu_record *record)
+{
+	long bytes = 0;
+
+	if (kernel_stacks && (__s64)PT_REGS_IP(&ctx->regs) < 0)
+		bytes = bpf_get_stack(ctx, record->words, ND_SAMPLE_KERNEL_MAX * sizeof(__u64), 0);
+	record->kernel_depth = bytes > 0 ? bytes / sizeof(__u64) : 0;
+}
+
+static __always_inline long read_frame(struct window *window, __u64 *words, __u64 addr)
+{
+	__u64 at = addr - window->start;
+	const __u64 *from;
+	int i;
+
+	barrier_var(at); /* so that the very value is checked that is used */
+	if (at > WINDOW_BYTES - 8 * ND_WALK_WORDS) {
+		window->start = WINDOW_NONE;
+		if (bpf_probe_read_user(window->words, WINDOW_BYTES, (const void *)addr))
+			return bpf_probe_read_user(words, 8 * ND_WALK_WORDS, (const void *)addr);
+		window->start = addr;
+		at = 0;
+	}
+	from = (void *)window->words + at;
+	for (i = 0; i < ND_WALK_WORDS; i++)
+		words[i] = from[i];
+	return 0;
+}
+
+/* Put a frame behind the record's words, cut short if it is none of JavaScript. */
+static __always_inline __u32 pack_frame(const struct nd_sample_frame *frame, __u64 *words)
+{
+	words[1] = frame->pc;
+	if (!frame->shared) {
+		words[0] = frame->marker & 1 ? 0 : frame->marker;
+		return CPU_NATIVE_WORDS;
+	}
+	words[0] = frame->marker;
+	words[2] = frame->shared;
+	words[3] = frame->script;
+	words[4] = frame->bytecode_array;
+	words[5] = frame->bytecode_offset;
+	words[6] = (__u64)frame->literal_id << 32 | frame->script_id;
+	return CPU_JS_WORDS;
+}
+
 struct walk_context {
-	struct nd_sample_cpu *sample;
-	struct nd_walk_layout layout;
-	struct nd_walk walk;
+	struct slot *slot;
+	struct cpu_target *target;
 };
 
 static long walk_frame(__u32 i, void *data)
 {
 	struct walk_context *c = data;
-	struct nd_sample_cpu *sample = c->sample;
+	struct slot *slot = c->slot;
+	struct nd_sample_frame frame;
+	__u32 used = slot->used;
+	int ret;
 
-	if (i >= ND_SAMPLE_FRAMES_MAX)
+	if (used > CPU_WORDS_MAX - CPU_JS_WORDS)
 		return 1;
-	sample->depth = i + 1;
-	return nd_walk_step(NULL, &c->layout, &c->walk, &sample->frames[i]);
+	ret = nd_walk_step(&slot->window, &c->target->layout, &c->target->maps, &slot->walk,
+			   &frame);
+	slot->used = used + pack_frame(&frame, slot->record.words + used);
+	slot->record.depth = i + 1;
+	return ret;
 }
 
 /*
  * Nobody is woken: nodiag looks a hundred times a second, and a wake-up for each sample would take
  * the CPU, and what its caches hold, from the very thread that is measured.
  */
-static __always_inline void emit(void *record, __u64 size)
+static __always_inline long emit(void *record, __u64 size)
 {
-	if (bpf_ringbuf_output(&ring, record, size, BPF_RB_NO_WAKEUP))
-		__sync_fetch_and_add(&ring_full, 1);
+	return bpf_ringbuf_output(&ring, record, size, BPF_RB_NO_WAKEUP);
 }
 
 /* A read that crosses the end of the stack fails as a whole, so the copy is made of pieces. */
 #define TAIL_PIECE 1024
 
-static __always_inline void emit_tail(const struct nd_sample_cpu *sample,
-				      const struct nd_walk *walk)
+static __always_inline void emit_tail(const struct cpu_record *record, const struct nd_walk *walk)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct nd_sample_stack *tail = bpf_map_lookup_elem(&tails, &cpu);
@@ -202,7 +288,7 @@ static __always_inline void emit_tail(const struct nd_sample_cpu *sample,
 
 	if (!tail)
 		return;
-	tail->header = sample->header;
+	tail->header = record->header;
 	tail->header.kind = ND_SAMPLE_TAIL;
 	tail->pc = walk->pc;
 	tail->sp = walk->sp;
@@ -222,22 +308,24 @@ static __always_inline void emit_tail(const struct nd_sample_cpu *sample,
 	emit(tail, sizeof(*tail) + size);
 }
 
-static __always_inline void walk(struct nd_sample_cpu *sample, const struct nd_walk_layout *layout)
+static __always_inline void walk(struct slot *slot, struct cpu_target *target)
 {
-	struct walk_context c = {
-		.sample = sample,
-		.walk = {.pc = sample->pc,
-			 .fp = sample->fp,
-			 .sp = sample->sp,
-			 .end = ND_WALK_TRUNCATED},
-	};
+	struct walk_context c = {.slot = slot, .target = target ?: &slot->none};
+	struct cpu_record *record = &slot->record;
 
-	if (layout)
-		c.layout = *layout;
+	slot->walk = (struct nd_walk){
+		.pc = record->pc,
+		.fp = record->fp,
+		.sp = record->sp,
+		.end = ND_WALK_TRUNCATED,
+	};
+	slot->window.start = WINDOW_NONE;
+	slot->used = record->kernel_depth;
+	record->depth = 0;
 	bpf_loop(ND_SAMPLE_FRAMES_MAX, walk_frame, &c, 0);
-	sample->end = c.walk.end;
-	if (layout && nd_walk_is_broken(&c.layout, &c.walk))
-		emit_tail(sample, &c.walk);
+	record->end = slot->walk.end;
+	if (target && nd_walk_is_broken(&target->layout, &slot->walk))
+		emit_tail(record, &slot->walk);
 }
 
 SEC("perf_event")
@@ -245,32 +333,30 @@ int take_sample(struct bpf_perf_event_data *ctx)
 {
 	struct task_struct *task = (void *)bpf_get_current_task_btf();
 	__u32 cpu = bpf_get_smp_processor_id();
-	struct nd_walk_layout *layout;
-	struct nd_sample_cpu *sample;
+	struct cpu_target *target;
+	struct cpu_record *record;
 	__u64 ids = ids_of(task);
 	__u32 pid = ids >> 32;
-	__u32 depth;
-	long bytes;
+	struct slot *slot;
+	__u64 used;
 
-	layout = bpf_map_lookup_elem(&targets, &pid);
-	sample = bpf_map_lookup_elem(&scratch, &cpu);
-	if ((!layout && !follow) || !sample)
+	target = bpf_map_lookup_elem(&targets, &pid);
+	slot = bpf_map_lookup_elem(&slots, &cpu);
+	if ((!target && !follow) || !slot)
 		return 0;
-	__sync_fetch_and_add(&samples, 1);
-	fill_header(&sample->header, ND_SAMPLE_CPU, task, ids);
-	fill_registers(sample, task);
-	if (bpf_probe_read_user(sample->top, sizeof(sample->top), (const void *)sample->sp))
-		__builtin_memset(sample->top, 0, sizeof(sample->top));
-	bytes = kernel_stacks ? bpf_get_stack(ctx, sample->kernel, sizeof(sample->kernel), 0) : 0;
-	sample->kernel_depth = bytes > 0 ? bytes / 8 : 0;
-	sample->has_layout = layout && layout->js_function_first;
-	sample->depth = 0;
-	walk(sample, layout);
-	depth = sample->depth;
-	if (depth > ND_SAMPLE_FRAMES_MAX)
-		depth = ND_SAMPLE_FRAMES_MAX;
-	emit(sample,
-	     offsetof(struct nd_sample_cpu, frames) + depth * sizeof(struct nd_sample_frame));
+	record = &slot->record;
+	fill_header(&record->header, ND_SAMPLE_CPU, task, ids);
+	fill_registers(record, task);
+	if (bpf_probe_read_user(record->top, sizeof(record->top), (const void *)record->sp))
+		__builtin_memset(record->top, 0, sizeof(record->top));
+	take_kernel_stack(ctx, record);
+	record->has_layout = target && target->layout.js_function_first;
+	walk(slot, target);
+	used = slot->used;
+	if (used > CPU_WORDS_MAX)
+		used = CPU_WORDS_MAX;
+	if (emit(record, offsetof(struct cpu_record, words) + used * sizeof(__u64)))
+		__sync_fetch_and_add(&ring_full, 1);
 	return 0;
 }
 
@@ -293,13 +379,12 @@ int BPF_PROG(on_exec, struct task_struct *task)
 /* Whether the task waits in epoll, where an event loop is idle. */
 static __always_inline bool is_polling(struct task_struct *task)
 {
-	struct pt_regs regs = {};
+	struct pt_regs___kernel *regs = (void *)bpf_task_pt_regs(task);
 
-	bpf_probe_read_kernel(&regs, sizeof(regs), (const void *)bpf_task_pt_regs(task));
 #if defined(__TARGET_ARCH_x86)
-	return regs.orig_rax == 232 || regs.orig_rax == 281; /* epoll_wait, epoll_pwait */
+	return regs->orig_ax == 232 || regs->orig_ax == 281; /* epoll_wait, epoll_pwait */
 #else
-	return regs.syscallno == 22; /* epoll_pwait */
+	return regs->syscallno == 22; /* epoll_pwait */
 #endif
 }
 

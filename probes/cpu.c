@@ -41,6 +41,8 @@ struct cpu {
 	void *arg;
 	int handled;
 	int handle_error;
+	uint64_t samples;
+	struct nd_sample_cpu sample; /* the record at hand */
 };
 
 static void cpu_close(void *impl)
@@ -62,6 +64,41 @@ static void cpu_close(void *impl)
 	free(cpu);
 }
 
+static const __u64 *unpack_frame(const __u64 *words, struct nd_sample_frame *ret)
+{
+	*ret = (struct nd_sample_frame){.marker = words[0], .pc = words[1]};
+	if (!(ret->marker & 1))
+		return words + CPU_NATIVE_WORDS;
+	ret->shared = words[2];
+	ret->script = words[3];
+	ret->bytecode_array = words[4];
+	ret->bytecode_offset = words[5];
+	ret->script_id = (__u32)words[6];
+	ret->literal_id = (__u32)(words[6] >> 32);
+	return words + CPU_JS_WORDS;
+}
+
+/* Records are trusted: only the kernel writes into the ring. */
+static void unpack(const struct cpu_record *record, struct nd_sample_cpu *ret)
+{
+	const __u64 *words = record->words + record->kernel_depth;
+	__u32 i;
+
+	ret->header = record->header;
+	ret->pc = record->pc;
+	ret->sp = record->sp;
+	ret->fp = record->fp;
+	ret->bytecode_offset = record->bytecode_offset;
+	memcpy(ret->top, record->top, sizeof(ret->top));
+	memcpy(ret->kernel, record->words, record->kernel_depth * sizeof(record->words[0]));
+	ret->kernel_depth = record->kernel_depth;
+	ret->depth = record->depth;
+	ret->end = record->end;
+	ret->has_layout = record->has_layout;
+	for (i = 0; i < record->depth; i++)
+		words = unpack_frame(words, &ret->frames[i]);
+}
+
 static int on_record(void *context, void *data, size_t size)
 {
 	struct cpu *cpu = context;
@@ -69,6 +106,11 @@ static int on_record(void *context, void *data, size_t size)
 
 	if (size < sizeof(*header))
 		return 0;
+	if (header->kind == ND_SAMPLE_CPU) {
+		unpack(data, &cpu->sample);
+		header = &cpu->sample.header;
+		cpu->samples++;
+	}
 	cpu->handle_error = cpu->handle(cpu->arg, header);
 	if (cpu->handle_error)
 		return cpu->handle_error;
@@ -92,7 +134,7 @@ static int configure(struct cpu *cpu)
 	skel->rodata->kernel_stacks = cpu->options.kernel;
 	bpf_program__set_autoload(skel->progs.on_switch, cpu->options.idle);
 	bpf_map__set_max_entries(skel->maps.tails, (unsigned int)cpus);
-	return bpf_map__set_max_entries(skel->maps.scratch, (unsigned int)cpus);
+	return bpf_map__set_max_entries(skel->maps.slots, (unsigned int)cpus);
 }
 
 static int load(struct cpu *cpu)
@@ -262,10 +304,11 @@ static int cpu_add_thread(void *impl, pid_t tid, bool on_exec)
 static int cpu_set_layout(void *impl, pid_t pid, const struct nd_walk_layout *layout)
 {
 	struct cpu *cpu = impl;
+	struct cpu_target target = {.layout = *layout};
 	__u32 key = (__u32)pid;
 
-	return bpf_map__update_elem(cpu->skel->maps.targets, &key, sizeof(key), layout,
-				    sizeof(*layout), BPF_ANY);
+	return bpf_map__update_elem(cpu->skel->maps.targets, &key, sizeof(key), &target,
+				    sizeof(target), BPF_ANY);
 }
 
 static int cpu_poll(void *impl, int timeout_ms,
@@ -301,7 +344,7 @@ static void cpu_get_stats(const void *impl, struct nd_sampler_stats *ret_stats)
 	struct bpf_prog_info info = {0};
 	__u32 len = sizeof(info);
 
-	ret_stats->samples = cpu->skel->bss->samples;
+	ret_stats->samples = cpu->samples + cpu->skel->bss->ring_full;
 	ret_stats->ring_full = cpu->skel->bss->ring_full;
 	if (!bpf_obj_get_info_by_fd(bpf_program__fd(cpu->skel->progs.take_sample), &info, &len))
 		ret_stats->cost_ns = info.run_time_ns;

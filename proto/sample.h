@@ -41,7 +41,7 @@ struct nd_sample_frame {
 	__u64 script;	       /* tagged Script, or 0 where the function has none (builtins) */
 	__u64 bytecode_array;  /* the frame's bytecode array slot, as found */
 	__u64 bytecode_offset; /* the frame's bytecode offset slot, as found: a Smi in Ignition */
-	__u64 marker;	       /* context, or frame-type marker (even) */
+	__u64 marker;	       /* context (odd) or 0, or frame-type marker (even) */
 	__u32 script_id;
 	__u32 literal_id;
 };
@@ -63,7 +63,7 @@ struct nd_sample_header {
 	__u64 thread_start_ns; /* tells a thread from an older one of the same tid; 0 if unknown */
 };
 
-/* Only the first `depth` frames of a record are there. */
+/* Only the first `kernel_depth` addresses and `depth` frames are there. */
 struct nd_sample_cpu {
 	struct nd_sample_header header;
 	__u64 pc;
@@ -104,6 +104,9 @@ struct nd_sample_stack {
 	__u8 stack[];
 };
 
+/* Bytes read at once of a V8 object, from its map on; a layout that needs more is refused. */
+#define ND_WALK_OBJECT_BYTES 128
+
 /*
  * What the walker must know of a process's V8. All offsets are from the untagged start of the
  * object (V8's v8dbg_class_* values). `js_function_first` 0: not V8, or not known; walk without
@@ -119,9 +122,29 @@ struct nd_walk_layout {
 	__u32 shared_script;	    /* SharedFunctionInfo -> Script */
 	__u32 shared_literal_id;    /* SharedFunctionInfo, s32 */
 	__u32 script_id;	    /* Script, Smi */
-	__u32 pad;
+	__u32 function_bytes; /* of a JSFunction, up to the last field above; it may end there */
+	__u32 shared_bytes;   /* likewise */
+	__u32 script_bytes;
 	__u64 root_start; /* libc's code, where threads begin: a walk that ends there is complete */
 	__u64 root_end;
+};
+
+/* Maps of JSFunctions to remember: functions, arrows, async ones and classes have their own. */
+#define ND_WALK_FUNCTION_MAPS 4
+
+/*
+ * Maps whose instance type was checked, 0 where there is none yet: they need not be read again as
+ * long as the program runs. Those of SharedFunctionInfo and Script are read-only roots of V8, which
+ * never move. That of a JSFunction may move and leave its place to another map, but only to one of
+ * objects and contexts of JavaScript. None of these holds a SharedFunctionInfo, for which the
+ * function is always checked too.
+ */
+struct nd_walk_maps {
+	__u64 function[ND_WALK_FUNCTION_MAPS];
+	__u64 shared;
+	__u64 script;
+	__u32 next; /* of `function` to be replaced, modulo its length */
+	__u32 pad;
 };
 
 #endif /* NODIAG_PROTO_SAMPLE_H */

@@ -21,11 +21,16 @@ static void walk_copy(struct nd_process *process, const struct nd_walk_layout *l
 		      const struct nd_sample_stack *copy, struct nd_walk *walk,
 		      struct nd_sample_cpu *walked)
 {
+	struct nd_walk_maps maps = {0};
+	struct nd_sample_frame *frame;
+
 	walk->end = ND_WALK_TRUNCATED;
-	while (walked->depth < ND_SAMPLE_FRAMES_MAX)
-		if (nd_walk_step(process->memory, layout, walk, &walked->frames[walked->depth++]) ||
+	while (walked->depth < ND_SAMPLE_FRAMES_MAX) {
+		frame = &walked->frames[walked->depth++];
+		if (nd_walk_step(process->memory, layout, &maps, walk, frame) ||
 		    is_above_copy(copy, walk->fp))
 			break;
+	}
 }
 
 /*

@@ -226,6 +226,9 @@ static void test_what_the_walker_needs(void **state)
 	assert_int_equal(walk.shared_script, 40);
 	assert_int_equal(walk.shared_literal_id, 60);
 	assert_int_equal(walk.script_id, 64);
+	assert_int_equal(walk.function_bytes, 40);
+	assert_int_equal(walk.shared_bytes, 64);
+	assert_int_equal(walk.script_bytes, 72);
 }
 
 /* Deriving fails for the reason, and gives no layout. */
@@ -317,6 +320,23 @@ static void test_missing_neighbours_are_named(void **state)
 	check_refused(&constants, "class_Code__flags__");
 }
 
+static void test_objects_too_large_to_walk_are_refused(void **state)
+{
+	static struct constants constants;
+	struct nd_v8_layout layout;
+	struct nd_err err = {0};
+	int *shared;
+
+	read_constants("22.23.3", &constants);
+	shared = find(&constants, "class_JSFunction__shared__SharedFunctionInfo");
+	*shared = ND_WALK_OBJECT_BYTES - 8;
+	assert_int_equal(derive(&constants, &layout, &err), 0);
+	*shared = ND_WALK_OBJECT_BYTES;
+	check_refused(&constants, "class_JSFunction__shared__");
+	*shared = 36;
+	check_refused(&constants, "class_JSFunction__shared__");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -325,6 +345,7 @@ int main(void)
 		cmocka_unit_test(test_what_the_walker_needs),
 		cmocka_unit_test(test_pointer_compression_is_refused),
 		cmocka_unit_test(test_other_frames_and_tags_are_refused),
+		cmocka_unit_test(test_objects_too_large_to_walk_are_refused),
 		cmocka_unit_test(test_missing_constants_are_named),
 		cmocka_unit_test(test_missing_neighbours_are_named),
 	};

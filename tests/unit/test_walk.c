@@ -32,6 +32,13 @@
 #define SCRIPT_MAP   (HEAP + 0xa00)
 #define CONTEXT	     (HEAP + 0x400)
 
+/* A function of the same script, and a third of another. */
+#define FUNCTION_2 (HEAP + 0x600)
+#define SHARED_2   (HEAP + 0x640)
+#define FUNCTION_3 (HEAP + 0x680)
+#define SHARED_3   (HEAP + 0x6c0)
+#define SCRIPT_3   (HEAP + 0x700)
+
 static const struct nd_walk_layout layout = {
 	.js_function_first = 2000,
 	.js_function_last = 2016,
@@ -42,6 +49,9 @@ static const struct nd_walk_layout layout = {
 	.shared_script = 32,
 	.shared_literal_id = 52,
 	.script_id = 64,
+	.function_bytes = 32,
+	.shared_bytes = 56,
+	.script_bytes = 72,
 };
 
 struct world {
@@ -50,6 +60,7 @@ struct world {
 	struct nd_buf image;
 	struct nd_memory *memory;
 	struct nd_sample_frame frame;
+	struct nd_walk_maps maps;
 	struct nd_walk walk;
 };
 
@@ -65,19 +76,32 @@ static void put_word(struct world *w, uint64_t addr, uint64_t value)
 	put(w, addr, value, 8);
 }
 
-/* A JavaScript function of script 7, the third function in it. */
+static void make_function(struct world *w, uint64_t function, uint64_t shared, uint64_t script,
+			  uint32_t literal_id)
+{
+	put_word(w, function, FUNCTION_MAP + 1);
+	put_word(w, function + 24, shared + 1);
+	put_word(w, shared, SHARED_MAP + 1);
+	put_word(w, shared + 32, script + 1);
+	put(w, shared + 52, literal_id, 4);
+}
+
+static void make_script(struct world *w, uint64_t script, uint32_t id)
+{
+	put_word(w, script, SCRIPT_MAP + 1);
+	put_word(w, script + 64, (uint64_t)id << 32);
+}
+
 static void make_heap(struct world *w)
 {
-	put_word(w, FUNCTION, FUNCTION_MAP + 1);
-	put_word(w, SHARED, SHARED_MAP + 1);
-	put_word(w, SCRIPT, SCRIPT_MAP + 1);
 	put(w, FUNCTION_MAP + 12, 2016, 2);
 	put(w, SHARED_MAP + 12, 300, 2);
 	put(w, SCRIPT_MAP + 12, 170, 2);
-	put_word(w, FUNCTION + 24, SHARED + 1);
-	put_word(w, SHARED + 32, SCRIPT + 1);
-	put(w, SHARED + 52, 3, 4);
-	put_word(w, SCRIPT + 64, UINT64_C(7) << 32);
+	make_script(w, SCRIPT, 7);
+	make_script(w, SCRIPT_3, 8);
+	make_function(w, FUNCTION, SHARED, SCRIPT, 3);
+	make_function(w, FUNCTION_2, SHARED_2, SCRIPT, 4);
+	make_function(w, FUNCTION_3, SHARED_3, SCRIPT_3, 5);
 }
 
 /* The frame at `fp`, called from a function whose frame is at `caller`. */
@@ -139,7 +163,7 @@ static void start(struct world *w, uint64_t sp, uint64_t fp, int pages)
 static int step(struct world *w)
 {
 	memset(&w->frame, 0xa5, sizeof(w->frame));
-	return nd_walk_step(w->memory, &layout, &w->walk, &w->frame);
+	return nd_walk_step(w->memory, &layout, &w->maps, &w->walk, &w->frame);
 }
 
 static void check_native(const struct world *w, uint64_t pc)
@@ -265,6 +289,159 @@ static void test_a_function_without_script(void **state)
 	assert_int_equal(w->frame.literal_id, 0);
 }
 
+static void check_js(const struct world *w, uint64_t shared, uint32_t script_id,
+		     uint32_t literal_id)
+{
+	assert_int_equal(w->frame.shared, shared + 1);
+	assert_int_equal(w->frame.script_id, script_id);
+	assert_int_equal(w->frame.literal_id, literal_id);
+}
+
+/* Begin to walk frames of these functions, from the leaf; above them is the root. */
+static void walk_frames(struct world *w, const uint64_t *functions, int count)
+{
+	uint64_t fp = STACK + 0x100;
+	int i;
+
+	for (i = 0; i < count; i++, fp += 0x80) {
+		make_js_frame(w, fp, fp + 0x80, 0x2222);
+		put_word(w, fp - 16, functions[i] + 1);
+	}
+	make_frame(w, fp, 0, 0);
+	start(w, STACK, STACK + 0x100, 4);
+}
+
+/* What is remembered of a frame's function must not become that of another. */
+static void test_each_frame_has_its_own_function(void **state)
+{
+	const uint64_t functions[] = {FUNCTION, FUNCTION_2,  FUNCTION_2, FUNCTION_3,
+				      FUNCTION, CONTEXT + 8, FUNCTION};
+	struct world *w = *state;
+
+	walk_frames(w, functions, 7);
+	assert_int_equal(step(w), 0);
+	check_js(w, SHARED, 7, 3);
+	assert_int_equal(step(w), 0);
+	check_js(w, SHARED_2, 7, 4);
+	assert_int_equal(step(w), 0);
+	check_js(w, SHARED_2, 7, 4);
+	assert_int_equal(step(w), 0);
+	check_js(w, SHARED_3, 8, 5);
+	assert_int_equal(step(w), 0);
+	check_js(w, SHARED, 7, 3);
+	assert_int_equal(step(w), 0);
+	check_native(w, 0x2222);
+	assert_int_equal(step(w), 0);
+	check_js(w, SHARED, 7, 3);
+}
+
+static void test_a_function_without_script_after_one_with(void **state)
+{
+	const uint64_t functions[] = {FUNCTION_3, FUNCTION, FUNCTION_3};
+	struct world *w = *state;
+
+	put_word(w, SHARED + 32, CONTEXT + 1);
+	put_word(w, CONTEXT, SHARED_MAP + 1);
+	walk_frames(w, functions, 3);
+	assert_int_equal(step(w), 0);
+	check_js(w, SHARED_3, 8, 5);
+	assert_int_equal(step(w), 0);
+	check_js(w, SHARED, 0, 0);
+	assert_int_equal(w->frame.script, 0);
+	assert_int_equal(step(w), 0);
+	check_js(w, SHARED_3, 8, 5);
+}
+
+/* The maps of one walk serve the next, which does not read them; other maps it does. */
+static void test_maps_are_remembered(void **state)
+{
+	const uint64_t functions[] = {FUNCTION, FUNCTION_2};
+	struct world *w = *state;
+
+	put_word(w, FUNCTION_2, SHARED_MAP + 1);
+	w->maps = (struct nd_walk_maps){.function = {0, 0, 0, HEAP + 0xb01},
+					.shared = HEAP + 0xc01,
+					.script = HEAP + 0xd01};
+	put_word(w, FUNCTION, HEAP + 0xb01);
+	put_word(w, SHARED, HEAP + 0xc01);
+	put_word(w, SCRIPT, HEAP + 0xd01);
+	walk_frames(w, functions, 2);
+	assert_int_equal(step(w), 0);
+	check_js(w, SHARED, 7, 3);
+	assert_int_equal(step(w), 0);
+	check_native(w, 0x2222);
+}
+
+static void test_maps_are_learnt(void **state)
+{
+	const uint64_t functions[] = {FUNCTION};
+	struct world *w = *state;
+
+	walk_frames(w, functions, 1);
+	assert_int_equal(step(w), 0);
+	assert_int_equal(w->maps.function[0], FUNCTION_MAP + 1);
+	assert_int_equal(w->maps.shared, SHARED_MAP + 1);
+	assert_int_equal(w->maps.script, SCRIPT_MAP + 1);
+}
+
+/* More kinds of functions than are remembered. */
+static void test_many_function_maps(void **state)
+{
+	uint64_t functions[3 * ND_WALK_FUNCTION_MAPS];
+	struct world *w = *state;
+	int i, count = 3 * ND_WALK_FUNCTION_MAPS;
+
+	for (i = 0; i < count; i++) {
+		functions[i] = HEAP + 0xb00 + (uint64_t)i * 0x20;
+		put_word(w, functions[i], HEAP + 0xd01 + (uint64_t)i * 0x10);
+		put(w, HEAP + 0xd00 + (uint64_t)i * 0x10 + 12, i == 7 ? 300 : 2000, 2);
+		put_word(w, functions[i] + 24, SHARED + 1);
+	}
+	walk_frames(w, functions, count);
+	for (i = 0; i < count; i++) {
+		assert_int_equal(step(w), 0);
+		assert_int_equal(w->frame.shared, i == 7 ? 0 : SHARED + 1);
+	}
+}
+
+/* Nothing is read behind the fields that are needed: memory may end there. */
+static void test_a_function_at_the_end_of_memory(void **state)
+{
+	const uint64_t end = HEAP + PAGE;
+	const uint64_t functions[] = {end - 32};
+	struct world *w = *state;
+
+	make_function(w, end - 32, SHARED, SCRIPT, 3);
+	walk_frames(w, functions, 1);
+	assert_int_equal(step(w), 0);
+	check_js(w, SHARED, 7, 3);
+}
+
+static void test_a_shared_at_the_end_of_memory(void **state)
+{
+	const uint64_t end = HEAP + PAGE;
+	const uint64_t functions[] = {FUNCTION};
+	struct world *w = *state;
+
+	make_function(w, FUNCTION, end - 56, SCRIPT, 3);
+	walk_frames(w, functions, 1);
+	assert_int_equal(step(w), 0);
+	check_js(w, end - 56, 7, 3);
+}
+
+static void test_a_script_at_the_end_of_memory(void **state)
+{
+	const uint64_t end = HEAP + PAGE;
+	const uint64_t functions[] = {FUNCTION};
+	struct world *w = *state;
+
+	make_script(w, end - 72, 9);
+	make_function(w, FUNCTION, SHARED, end - 72, 3);
+	walk_frames(w, functions, 1);
+	assert_int_equal(step(w), 0);
+	check_js(w, SHARED, 9, 3);
+}
+
 static void test_without_layout_nothing_is_js(void **state)
 {
 	static const struct nd_walk_layout none;
@@ -272,7 +449,7 @@ static void test_without_layout_nothing_is_js(void **state)
 
 	make_js_frame(w, STACK + 0x100, STACK + 0x200, 0x2222);
 	start(w, STACK, STACK + 0x100, 4);
-	assert_int_equal(nd_walk_step(w->memory, &none, &w->walk, &w->frame), 0);
+	assert_int_equal(nd_walk_step(w->memory, &none, &w->maps, &w->walk, &w->frame), 0);
 	check_native(w, 0x1111);
 	assert_int_equal(w->frame.marker, CONTEXT + 1);
 }
@@ -406,6 +583,14 @@ int main(void)
 		TEST(test_a_map_that_is_no_pointer),
 		TEST(test_no_shared_function_info),
 		TEST(test_a_function_without_script),
+		TEST(test_each_frame_has_its_own_function),
+		TEST(test_a_function_without_script_after_one_with),
+		TEST(test_maps_are_remembered),
+		TEST(test_maps_are_learnt),
+		TEST(test_many_function_maps),
+		TEST(test_a_function_at_the_end_of_memory),
+		TEST(test_a_shared_at_the_end_of_memory),
+		TEST(test_a_script_at_the_end_of_memory),
 		TEST(test_without_layout_nothing_is_js),
 		TEST(test_an_unreadable_frame),
 		TEST(test_a_frame_that_is_partly_there),

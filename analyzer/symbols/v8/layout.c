@@ -264,6 +264,32 @@ static int apply_rules(const struct nd_v8_constants *constants, struct nd_v8_lay
 	return 0;
 }
 
+/* Offsets that the walker goes by: it reads an object at once, as words. */
+static const struct {
+	size_t field;
+	const char *name;
+	uint32_t alignment;
+} walked[] = {
+	{FIELD(function_shared), "class_JSFunction__shared__*", 8},
+	{FIELD(shared_script), "class_SharedFunctionInfo__script_*", 8},
+	{FIELD(shared_literal_id), "class_SharedFunctionInfo__flags__*", 4},
+	{FIELD(script_id), "class_Script__line_ends__*", 8},
+};
+
+static int check_walked(const struct nd_v8_layout *layout, struct nd_err *err)
+{
+	uint32_t offset;
+	size_t i;
+
+	for (i = 0; i < sizeof(walked) / sizeof(walked[0]); i++) {
+		offset = *(const uint32_t *)((const char *)layout + walked[i].field);
+		if (offset % walked[i].alignment || offset > ND_WALK_OBJECT_BYTES - 8)
+			return nd_err_set(err, -ENOTSUP, "its V8 has an unknown %s (%u)",
+					  walked[i].name, offset);
+	}
+	return 0;
+}
+
 static bool at_least(const struct nd_v8_version *version, int major, int minor, int build)
 {
 	if (version->major != major)
@@ -363,6 +389,9 @@ int nd_v8_layout_derive(const struct nd_v8_constants *constants,
 	missing = find_missing(&layout);
 	if (missing)
 		return nd_err_set(err, -ENOTSUP, "its V8 does not say '%s'", missing);
+	ret = check_walked(&layout, err);
+	if (ret)
+		return ret;
 	derive_code(constants, &layout);
 	derive_tables(constants, &layout);
 	*ret_layout = layout;
@@ -440,6 +469,9 @@ int nd_v8_layout_read(struct nd_elf *elf, struct nd_v8_layout *ret_layout, struc
 
 void nd_v8_layout_get_walk(const struct nd_v8_layout *layout, struct nd_walk_layout *ret_walk)
 {
+	uint32_t after_script = layout->shared_script + 8;
+	uint32_t after_literal_id = layout->shared_literal_id + 4;
+
 	*ret_walk = (struct nd_walk_layout){
 		.js_function_first = layout->js_function_first,
 		.js_function_last = layout->js_function_last,
@@ -450,5 +482,8 @@ void nd_v8_layout_get_walk(const struct nd_v8_layout *layout, struct nd_walk_lay
 		.shared_script = layout->shared_script,
 		.shared_literal_id = layout->shared_literal_id,
 		.script_id = layout->script_id,
+		.function_bytes = layout->function_shared + 8,
+		.shared_bytes = after_script > after_literal_id ? after_script : after_literal_id,
+		.script_bytes = layout->script_id + 8,
 	};
 }
