@@ -72,6 +72,7 @@ static void walk_exactly(struct nd_process *process, const struct nd_walk_layout
 			 const struct nd_sample_stack *copy, struct nd_walk *walk,
 			 struct nd_sample_cpu *walked)
 {
+	struct nd_walk_maps maps = {0};
 	struct nd_sample_frame *frame;
 	int ret;
 
@@ -86,7 +87,7 @@ static void walk_exactly(struct nd_process *process, const struct nd_walk_layout
 			return;
 		if (ret > 0)
 			continue;
-		if (nd_walk_step(process->memory, layout, walk, frame)) {
+		if (nd_walk_step(process->memory, layout, &maps, walk, frame)) {
 			walked->end = walk->end;
 			return;
 		}
