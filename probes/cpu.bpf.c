@@ -280,11 +280,25 @@ static __always_inline long emit(void *record, __u64 size)
 /* A read that crosses the end of the stack fails as a whole, so the copy is made of pieces. */
 #define TAIL_PIECE 1024
 
+/* Copy the stack from `copy->start` up; returns the size of the record, 0 when there is none. */
+static __always_inline __u64 fill_copy(struct nd_sample_stack *copy)
+{
+	__u32 i, size;
+
+	for (i = 0; i < ND_SAMPLE_TAIL_MAX / TAIL_PIECE; i++)
+		if (bpf_probe_read_user(copy->stack + i * TAIL_PIECE, TAIL_PIECE,
+					(const void *)(copy->start + i * TAIL_PIECE)))
+			break;
+	size = i * TAIL_PIECE;
+	copy->size = size;
+	return size ? sizeof(*copy) + size : 0;
+}
+
 static __always_inline void emit_tail(const struct cpu_record *record, const struct nd_walk *walk)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct nd_sample_stack *tail = bpf_map_lookup_elem(&tails, &cpu);
-	__u32 i, size;
+	__u64 size;
 
 	if (!tail)
 		return;
@@ -297,15 +311,34 @@ static __always_inline void emit_tail(const struct cpu_record *record, const str
 	tail->before_sp = walk->before.sp;
 	tail->before_fp = walk->before.fp;
 	tail->start = (walk->before.pc ? walk->before.sp : walk->sp) - ND_RED_ZONE;
-	for (i = 0; i < ND_SAMPLE_TAIL_MAX / TAIL_PIECE; i++)
-		if (bpf_probe_read_user(tail->stack + i * TAIL_PIECE, TAIL_PIECE,
-					(const void *)(tail->start + i * TAIL_PIECE)))
-			break;
-	if (!i)
-		return;
-	size = i * TAIL_PIECE;
-	tail->size = size;
-	emit(tail, sizeof(*tail) + size);
+	size = fill_copy(tail);
+	if (size)
+		emit(tail, size);
+}
+
+/*
+ * A process that started a moment ago, and whose V8 nobody knows yet: user space will, and walks a
+ * copy. False when there is no stack to be copied.
+ */
+static __always_inline bool emit_early(const struct cpu_record *record)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct nd_sample_stack *copy = bpf_map_lookup_elem(&tails, &cpu);
+	__u64 size;
+
+	if (!copy)
+		return false;
+	copy->header = record->header;
+	copy->header.kind = ND_SAMPLE_STACK;
+	copy->pc = record->pc;
+	copy->sp = record->sp;
+	copy->fp = record->fp;
+	copy->bytecode_offset = record->bytecode_offset;
+	copy->start = record->sp - ND_RED_ZONE;
+	size = fill_copy(copy);
+	if (size && emit(copy, size))
+		__sync_fetch_and_add(&ring_full, 1);
+	return size != 0;
 }
 
 static __always_inline void walk(struct slot *slot, struct cpu_target *target)
@@ -347,6 +380,8 @@ int take_sample(struct bpf_perf_event_data *ctx)
 	record = &slot->record;
 	fill_header(&record->header, ND_SAMPLE_CPU, task, ids);
 	fill_registers(record, task);
+	if (!target && emit_early(record))
+		return 0;
 	if (bpf_probe_read_user(record->top, sizeof(record->top), (const void *)record->sp))
 		__builtin_memset(record->top, 0, sizeof(record->top));
 	take_kernel_stack(ctx, record);

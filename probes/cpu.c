@@ -106,10 +106,10 @@ static int on_record(void *context, void *data, size_t size)
 
 	if (size < sizeof(*header))
 		return 0;
+	cpu->samples += header->kind == ND_SAMPLE_CPU || header->kind == ND_SAMPLE_STACK;
 	if (header->kind == ND_SAMPLE_CPU) {
 		unpack(data, &cpu->sample);
 		header = &cpu->sample.header;
-		cpu->samples++;
 	}
 	cpu->handle_error = cpu->handle(cpu->arg, header);
 	if (cpu->handle_error)
