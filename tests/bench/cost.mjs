@@ -36,6 +36,8 @@ const attached = {
   null: {},
   'nodiag 99 Hz': { attach: nodiagCommand(99), missing: needsRoot },
   'nodiag 999 Hz': { attach: nodiagCommand(999), missing: needsRoot },
+  'ticks alone 999 Hz': { attach: perfCommand(999, { stacks: false }), missing: needsRootAndPerf },
+  'perf record -g 999 Hz': { attach: perfCommand(999), missing: needsRootAndPerf },
   'nodiag 99 Hz (perf_event)': { as: asNobody, attach: nodiagCommand(99), missing: needsUser },
 };
 
@@ -46,6 +48,10 @@ const started = {
   '0x': { start: zeroXStart('--collect-only') },
   'clinic flame': { start: clinicStart('--collect-only'), missing: needsClinic },
 };
+
+function needsRootAndPerf() {
+  return needsRoot() || needsPerf();
+}
 
 async function measureAttached(program, { as = [], attach }) {
   if (!attach) return program.measureCost(seconds);

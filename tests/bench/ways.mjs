@@ -35,8 +35,10 @@ export function nodiagCommand(rate, { format = 'html', seconds = 3600 } = {}) {
   };
 }
 
-export function perfCommand(rate) {
-  const options = ['-q', '-g', '-k', 'mono', '-F', rate];
+/** `perf record` until SIGINT; without stacks, of the event that nodiag uses. */
+export function perfCommand(rate, { stacks = true } = {}) {
+  const what = stacks ? ['-g'] : ['-e', 'cpu-clock'];
+  const options = ['-q', ...what, '-k', 'mono', '-F', rate];
   return (pid, folder) => [
     'perf',
     'record',
