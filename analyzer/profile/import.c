@@ -18,8 +18,7 @@ static int unknown_format(struct nd_err *err)
 {
 	int ret = nd_err_set(err, -ENOTSUP, "not a profile of a known format");
 
-	nd_err_hint(err, "these can be read: recordings (.nd), .cpuprofile, pprof (.pb.gz), "
-			 "folded stacks");
+	nd_err_hint(err, "nodiag renders recordings (.nd), .cpuprofile, folded stacks and pprof");
 	return ret;
 }
 
