@@ -163,7 +163,8 @@ int nd_frame_read_head(const void *data, size_t len, uint32_t *ret_minor, struct
 		nd_err_set(err, -ENOTSUP,
 			   "the recording has format %u.%u, and this nodiag reads %d.x",
 			   version & 0xffff, version >> 16, ND_FORMAT_MAJOR);
-		return nd_err_hint(err, "use a nodiag that is as new as the one that wrote it");
+		nd_err_hint(err, "use a nodiag that is as new as the one that wrote it");
+		return -ENOTSUP;
 	}
 	*ret_minor = version >> 16;
 	return 0;

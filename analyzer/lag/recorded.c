@@ -120,7 +120,8 @@ static int read_all(struct reader *reader, struct nd_profile *frames, struct nd_
 		return nd_err_set_errno(err, -ENOMEM, "cannot read the recording");
 	if (!reader->has_agent) {
 		nd_err_set(err, -ENODATA, "the recording has no event loops");
-		return nd_err_hint(err, "record a process with the agent in it: nodiag attach PID");
+		nd_err_hint(err, "record a process with the agent in it: nodiag attach PID");
+		return -ENODATA;
 	}
 	nd_recording_get_state(reader->recording, &result->state);
 	if (result->state.last_ns > reader->start_ns)
