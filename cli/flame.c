@@ -4,7 +4,6 @@
 
 #include <argp.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "analyzer/profile/import.h"
 #include "analyzer/profile/profile.h"
 #include "analyzer/render/render.h"
+#include "cli/closing.h"
 #include "cli/command.h"
 #include "cli/file.h"
 #include "cli/losses.h"
@@ -26,7 +26,9 @@
 #include "common/clock.h"
 #include "common/err.h"
 #include "probes/sampler.h"
+#include "proto/frame.h"
 #include "proto/limits.h"
+#include "proto/recording.h"
 
 #define DEFAULT_DURATION_NS (10 * ND_NSEC_PER_SEC)
 #define DEFAULT_HZ	    99
@@ -90,15 +92,16 @@ static const char documentation[] =
 	"inlined "
 	"functions, C++, kernel and garbage collection in one flame graph. The process is not "
 	"restarted, stopped or changed.\v"
-	"TARGET is a process id (or several), a profile to render (.cpuprofile, folded stacks, "
-	"pprof), "
-	"or -- and a command to run. Without, the one Node.js process of yours.\n\n"
+	"TARGET is a process id (or several), a recording (.nd) or a profile to render "
+	"(.cpuprofile, folded stacks, pprof), or -- and a command to run. Without, the one Node.js "
+	"process of yours.\n\n"
 	"Examples:\n"
 	"  nodiag flame 4242                  ten seconds, into flame-4242-TIME.html\n"
 	"  nodiag flame -d 60s -r 499 4242    longer and finer\n"
 	"  nodiag flame -f pprof -o cpu.pb.gz 4242\n"
 	"  nodiag flame -- node app.js        the whole life of a command\n"
-	"  nodiag flame old.cpuprofile        a profile of another tool\n\n"
+	"  nodiag flame old.cpuprofile        a profile of another tool\n"
+	"  nodiag flame night.nd              a recording of 'nodiag record'\n\n"
 	"Exit status: 0 done, 1 failed, 2 wrong usage, 3 no such target, 4 not permitted; with -- "
 	"the "
 	"command's own, or 125 if nodiag failed, 126 if it cannot be run, 127 if there is none.";
@@ -230,35 +233,6 @@ static int set_info(const struct flame *flame, struct nd_profile *profile)
 	return nd_profile_set_info(profile, &info);
 }
 
-/* What the recording cost, where it was long enough for shares to mean something. */
-static void print_cost(const struct session_result *r)
-{
-	double duration = (double)r->duration_ns;
-
-	if (r->duration_ns < ND_NSEC_PER_SEC / 2)
-		return;
-	term_note("nodiag used %.2f %% of one core", 100 * (double)r->own_cpu_ns / duration);
-	if (r->sampler_cpu_ns)
-		term_note("taking samples used %.2f %%, in the process",
-			  100 * (double)r->sampler_cpu_ns / duration);
-}
-
-/* What was chosen, and how much came of it. */
-static void print_closing(const struct flame *flame)
-{
-	const struct session_result *r = &flame->result;
-
-	if (r->target_ended && flame->target.kind == TARGET_PIDS)
-		term_note("the process ended after %.1f s", (double)r->duration_ns / 1e9);
-	term_note("%" PRIu64 " samples at %u Hz in %.1f s by %s", r->samples, flame->session.hz,
-		  (double)r->duration_ns / 1e9, r->sampler);
-	if (r->sampler_why[0])
-		term_note("without kernel frames: %s", r->sampler_why);
-	print_cost(r);
-	if (r->limits[0])
-		term_note("%s", r->limits);
-}
-
 static int print_table(const struct flame *flame, const struct nd_profile *profile,
 		       struct nd_err *err)
 {
@@ -313,8 +287,22 @@ static int record(struct flame *flame, struct nd_profile **ret_profile, struct n
 		nd_err_set(err, -ENOMEM, "out of memory");
 		return EXIT_FAILED;
 	}
-	print_closing(flame);
+	closing_print_session(&flame->result, &flame->target, flame->session.hz);
 	return EXIT_DONE;
+}
+
+static int import_recording(const struct flame *flame, const struct nd_buf *data,
+			    struct nd_profile **ret_profile, struct nd_err *err)
+{
+	struct nd_recording_state state;
+	int ret = nd_import_recording(data->data, data->len, flame->session.threads, ret_profile,
+				      &state, err);
+
+	if (!ret)
+		closing_print_recording(
+			&state, (double)nd_profile_get_info(*ret_profile)->duration_ns / 1e9,
+			flame->target.path);
+	return ret;
 }
 
 static int import(const struct flame *flame, struct nd_profile **ret_profile, struct nd_err *err)
@@ -326,11 +314,14 @@ static int import(const struct flame *flame, struct nd_profile **ret_profile, st
 	nd_buf_init(&data, ND_IMPORT_MAX);
 	ret = file_read(flame->target.path, &data, err);
 	if (!ret) {
-		ret = nd_import_profile(data.data, data.len, ret_profile, &why);
+		if (nd_frame_is_recording(data.data, data.len))
+			ret = import_recording(flame, &data, ret_profile, &why);
+		else
+			ret = nd_import_profile(data.data, data.len, ret_profile, &why);
 		if (ret)
 			nd_err_set(err, ret, "cannot read '%s': %s", flame->target.path, why.what);
-		if (ret == -ENOTSUP)
-			nd_err_hint(err, "nodiag renders .cpuprofile, folded stacks and pprof");
+		if (ret && why.hint[0])
+			nd_err_hint(err, "%s", why.hint);
 	}
 	nd_buf_fini(&data);
 	return ret ? EXIT_FAILED : EXIT_DONE;

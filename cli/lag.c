@@ -9,9 +9,13 @@
 #include <string.h>
 
 #include "analyzer/lag/lag.h"
+#include "analyzer/lag/recorded.h"
 #include "analyzer/profile/profile.h"
 #include "analyzer/render/render.h"
+#include "cli/channel.h"
+#include "cli/closing.h"
 #include "cli/command.h"
+#include "cli/file.h"
 #include "cli/lag_session.h"
 #include "cli/out.h"
 #include "cli/session.h"
@@ -86,8 +90,9 @@ static const char documentation[] =
 	"Show what keeps the event loop of a Node.js process from its work: how busy it is and in "
 	"which phases, how late events are handled, what the garbage collector takes, and for each "
 	"long iteration who it was, with the stack at that moment.\v"
-	"TARGET is the id of a process with the agent in it, or -- and a command to run with the "
-	"agent. Without, the one Node.js process of yours. 'nodiag attach PID' puts the agent into "
+	"TARGET is the id of a process with the agent in it, a recording (.nd) of one, or -- and a "
+	"command to run with the agent. Without, the one Node.js process of yours. 'nodiag attach "
+	"PID' puts the agent into "
 	"a running process.\n\n"
 	"The delay is the time of an iteration: so long does an event wait that comes at its "
 	"start.\n\n"
@@ -96,6 +101,7 @@ static const char documentation[] =
 	"  nodiag lag --live 4242\n"
 	"  nodiag lag --threshold 20ms -- node app.js\n"
 	"  nodiag lag --startup -- node app.js\n"
+	"  nodiag lag night.nd\n"
 	"  nodiag lag -d 1m --fail-if p99=200ms 4242\n\n"
 	"Exit status: 0 done, 1 failed, 2 wrong usage, 3 no such target, 4 not permitted, 5 a "
 	"--fail-if threshold was crossed; with -- the command's own, or 125 if nodiag failed, 126 "
@@ -190,7 +196,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp argp = {
-	options, parse_option, "[PID | -- COMMAND...]", documentation, NULL, NULL, NULL};
+	options, parse_option, "[PID | FILE | -- COMMAND...]", documentation, NULL, NULL, NULL};
 
 static int parse_arguments(struct lag *lag, int argc, char **argv)
 {
@@ -209,8 +215,8 @@ static int parse_arguments(struct lag *lag, int argc, char **argv)
 			   &lag->err);
 	if (ret)
 		return ret;
-	if (lag->target.kind == TARGET_FILE || lag->target.pids_count > 1) {
-		nd_err_set(&lag->err, -EINVAL, "'%s': give one process id", lag->args[0]);
+	if (lag->target.pids_count > 1) {
+		nd_err_set(&lag->err, -EINVAL, "'%s': give one process id", lag->args[1]);
 		nd_err_hint(&lag->err, "nodiag lag --help");
 		return EXIT_USAGE;
 	}
@@ -251,6 +257,27 @@ static void show(void *arg, struct nd_lag *answer)
 	print(arg, CLEAR_SCREEN, NULL);
 }
 
+static int read_recording(struct lag *lag, struct nd_lag_recorded *ret_recorded)
+{
+	const char *path = lag->target.path;
+	struct nd_err why = {0};
+	struct nd_buf data;
+	int ret;
+
+	nd_buf_init(&data, ND_RECORDING_MAX);
+	ret = file_read(path, &data, &lag->err);
+	if (!ret) {
+		ret = nd_lag_read_recording(lag->answer, lag->frames, data.data, data.len,
+					    ret_recorded, &why);
+		if (ret)
+			nd_err_set(&lag->err, ret, "cannot read '%s': %s", path, why.what);
+		if (ret && why.hint[0])
+			nd_err_hint(&lag->err, "%s", why.hint);
+	}
+	nd_buf_fini(&data);
+	return ret;
+}
+
 /* Whether the loop's delay is more than --fail-if allows. */
 static bool is_over(const struct limit *limit, const struct nd_lag_loop *loop)
 {
@@ -282,15 +309,8 @@ static int check_limit(struct lag *lag)
 	return EXIT_DONE;
 }
 
-static void print_closing(const struct lag *lag)
+static void print_missing(const struct lag_result *r)
 {
-	const struct lag_result *r = &lag->result;
-
-	if (r->target_ended && lag->target.kind == TARGET_PIDS)
-		term_note("the process ended after %.1f s", (double)r->duration_ns / 1e9);
-	term_note("%.1f s by the agent, %" PRIu64 " stacks; nodiag used %.2f %% of one core",
-		  (double)r->duration_ns / 1e9, r->stacks,
-		  100 * (double)r->own_cpu_ns / (double)r->duration_ns);
 	if (r->unnamed[0])
 		term_note("stacks have no names: %s", r->unnamed);
 	if (*r->reason)
@@ -301,6 +321,44 @@ static void print_closing(const struct lag *lag)
 		term_note("threads that were not watched: %" PRIu64, r->left_out);
 }
 
+static void print_closing(const struct lag *lag)
+{
+	const struct lag_result *r = &lag->result;
+
+	if (r->target_ended && lag->target.kind == TARGET_PIDS)
+		term_note("the process ended after %.1f s", (double)r->duration_ns / 1e9);
+	term_note("%.1f s by the agent, %" PRIu64 " stacks; nodiag used %.2f %% of one core",
+		  (double)r->duration_ns / 1e9, r->stacks,
+		  100 * (double)r->own_cpu_ns / (double)r->duration_ns);
+	print_missing(r);
+}
+
+/* Answer as if what is recorded happened now. */
+static int look_back(struct lag *lag)
+{
+	struct nd_lag_recorded recorded;
+	struct lag_result *r = &lag->result;
+	int ret;
+
+	if (read_recording(lag, &recorded))
+		return EXIT_FAILED;
+	lag->options.threshold_ns = recorded.threshold_ns;
+	r->reason = channel_reason_text(recorded.agent_reason);
+	r->dropped = recorded.dropped;
+	r->left_out = recorded.left_out;
+	snprintf(r->unnamed, sizeof(r->unnamed), "%s", recorded.unnamed);
+	closing_print_recording(&recorded.state, (double)recorded.duration_ns / 1e9,
+				lag->target.path);
+	if (recorded.state.damaged)
+		term_note("parts of the recording that are damaged or missing: %" PRIu64,
+			  recorded.state.damaged);
+	term_note("%.1f s by the agent, %" PRIu64 " stacks", (double)recorded.duration_ns / 1e9,
+		  recorded.stacks);
+	print_missing(r);
+	ret = print(lag, "", &lag->err) ? EXIT_FAILED : EXIT_DONE;
+	return ret ? ret : check_limit(lag);
+}
+
 static int watch(struct lag *lag)
 {
 	int ret;
@@ -308,12 +366,6 @@ static int watch(struct lag *lag)
 	if (lag->live) {
 		lag->options.show = show;
 		lag->options.arg = lag;
-	}
-	lag->frames = nd_profile_new(false);
-	lag->answer = lag->frames ? nd_lag_new(lag->frames) : NULL;
-	if (!lag->answer) {
-		nd_err_set(&lag->err, -ENOMEM, "out of memory");
-		return EXIT_FAILED;
 	}
 	ret = lag_session_run(&lag->target, &lag->options, lag->answer, lag->frames, &lag->result,
 			      &lag->err);
@@ -370,6 +422,19 @@ static int watch_startup(struct lag *lag)
 	return ret;
 }
 
+static int run(struct lag *lag)
+{
+	lag->frames = nd_profile_new(false);
+	lag->answer = lag->frames ? nd_lag_new(lag->frames) : NULL;
+	if (!lag->answer) {
+		nd_err_set(&lag->err, -ENOMEM, "out of memory");
+		return EXIT_FAILED;
+	}
+	if (lag->startup)
+		return watch_startup(lag);
+	return lag->target.kind == TARGET_FILE ? look_back(lag) : watch(lag);
+}
+
 static int print_help(struct lag *lag, char *name)
 {
 	argp_help(&argp, stdout, lag->help, name);
@@ -382,9 +447,7 @@ int command_lag(int argc, char **argv)
 	int ret = parse_arguments(&lag, argc, argv);
 
 	if (!ret)
-		ret = lag.help	    ? print_help(&lag, argv[0])
-		      : lag.startup ? watch_startup(&lag)
-				    : watch(&lag);
+		ret = lag.help ? print_help(&lag, argv[0]) : run(&lag);
 	if (ret && lag.err.code)
 		term_error(&lag.err);
 	nd_lag_free(lag.answer);

@@ -136,18 +136,42 @@ static int publish(struct out *out)
 	return 0;
 }
 
-int out_commit(struct out *out, const void *data, size_t len, struct nd_err *err)
+static int fail(const struct out *out, int ret, struct nd_err *err)
 {
-	int ret = write_all(out->fd, data, len);
-
-	if (!ret && out->is_new)
-		ret = publish(out);
-	out_close(out);
-	if (!ret)
-		return 0;
 	nd_err_set_errno(err, ret, "cannot write '%s'",
 			 strcmp(out->path, "-") ? out->path : "stdout");
 	return nd_err_hint(err, "give another place with -o FILE");
+}
+
+int out_append(struct out *out, const void *data, size_t len, struct nd_err *err)
+{
+	int ret = write_all(out->fd, data, len);
+
+	if (!ret && out->is_new && !out->size)
+		ret = publish(out);
+	if (!ret) {
+		out->size += len;
+		return 0;
+	}
+	/* Half of it would be in the way of what may still find room. */
+	if (out->is_new && !ftruncate(out->fd, (off_t)out->size))
+		lseek(out->fd, (off_t)out->size, SEEK_SET);
+	return fail(out, ret, err);
+}
+
+int out_commit(struct out *out, const void *data, size_t len, struct nd_err *err)
+{
+	int ret = out_append(out, data, len, err);
+
+	out_close(out);
+	return ret;
+}
+
+int out_sync(struct out *out, struct nd_err *err)
+{
+	if (out->is_new && fsync(out->fd))
+		return fail(out, -errno, err);
+	return 0;
 }
 
 void out_close(struct out *out)

@@ -3,7 +3,8 @@
 #define NODIAG_CLI_OUT_H
 
 /*
- * Where an answer goes: a file that is there whole or not at all, or stdout.
+ * Where an answer goes: a file that is there whole or not at all, or stdout; or, for recordings, a
+ * file that grows.
  *
  * The place is claimed before the work begins, so that ten seconds of recording are not lost to a
  * wrong path; the file gets its name only when it is complete, and none is overwritten unasked.
@@ -11,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct nd_err;
 
@@ -20,6 +22,7 @@ struct out {
 	int fd;
 	bool force;
 	bool is_new; /* a file of our own making: not stdout, not a device */
+	uint64_t size; /* bytes written by out_append() */
 };
 
 /*
@@ -30,6 +33,15 @@ int out_open(struct out *out, const char *path, bool force, bool binary, struct 
 
 /* Write everything and give the file its name. A full disk is an error, and leaves nothing. */
 int out_commit(struct out *out, const void *data, size_t len, struct nd_err *err);
+
+/*
+ * For what grows: write some of it at the end. The file gets its name with the first bytes, and
+ * keeps it and them from then on. What does not fit leaves the file as it was.
+ */
+int out_append(struct out *out, const void *data, size_t len, struct nd_err *err);
+
+/* See that a file is on its disk, which may have promised more than it can keep. */
+int out_sync(struct out *out, struct nd_err *err);
 
 /* Drop what was not committed. May be called twice, and on a zeroed `out` with fd -1. */
 void out_close(struct out *out);

@@ -26,6 +26,9 @@
 /* How long to wait for samples before looking at clocks, signals and the target again. */
 #define POLL_MS 50
 
+/* The same where an agent's stacks want to be named while the objects they speak of are there. */
+#define POLL_HOOKS_MS 20
+
 /* A process that has just started does not know its own version yet. */
 #define DESCRIBE_AFTER_NS (300 * ND_NSEC_PER_MSEC)
 
@@ -100,12 +103,18 @@ static int fail(const struct session *s, int ret, struct nd_err *err)
 static int choose_sampler(struct session *s, const struct nd_sampler_options *options,
 			  struct nd_err *ret_why, struct nd_err *err)
 {
-	static const char *const names[] = {"eBPF", "perf_event", "the agent"};
+	static const char *const names[] = {"eBPF", "perf_event", "the agent", ""};
+	const struct session_hooks *hooks = s->options->hooks;
 	int ret = nd_sampler_open(options, &s->sampler, ret_why, err);
+	bool is_open = false;
 
-	if (ret && s->target->kind == TARGET_PIDS && s->target->pids_count == 1 &&
-	    !agent_sampler_open(s->target->pids[0], options, &s->sampler, NULL)) {
+	if (ret && hooks && hooks->may_lack_sampler)
+		is_open = !nd_sampler_open_none(&s->sampler);
+	else if (ret && s->target->kind == TARGET_PIDS && s->target->pids_count == 1)
+		is_open = !agent_sampler_open(s->target->pids[0], options, &s->sampler, NULL);
+	if (is_open) {
 		*ret_why = *err;
+		*err = (struct nd_err){0};
 		ret = 0;
 	}
 	if (ret)
@@ -119,6 +128,7 @@ static int choose_sampler(struct session *s, const struct nd_sampler_options *op
 
 static int open_sampler(struct session *s, struct nd_err *err)
 {
+	const struct session_hooks *hooks = s->options->hooks;
 	struct nd_sampler_options options = {
 		.hz = s->options->hz,
 		.kernel = s->options->kernel,
@@ -138,6 +148,10 @@ static int open_sampler(struct session *s, struct nd_err *err)
 	if (ret)
 		return ret;
 	symbolizer.arg = s->sampler;
+	if (hooks) {
+		symbolizer.add_stack = hooks->add_stack;
+		symbolizer.stack_arg = hooks->arg;
+	}
 	s->symbolizer = nd_symbolizer_new(&symbolizer);
 	return s->symbolizer ? 0 : nd_err_set(err, -ENOMEM, "out of memory");
 }
@@ -218,28 +232,55 @@ static void show_progress(const struct session *s, uint64_t elapsed_ns)
 			      (double)elapsed_ns / 1e9, (unsigned long long)stats.samples);
 }
 
+/* Let the hooks have their turn. Returns what they do. */
+static int look(struct session *s, bool is_last, struct nd_err *err)
+{
+	struct session_moment moment = {.node_pid = s->node_pid, .is_last = is_last};
+	struct nd_sampler_stats stats;
+
+	if (!s->options->hooks)
+		return 0;
+	nd_sampler_get_stats(s->sampler, &stats);
+	moment.samples = stats.samples;
+	moment.ring_full = stats.ring_full;
+	moment.unwatched = stats.unwatched;
+	return s->options->hooks->look(s->options->hooks->arg, &moment, err);
+}
+
+/* Whether the time has come, by the clock, the user, the target or the caller. */
+static bool is_over(struct session *s, uint64_t elapsed_ns)
+{
+	const struct session_options *options = s->options;
+
+	if (interrupt_was_asked_for() ||
+	    (options->duration_ns && elapsed_ns >= options->duration_ns))
+		return true;
+	s->result->target_ended = all_ended(s);
+	return s->result->target_ended ||
+	       (options->is_over && options->is_over(options->arg, s->child.pid));
+}
+
 static int record(struct session *s, struct nd_err *err)
 {
+	int poll_ms = s->options->hooks ? POLL_HOOKS_MS : POLL_MS;
 	uint64_t elapsed;
 	int ret = 0;
 
 	for (;;) {
 		elapsed = nd_clock_monotonic_ns() - s->result->start_ns;
-		if (interrupt_was_asked_for() ||
-		    (s->options->duration_ns && elapsed >= s->options->duration_ns))
-			break;
-		if (all_ended(s)) {
-			s->result->target_ended = true;
-			break;
-		}
-		if (s->options->is_over && s->options->is_over(s->options->arg, s->child.pid))
+		if (is_over(s, elapsed))
 			break;
 		if (elapsed > DESCRIBE_AFTER_NS)
 			describe_target(s);
 		show_progress(s, elapsed);
-		ret = poll_samples(s, POLL_MS);
+		ret = poll_samples(s, poll_ms);
 		if (ret < 0)
 			return nd_err_set_errno(err, ret, "cannot read samples");
+		ret = look(s, false, err);
+		if (ret < 0)
+			return ret;
+		if (ret)
+			break;
 	}
 	s->result->duration_ns = nd_clock_monotonic_ns() - s->result->start_ns;
 	nd_sampler_stop(s->sampler);
@@ -247,7 +288,9 @@ static int record(struct session *s, struct nd_err *err)
 		if (poll_samples(s, 0) <= 0)
 			break;
 	term_progress("%s", "");
-	return 0;
+	describe_target(s);
+	ret = look(s, true, err);
+	return ret < 0 ? ret : 0;
 }
 
 static int add_idle(void *arg, pid_t pid, pid_t tid, uint64_t idle_ns)
@@ -263,7 +306,6 @@ static int finish(struct session *s, uint64_t cpu_before, struct nd_err *err)
 	struct nd_sampler_stats stats;
 	int ret = 0;
 
-	describe_target(s);
 	if (limits)
 		snprintf(s->result->limits, sizeof(s->result->limits), "%s", limits);
 	if (s->options->idle)
@@ -281,6 +323,27 @@ static int finish(struct session *s, uint64_t cpu_before, struct nd_err *err)
 	return 0;
 }
 
+static void join_command(struct session *s)
+{
+	char args[sizeof(s->result->command)] = "";
+	size_t len = 0;
+	char **arg;
+
+	for (arg = s->target->command; *arg && len < sizeof(args); arg++)
+		len += (size_t)snprintf(args + len, sizeof(args) - len, "%s", *arg) + 1;
+	set_command(s, s->child.pid, args, len < sizeof(args) ? len - 1 : sizeof(args) - 1);
+}
+
+/* All that is observed comes after this. */
+static int begin(struct session *s, pid_t pid, struct nd_err *err)
+{
+	const struct session_hooks *hooks = s->options->hooks;
+
+	s->result->start_ns = nd_clock_monotonic_ns();
+	s->result->start_unix_ns = nd_clock_realtime_ns();
+	return hooks ? hooks->begin(hooks->arg, s->symbolizer, pid, err) : 0;
+}
+
 /* Returns 0 or an exit code that is the answer already. */
 static int start_target(struct session *s, struct nd_err *err)
 {
@@ -294,25 +357,19 @@ static int start_target(struct session *s, struct nd_err *err)
 			return fail(s, ret, err);
 		len = nd_procfs_read_args(s->target->pids[0], args, sizeof(args));
 		set_command(s, s->target->pids[0], len > 0 ? args : "", len > 0 ? (size_t)len : 0);
-		return 0;
+		ret = begin(s, s->target->pids[0], err);
+		return ret ? fail(s, ret, err) : 0;
 	}
 	ret = child_start(&s->child, s->target->command, err);
 	if (!ret)
 		ret = nd_sampler_add_process(s->sampler, s->child.pid, true, err);
+	if (!ret) {
+		join_command(s);
+		ret = begin(s, s->child.pid, err);
+	}
 	if (ret)
 		return fail(s, ret, err);
 	return child_go(&s->child, s->target->command, err);
-}
-
-static void join_command(struct session *s)
-{
-	char args[sizeof(s->result->command)] = "";
-	size_t len = 0;
-	char **arg;
-
-	for (arg = s->target->command; *arg && len < sizeof(args); arg++)
-		len += (size_t)snprintf(args + len, sizeof(args) - len, "%s", *arg) + 1;
-	set_command(s, s->child.pid, args, len < sizeof(args) ? len - 1 : sizeof(args) - 1);
 }
 
 static int run(struct session *s, struct nd_err *err)
@@ -325,11 +382,7 @@ static int run(struct session *s, struct nd_err *err)
 	ret = start_target(s, err);
 	if (ret)
 		return ret;
-	if (s->target->kind == TARGET_COMMAND)
-		join_command(s);
 	cpu_before = nd_clock_process_cpu_ns();
-	s->result->start_ns = nd_clock_monotonic_ns();
-	s->result->start_unix_ns = nd_clock_realtime_ns();
 	ret = record(s, err);
 	if (!ret)
 		ret = finish(s, cpu_before, err);

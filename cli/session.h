@@ -15,6 +15,8 @@
 
 struct nd_err;
 struct nd_profile;
+struct nd_stack;
+struct nd_symbolizer;
 
 struct session_options {
 	uint64_t duration_ns; /* 0: until the target ends */
@@ -26,6 +28,33 @@ struct session_options {
 	/* Asked now and then: whether what was to be seen is over; NULL: no. */
 	bool (*is_over)(void *arg, pid_t pid);
 	void *arg;
+	const struct session_hooks *hooks; /* or NULL */
+};
+
+/* How things stand after a round of samples. */
+struct session_moment {
+	pid_t node_pid; /* the first process seen to run V8, 0 before */
+	uint64_t samples;
+	uint64_t ring_full; /* of these, lost because nobody read in time */
+	uint64_t unwatched; /* threads that could not be watched */
+	bool is_last;	    /* no more samples will come */
+};
+
+/* What is done besides filling a profile. The result of the session is valid all along. */
+struct session_hooks {
+	/*
+	 * The target is about to be sampled; `symbolizer` lives as long as the session. Returns 0,
+	 * or a negative errno with `err` set.
+	 */
+	int (*begin)(void *arg, struct nd_symbolizer *symbolizer, pid_t pid, struct nd_err *err);
+	/* Takes the stacks, of which the profile gets their frames only. As nd_profile_add_stack().
+	 */
+	int (*add_stack)(void *arg, const struct nd_stack *stack);
+	/* After each round, at least fifty times a second. As begin(), or 1 to end the session. */
+	int (*look)(void *arg, const struct session_moment *moment, struct nd_err *err);
+	void *arg;
+	/* Where sampling is not permitted, go on without, and leave the agent to the hooks. */
+	bool may_lack_sampler;
 };
 
 /* How it went, for the closing words. */
@@ -33,7 +62,7 @@ struct session_result {
 	char runtime[96];      /* "Node.js v22.23.3 (V8 12.4.254)" */
 	char title[256];       /* "server.js (4242)" */
 	char command[512];     /* the target's command line */
-	const char *sampler;   /* "eBPF", "perf_event" or "the agent" */
+	const char *sampler;   /* "eBPF", "perf_event", "the agent", or "" for none */
 	char sampler_why[640]; /* why not eBPF, or "" */
 	char limits[256];      /* what could not be seen in the target, or "" */
 	uint64_t samples;

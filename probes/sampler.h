@@ -24,7 +24,7 @@ struct nd_sample_header;
 struct nd_sampler;
 struct nd_walk_layout;
 
-enum nd_sampler_kind { ND_SAMPLER_BPF, ND_SAMPLER_PERF, ND_SAMPLER_AGENT };
+enum nd_sampler_kind { ND_SAMPLER_BPF, ND_SAMPLER_PERF, ND_SAMPLER_AGENT, ND_SAMPLER_NONE };
 
 /* The rates that make sense: above, the sampler would mostly measure itself. */
 #define ND_SAMPLER_HZ_MIN 1
@@ -50,6 +50,9 @@ struct nd_sampler_stats {
  */
 int nd_sampler_open(const struct nd_sampler_options *options, struct nd_sampler **ret_sampler,
 		    struct nd_err *ret_why, struct nd_err *err);
+/* One that takes no samples and needs no permission. -ENOMEM. */
+int nd_sampler_open_none(struct nd_sampler **ret_sampler);
+
 void nd_sampler_close(struct nd_sampler *sampler);
 
 /*

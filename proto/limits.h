@@ -113,4 +113,30 @@
 /* A message of a Node.js process's debugger: its answers have 300 bytes, lists of targets 600. */
 #define ND_INSPECTOR_TEXT_MAX (4u << 20)
 
+/* A recording: what can still be read back, and a day of a service at the usual rates. */
+#define ND_RECORDING_MAX ND_IMPORT_MAX
+
+/* What one part of it unpacks to, and what that may take as messages. Writers make a part of each
+ * second, or of 256 KiB.
+ */
+#define ND_PART_UNPACKED_MAX (16u << 20)
+#define ND_PART_MEMORY_MAX   (256u << 20)
+
+/* Parts of a recording: two a second for a day, and then some. */
+#define ND_RECORDING_PARTS_MAX (1u << 20)
+
+/* Names in a recording: functions with their files, calls, threads of all its processes. */
+#define ND_RECORDING_STRINGS_MAX      (4u << 20)
+#define ND_RECORDING_STRING_BYTES_MAX (512u << 20)
+#define ND_RECORDING_FRAMES_MAX	      (4u << 20)
+#define ND_RECORDING_CALLS_MAX	      ND_PROFILE_NODES_MAX
+#define ND_RECORDING_THREADS_MAX      (1u << 20)
+
+/* The longest of these strings; what is longer is cut when it is written. */
+#define ND_RECORDING_STRING_MAX ND_ELF_DEMANGLED_MAX
+
+/* Events of the agent, and threads' counters, in one part. */
+#define ND_PART_EVENTS_MAX   (1u << 16)
+#define ND_PART_COUNTERS_MAX ND_CHANNEL_SLOTS_MAX
+
 #endif /* NODIAG_PROTO_LIMITS_H */

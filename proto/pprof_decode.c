@@ -3,11 +3,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/err.h"
+#include "proto/budget.h"
 #include "proto/limits.h"
 #include "proto/pprof.pb-c.h"
 
@@ -46,41 +46,8 @@ struct decoder {
 	struct nd_err *err;
 };
 
-/*
- * protobuf-c makes a structure of 50 bytes or more of each empty message, which takes two bytes in
- * the file, so what it allocates has a ceiling of its own.
- */
-struct budget {
-	size_t left;
-	bool exceeded;
-	bool failed;
-};
-
-static void *budget_alloc(void *data, size_t size)
-{
-	struct budget *budget = data;
-	void *ptr;
-
-	if (size > budget->left) {
-		budget->exceeded = true;
-		return NULL;
-	}
-	ptr = malloc(size);
-	if (!ptr) {
-		budget->failed = true;
-		return NULL;
-	}
-	budget->left -= size;
-	return ptr;
-}
-
-static void budget_free(void *data, void *ptr)
-{
-	free(ptr);
-}
-
 /* Why nothing was unpacked. */
-static int unpack_error(const struct budget *budget, struct nd_err *err)
+static int unpack_error(const struct nd_budget *budget, struct nd_err *err)
 {
 	if (budget->exceeded)
 		return nd_err_set(err, -E2BIG, "pprof profile needs more than %u MiB",
@@ -381,8 +348,8 @@ int nd_pprof_decode(const void *data, size_t len, struct nd_pprof **ret_pprof, s
 	struct nd_pprof *pprof = calloc(1, sizeof(*pprof));
 	struct storage *storage = calloc(1, sizeof(*storage));
 	struct decoder decoder = {.pprof = pprof, .err = err};
-	struct budget budget = {.left = ND_PPROF_MEMORY_MAX};
-	ProtobufCAllocator allocator = {budget_alloc, budget_free, &budget};
+	struct nd_budget budget = {.left = ND_PPROF_MEMORY_MAX};
+	ProtobufCAllocator allocator = {nd_budget_alloc, nd_budget_free, &budget};
 	int ret;
 
 	if (!pprof || !storage) {

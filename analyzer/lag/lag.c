@@ -445,7 +445,9 @@ static int charge_first(struct nd_lag *lag, size_t count)
 	for (count = i, i = 0; i < count; i++)
 		free_stall(lag->ended[i]);
 	lag->ended_count -= count;
-	memmove(lag->ended, lag->ended + count, lag->ended_count * sizeof(struct nd_stall *));
+	if (count)
+		memmove(lag->ended, lag->ended + count,
+			lag->ended_count * sizeof(struct nd_stall *));
 	return ret;
 }
 

@@ -8,6 +8,7 @@
 #include "analyzer/gzip.h"
 #include "common/buf.h"
 #include "common/err.h"
+#include "proto/frame.h"
 #include "proto/limits.h"
 
 /* Enough to tell text from protobuf, whose first messages are small numbers. */
@@ -17,7 +18,7 @@ static int unknown_format(struct nd_err *err)
 {
 	int ret = nd_err_set(err, -ENOTSUP, "not a profile of a known format");
 
-	nd_err_hint(err, "these can be read: .cpuprofile, pprof (.pb.gz), folded stacks");
+	nd_err_hint(err, "nodiag renders recordings (.nd), .cpuprofile, folded stacks and pprof");
 	return ret;
 }
 
@@ -94,6 +95,8 @@ int nd_import_profile(const void *data, size_t len, struct nd_profile **ret_prof
 	if (len > ND_IMPORT_MAX)
 		return nd_err_set(err, -EFBIG, "profile is larger than %u MiB",
 				  ND_IMPORT_MAX >> 20);
+	if (nd_frame_is_recording(data, len))
+		return nd_import_recording(data, len, false, ret_profile, NULL, err);
 	if (!nd_gzip_is(data, len))
 		return import_plain(data, len, ret_profile, err);
 	nd_buf_init(&plain, ND_IMPORT_UNPACKED_MAX);

@@ -3,21 +3,23 @@
 #define NODIAG_ANALYZER_PROFILE_IMPORT_H
 
 /*
- * Profiles that other tools wrote, as an nd_profile.
+ * Profiles in files, of other tools and of 'nodiag record', as an nd_profile.
  *
  * Readers do no I/O and trust nothing: sizes are bounded by proto/limits.h, and what does not fit
  * the format is -EBADMSG with the place (byte offset, line number or JSON key) in `err`. On success
  * the profile is the caller's; on failure there is none.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct nd_err;
 struct nd_profile;
+struct nd_recording_state;
 
 /*
- * Read a profile of any known format, told apart by its first bytes: gzip or plain pprof,
- * .cpuprofile JSON, folded stacks. -ENOTSUP when it is none of them.
+ * Read a profile of any known format, told apart by its first bytes: recording, gzip or plain
+ * pprof, .cpuprofile JSON, folded stacks. -ENOTSUP when it is none of them.
  */
 int nd_import_profile(const void *data, size_t len, struct nd_profile **ret_profile,
 		      struct nd_err *err);
@@ -44,5 +46,14 @@ int nd_import_folded(const void *data, size_t len, struct nd_profile **ret_profi
  */
 int nd_import_pprof(const void *data, size_t len, struct nd_profile **ret_profile,
 		    struct nd_err *err);
+
+/*
+ * The CPU samples of a recording (proto/recording.h), with their timeline; `threads` keeps threads
+ * apart. What is missing in it is said in `ret_state`, which may be NULL, and counted as
+ * ND_LOSS_RECORDING. -ENODATA when it was made without CPU samples, -ENOTSUP when it is of a format
+ * that is too new.
+ */
+int nd_import_recording(const void *data, size_t len, bool threads, struct nd_profile **ret_profile,
+			struct nd_recording_state *ret_state, struct nd_err *err);
 
 #endif /* NODIAG_ANALYZER_PROFILE_IMPORT_H */

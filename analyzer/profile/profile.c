@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,6 +87,7 @@ static const char *const loss_texts[ND_LOSS_COUNT] = {
 	[ND_LOSS_NATIVE_UNNAMED] = "native frames known by their file only",
 	[ND_LOSS_PROCESS_GONE] = "samples of a process that ended before they were named",
 	[ND_LOSS_TIMELINE] = "samples in the totals but too many for the timeline",
+	[ND_LOSS_RECORDING] = "parts of the recording that are damaged or missing",
 };
 
 const char *nd_frame_kind_name(enum nd_frame_kind kind)
@@ -254,6 +256,20 @@ int nd_profile_add_frame(struct nd_profile *profile, const struct nd_frame *fram
 	copy->file = nd_intern_get(profile->strings, key.file);
 	*ret_frame = (uint32_t)profile->frames.count++;
 	return 0;
+}
+
+int nd_profile_add_thread(struct nd_profile *profile, uint32_t pid, uint32_t tid, const char *comm,
+			  uint32_t *ret_frame)
+{
+	char text[96];
+	struct nd_frame frame = {.name = text, .kind = ND_FRAME_THREAD};
+
+	if (pid == tid)
+		snprintf(text, sizeof(text), "main thread %u", tid);
+	else
+		snprintf(text, sizeof(text), "thread %u%s%.64s%s", tid, comm[0] ? " (" : "", comm,
+			 comm[0] ? ")" : "");
+	return nd_profile_add_frame(profile, &frame, ret_frame);
 }
 
 /* The line entry of a node, made when new; NULL when out of memory. */

@@ -22,6 +22,7 @@ static const char *const loss_keys[] = {
 	[ND_LOSS_NATIVE_UNNAMED] = "native_unnamed",
 	[ND_LOSS_PROCESS_GONE] = "process_gone",
 	[ND_LOSS_TIMELINE] = "timeline",
+	[ND_LOSS_RECORDING] = "recording",
 };
 _Static_assert(sizeof(loss_keys) / sizeof(loss_keys[0]) == ND_LOSS_COUNT, "every loss has a key");
 

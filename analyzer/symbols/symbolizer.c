@@ -215,16 +215,12 @@ int nd_symbolizer_add_process(struct nd_symbolizer *s, pid_t pid, struct nd_walk
 
 static void name_thread(struct nd_symbolizer *s, struct thread *thread)
 {
-	char comm[32] = "", text[96];
+	char comm[32] = "";
 
 	if (nd_procfs_read_comm(thread->key.pid, thread->key.tid, comm, sizeof(comm)))
 		comm[0] = '\0';
-	if (thread->key.pid == thread->key.tid)
-		snprintf(text, sizeof(text), "main thread %d", thread->key.tid);
-	else
-		snprintf(text, sizeof(text), "thread %d%s%s%s", thread->key.tid,
-			 comm[0] ? " (" : "", comm, comm[0] ? ")" : "");
-	if (add_named_frame(s, text, ND_FRAME_THREAD, &thread->frame))
+	if (nd_profile_add_thread(s->options.profile, (uint32_t)thread->key.pid,
+				  (uint32_t)thread->key.tid, comm, &thread->frame))
 		thread->frame = s->unknown_frame;
 }
 
@@ -377,6 +373,8 @@ static int add_stack(struct nd_symbolizer *s, const struct nd_sample_header *hea
 	if (s->options.threads)
 		nd_calls_add_frame(&s->labelled, thread->frame);
 	stack.depth = s->labelled.depth;
+	if (s->options.add_stack)
+		return s->options.add_stack(s->options.stack_arg, &stack);
 	return nd_profile_add_stack(s->options.profile, &stack);
 }
 

@@ -21,6 +21,7 @@ struct nd_profile;
 struct nd_sample_cpu;
 struct nd_sample_header;
 struct nd_sample_stack;
+struct nd_stack;
 struct nd_symbolizer;
 struct nd_walk_layout;
 
@@ -32,6 +33,9 @@ struct nd_symbolizer_options {
 	/* Name a kernel address into `buf`; NULL where there are no kernel frames. */
 	bool (*name_kernel)(void *arg, uint64_t address, char *buf, size_t size);
 	void *arg;
+	/* Takes the stacks instead of the profile, which gets their frames only; or NULL. */
+	int (*add_stack)(void *stack_arg, const struct nd_stack *stack);
+	void *stack_arg;
 };
 
 /* NULL when out of memory. */

@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Runs every renderer and importer with each of its allocations failing in turn: alone, and with
- * all that follow. It must say so or do without, and leave nothing behind, which is for
- * LeakSanitizer to see.
+ * Runs every renderer and importer, and what makes recordings, with each of its allocations failing
+ * in turn: alone, and with all that follow. It must say so or do without, and leave nothing behind,
+ * which is for LeakSanitizer to see.
  */
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "analyzer/lag/lag.h"
+#include "analyzer/lag/recorded.h"
 #include "analyzer/profile/import.h"
 #include "analyzer/render/render.h"
 #include "common/buf.h"
 #include "common/err.h"
 #include "proto/limits.h"
 #include "tests/known_profile.h"
+#include "tests/known_recording.h"
 #include "tests/oom/fail_alloc.h"
 
 /* What a run works on; made while nothing fails. */
@@ -67,6 +70,32 @@ static int run_import(const struct scene *scene)
 	if (ret != err.code)
 		return -EINVAL;
 	nd_profile_free(profile);
+	return ret;
+}
+
+static int run_record(const struct scene *scene)
+{
+	struct nd_buf out;
+	int ret;
+
+	nd_buf_init(&out, ND_RECORDING_MAX);
+	ret = known_record(&out);
+	nd_buf_fini(&out);
+	return ret;
+}
+
+static int run_lag(const struct scene *scene)
+{
+	struct nd_profile *frames = nd_profile_new(false);
+	struct nd_lag *lag = frames ? nd_lag_new(frames) : NULL;
+	struct nd_lag_recorded recorded;
+	int ret = -ENOMEM;
+
+	if (lag)
+		ret = nd_lag_read_recording(lag, frames, scene->file->data, scene->file->len,
+					    &recorded, NULL);
+	nd_lag_free(lag);
+	nd_profile_free(frames);
 	return ret;
 }
 
@@ -137,6 +166,24 @@ static int fail_importers(const struct nd_profile *profile)
 	return bad;
 }
 
+static int fail_recordings(void)
+{
+	struct scene scene = {0};
+	struct nd_buf file;
+	int bad = fail_each("recording", run_record, &scene);
+
+	nd_buf_init(&file, ND_RECORDING_MAX);
+	if (known_record(&file)) {
+		printf("cannot record\n");
+		bad++;
+	}
+	scene.file = &file;
+	bad += fail_each("import of a recording", run_import, &scene);
+	bad += fail_each("event loops of a recording", run_lag, &scene);
+	nd_buf_fini(&file);
+	return bad;
+}
+
 int main(void)
 {
 	struct nd_profile *profile = known_profile(true, false);
@@ -146,6 +193,7 @@ int main(void)
 	bad = fail_each("profile", run_build, &(struct scene){0});
 	bad += fail_renderers(profile);
 	bad += fail_importers(profile);
+	bad += fail_recordings();
 	nd_profile_free(profile);
 	return bad ? 1 : 0;
 }

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* nodiag record: what happens in a process, in a file that other commands read. */
+
+#include <argp.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "analyzer/profile/profile.h"
+#include "analyzer/render/units.h"
+#include "cli/closing.h"
+#include "cli/command.h"
+#include "cli/losses.h"
+#include "cli/out.h"
+#include "cli/record_session.h"
+#include "cli/target.h"
+#include "cli/term.h"
+#include "cli/units.h"
+#include "common/clock.h"
+#include "common/err.h"
+#include "probes/sampler.h"
+#include "proto/limits.h"
+
+#define DEFAULT_DURATION_NS (10 * ND_NSEC_PER_SEC)
+#define DEFAULT_HZ	    99
+
+/* Iterations shorter than that are no stalls by anybody's measure. */
+#define THRESHOLD_MIN_NS ND_NSEC_PER_MSEC
+
+struct record {
+	struct record_options options;
+	struct target target;
+	const char *output; /* NULL: a default name */
+	bool force;
+	bool has_duration;
+	unsigned int help; /* what argp_help() is asked for, 0: nothing */
+	char **args;	   /* what is no option */
+	size_t args_count;
+	char **command; /* what stands behind "--" */
+	struct record_result result;
+	struct nd_err err;
+};
+
+enum { OPT_THRESHOLD = 256, OPT_KERNEL, OPT_NO_KERNEL, OPT_FORCE, OPT_USAGE };
+
+static const struct argp_option options[] = {
+	{NULL, 0, NULL, 0, "Recording", 1},
+	{"duration", 'd', "TIME", 0,
+	 "Record that long: 500ms, 10s, 2m (default 10s; with -- until the command ends)", 1},
+	{"rate", 'r', "HZ", 0,
+	 "Samples a second of CPU time of each thread, 1 to 4999 (default 99)", 1},
+	{"threshold", OPT_THRESHOLD, "TIME", 0,
+	 "An iteration of an event loop that lasts so long is a stall (default 50ms, at least 1ms)",
+	 1},
+	{"kernel", OPT_KERNEL, NULL, 0, "Take kernel stacks (default where permitted)", 1},
+	{"no-kernel", OPT_NO_KERNEL, NULL, 0, "Take no kernel stacks", 1},
+	{NULL, 0, NULL, 0, "Output", 2},
+	{"output", 'o', "FILE", 0,
+	 "Write to FILE, - for stdout (default record-PID-TIME.nd, or record-TIME.nd)", 2},
+	{"force", OPT_FORCE, NULL, 0, "Replace FILE if it exists", 2},
+	{NULL, 0, NULL, 0, "Help", -1},
+	{"help", '?', NULL, 0, "Give this help list", -1},
+	{"usage", OPT_USAGE, NULL, 0, "Give a short usage message", -1},
+	{0},
+};
+
+static const char documentation[] =
+	"Record what happens in a Node.js process into one file: samples of where CPU time goes "
+	"and, where the agent is in it, its event loops with their stalls and garbage collection. "
+	"Other commands read the file instead of a process, when that is long gone.\v"
+	"TARGET is a process id, or -- and a command to run with the agent. Without, the one "
+	"Node.js process of yours. 'nodiag attach PID' puts the agent into a running process.\n\n"
+	"The file is written as it goes: should nodiag be killed, what was recorded until then can "
+	"be read.\n\n"
+	"Examples:\n"
+	"  nodiag record 4242                 ten seconds, into record-4242-TIME.nd\n"
+	"  nodiag record -d 1h -o night.nd 4242\n"
+	"  nodiag record -- node app.js       the whole life of a command\n"
+	"  nodiag flame night.nd              ask where its CPU time went\n"
+	"  nodiag lag night.nd                and what blocked its event loop\n\n"
+	"Exit status: 0 done, 1 failed, 2 wrong usage, 3 no such target, 4 not permitted; with -- "
+	"the command's own, or 125 if nodiag failed, 126 if it cannot be run, 127 if there is "
+	"none.";
+
+static error_t parse_rate(struct record *record, const char *arg)
+{
+	uint64_t number;
+
+	if (!units_parse_number(arg, ND_SAMPLER_HZ_MIN, ND_SAMPLER_HZ_MAX, &number)) {
+		nd_err_set(&record->err, -EINVAL, "'%s' is no rate", arg);
+		nd_err_hint(&record->err, "give %d to %d samples a second", ND_SAMPLER_HZ_MIN,
+			    ND_SAMPLER_HZ_MAX);
+		return EINVAL;
+	}
+	record->options.session.hz = (unsigned int)number;
+	return 0;
+}
+
+static error_t parse_time(struct record *record, const char *arg, uint64_t min_ns, uint64_t *ret_ns)
+{
+	if (units_parse_time(arg, ret_ns) && *ret_ns >= min_ns)
+		return 0;
+	nd_err_set(&record->err, -EINVAL, "'%s' is no duration", arg);
+	nd_err_hint(&record->err, "give it with its unit: 500ms, 10s, 2m or 1h%s",
+		    min_ns ? "; 1ms is the least" : "");
+	return EINVAL;
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct record *record = state->input;
+
+	switch (key) {
+	case 'd':
+		record->has_duration = true;
+		return parse_time(record, arg, 0, &record->options.session.duration_ns);
+	case 'r':
+		return parse_rate(record, arg);
+	case OPT_THRESHOLD:
+		return parse_time(record, arg, THRESHOLD_MIN_NS, &record->options.threshold_ns);
+	case OPT_KERNEL:
+	case OPT_NO_KERNEL:
+		record->options.session.kernel = key == OPT_KERNEL;
+		return 0;
+	case 'o':
+		record->output = arg;
+		return 0;
+	case OPT_FORCE:
+		record->force = true;
+		return 0;
+	case '?':
+		record->help = ARGP_HELP_STD_HELP;
+		return 0;
+	case OPT_USAGE:
+		record->help = ARGP_HELP_USAGE;
+		return 0;
+	case ARGP_KEY_ARGS:
+		record->args = state->argv + state->next;
+		record->args_count = (size_t)(state->argc - state->next);
+		return 0;
+	case ARGP_KEY_ERROR:
+		if (!record->err.code)
+			nd_err_set(&record->err, -EINVAL, "unknown or incomplete option '%s'",
+				   state->argv[state->next - 1]);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	options, parse_option, "[PID | -- COMMAND...]", documentation, NULL, NULL, NULL};
+
+static int parse_arguments(struct record *record, int argc, char **argv)
+{
+	const struct target_syntax syntax = {.command = "nodiag record"};
+	int ret;
+
+	record->command = target_split_command(&argc, argv);
+	if (argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, record)) {
+		if (!record->err.hint[0])
+			nd_err_hint(&record->err, "nodiag record --help");
+		return EXIT_USAGE;
+	}
+	if (record->help)
+		return EXIT_DONE;
+	ret = target_parse(&syntax, record->args, record->args_count, record->command,
+			   &record->target, &record->err);
+	if (ret)
+		return ret;
+	if (record->target.kind == TARGET_FILE || record->target.pids_count > 1) {
+		nd_err_set(&record->err, -EINVAL, "'%s': give one process id",
+			   record->args[record->target.pids_count > 1]);
+		nd_err_hint(&record->err, "nodiag record --help");
+		return EXIT_USAGE;
+	}
+	if (record->target.kind == TARGET_PIDS && !record->has_duration)
+		record->options.session.duration_ns = DEFAULT_DURATION_NS;
+	return EXIT_DONE;
+}
+
+static int open_output(struct record *record, struct out *out)
+{
+	char when[32], name[64];
+	time_t now = time(NULL);
+	struct tm tm;
+
+	strftime(when, sizeof(when), "%Y%m%d-%H%M%S", localtime_r(&now, &tm));
+	if (record->target.kind == TARGET_PIDS)
+		snprintf(name, sizeof(name), "record-%d-%s.nd", record->target.pids[0], when);
+	else
+		snprintf(name, sizeof(name), "record-%s.nd", when);
+	if (!out_open(out, record->output ? record->output : name, record->force, true,
+		      &record->err))
+		return EXIT_DONE;
+	return record->command ? EXIT_COMMAND_NODIAG : EXIT_FAILED;
+}
+
+static void print_agent(const struct record_result *r)
+{
+	if (!r->has_agent) {
+		if (r->no_agent[0])
+			term_note("without event loops: %s", r->no_agent);
+		return;
+	}
+	term_note("event loops by the agent, with %" PRIu64 " stacks during stalls",
+		  r->stall_stacks);
+	if (r->unnamed[0])
+		term_note("its stacks have no names: %s", r->unnamed);
+	if (*r->agent_reason)
+		term_note("not all could be measured: %s", r->agent_reason);
+	if (r->events_dropped)
+		term_note("events dropped because the ring was full: %" PRIu64, r->events_dropped);
+}
+
+static void print_closing(const struct record *record, const struct nd_profile *profile)
+{
+	const struct record_result *r = &record->result;
+	char size[ND_UNITS_MAX];
+
+	if (r->session.sampler[0])
+		closing_print_session(&r->session, &record->target, record->options.session.hz);
+	else
+		term_note("%" PRIu64 " samples at %u Hz in %.1f s by the agent: %s",
+			  r->agent_samples, record->options.session.hz,
+			  (double)r->session.duration_ns / 1e9, r->session.sampler_why);
+	print_agent(r);
+	losses_print(profile, LOSSES_ALL);
+	if (r->is_full)
+		term_note("the recording is full: this is as much as can be read back");
+	term_note("%s written", nd_units_weight(r->size_bytes, "bytes", size));
+}
+
+static int run(struct record *record, struct out *out)
+{
+	struct nd_profile *profile = nd_profile_new(false);
+	int ret;
+
+	if (!profile) {
+		nd_err_set(&record->err, -ENOMEM, "out of memory");
+		return record->command ? EXIT_COMMAND_NODIAG : EXIT_FAILED;
+	}
+	ret = record_session_run(&record->target, &record->options, out, profile, &record->result,
+				 &record->err);
+	if (!ret) {
+		print_closing(record, profile);
+		if (out->is_new)
+			printf("%s\n", out->path);
+		if (out_flush_stdout(&record->err))
+			ret = record->command ? EXIT_COMMAND_NODIAG : EXIT_FAILED;
+	}
+	nd_profile_free(profile);
+	return ret;
+}
+
+static int print_help(struct record *record, char *name)
+{
+	argp_help(&argp, stdout, record->help, name);
+	return out_flush_stdout(&record->err) ? EXIT_FAILED : EXIT_DONE;
+}
+
+int command_record(int argc, char **argv)
+{
+	struct record record = {
+		.options = {.session = {.hz = DEFAULT_HZ, .kernel = true},
+			    .threshold_ns = ND_STALL_THRESHOLD_NS},
+	};
+	struct out out = {.fd = -1};
+	int ret = parse_arguments(&record, argc, argv);
+
+	if (!ret && record.help) {
+		ret = print_help(&record, argv[0]);
+	} else if (!ret) {
+		ret = open_output(&record, &out);
+		if (!ret)
+			ret = run(&record, &out);
+		out_close(&out);
+	}
+	if (ret)
+		term_error(&record.err);
+	return !ret && record.command ? record.result.session.status : ret;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NODIAG_CLI_RECORD_SESSION_H
+#define NODIAG_CLI_RECORD_SESSION_H
+
+/*
+ * One recording into a file: the sampler's stacks and, where the target has an agent, its event
+ * loops, written as they come.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cli/out.h"
+#include "cli/session.h"
+#include "cli/target.h"
+
+struct nd_err;
+struct nd_profile;
+
+struct record_options {
+	struct session_options session;
+	uint64_t threshold_ns; /* of a stall */
+};
+
+/* How it went, for the closing words. */
+struct record_result {
+	struct session_result session;
+	bool has_agent;
+	char no_agent[640];	  /* why event loops are not recorded, or "" */
+	char unnamed[640];	  /* why the agent's stacks have no names, or "" */
+	const char *agent_reason; /* why not all of the agent works, or "" */
+	uint64_t agent_samples;	  /* CPU samples by the agent, in place of a sampler */
+	uint64_t stall_stacks;	  /* taken during stalls */
+	uint64_t events_dropped;  /* the agent's, because its ring was full */
+	uint64_t size_bytes;	  /* of the file */
+	uint64_t samples;	  /* CPU samples in it */
+	bool is_full;		  /* it is as large as can be read back */
+};
+
+/*
+ * Record `target` into `out`. SIGINT and SIGTERM end it early, which is no failure. Returns
+ * EXIT_DONE, or the exit code of the failure with `err` set; what was written until then stays, and
+ * is readable. `profile` gets the losses.
+ */
+int record_session_run(const struct target *target, const struct record_options *options,
+		       struct out *out, struct nd_profile *profile,
+		       struct record_result *ret_result, struct nd_err *err);
+
+#endif /* NODIAG_CLI_RECORD_SESSION_H */

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/set.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_SLOTS 256
+
+/* FNV-1a, then spread over the high bits: records differ mostly in their low ones. */
+static uint32_t hash(const char *record, size_t size)
+{
+	uint64_t value = UINT64_C(0xcbf29ce484222325);
+	size_t i;
+
+	for (i = 0; i < size; i++)
+		value = (value ^ (unsigned char)record[i]) * UINT64_C(0x100000001b3);
+	return (uint32_t)(value >> 32) ^ (uint32_t)value;
+}
+
+/* The slot of a record, or the free one where it belongs. At least half of them are free. */
+static uint32_t *find_slot(const struct nd_set *set, const char *record)
+{
+	uint32_t at = hash(record, set->size), id;
+
+	for (;; at++) {
+		at &= set->slot_count - 1;
+		id = set->slots[at];
+		if (!id || !memcmp(set->records + (id - 1) * set->size, record, set->size))
+			return &set->slots[at];
+	}
+}
+
+/* Room for twice as many records. */
+static int grow(struct nd_set *set)
+{
+	struct nd_set grown = *set;
+	uint32_t id;
+
+	grown.slot_count = set->slot_count ? set->slot_count * 2 : FIRST_SLOTS;
+	grown.slots = calloc(grown.slot_count, sizeof(*grown.slots));
+	if (!grown.slots)
+		return -ENOMEM;
+	grown.records = reallocarray(set->records, grown.slot_count / 2, set->size);
+	if (!grown.records) {
+		free(grown.slots);
+		return -ENOMEM;
+	}
+	for (id = 0; id < set->count; id++)
+		*find_slot(&grown, grown.records + id * set->size) = id + 1;
+	free(set->slots);
+	*set = grown;
+	return 0;
+}
+
+bool nd_set_find(const struct nd_set *set, const void *record, uint32_t *ret_id)
+{
+	uint32_t id = set->slot_count ? *find_slot(set, record) : 0;
+
+	if (id)
+		*ret_id = id - 1;
+	return id != 0;
+}
+
+int nd_set_add(struct nd_set *set, const void *record, uint32_t max, uint32_t *ret_id)
+{
+	uint32_t *slot;
+
+	if (nd_set_find(set, record, ret_id))
+		return 0;
+	if (set->count >= max)
+		return -E2BIG;
+	if (set->count == set->slot_count / 2 && grow(set))
+		return -ENOMEM;
+	slot = find_slot(set, record);
+	memcpy(set->records + set->count * set->size, record, set->size);
+	*slot = ++set->count;
+	*ret_id = set->count - 1;
+	return 0;
+}
+
+void nd_set_fini(struct nd_set *set)
+{
+	free(set->records);
+	free(set->slots);
+	*set = (struct nd_set){.size = set->size};
+}
