@@ -240,6 +240,8 @@ static __always_inline void walk(struct nd_sample_cpu *sample, const struct nd_w
 		emit_tail(sample, &c.walk);
 }
 
+#include "probes/loop.bpf.h"
+
 SEC("perf_event")
 int take_sample(struct bpf_perf_event_data *ctx)
 {
@@ -254,7 +256,7 @@ int take_sample(struct bpf_perf_event_data *ctx)
 
 	layout = bpf_map_lookup_elem(&targets, &pid);
 	sample = bpf_map_lookup_elem(&scratch, &cpu);
-	if ((!layout && !follow) || !sample)
+	if ((!layout && !follow) || !sample || (stall_ns && !is_late(task, ids)))
 		return 0;
 	__sync_fetch_and_add(&samples, 1);
 	fill_header(&sample->header, ND_SAMPLE_CPU, task, ids);
