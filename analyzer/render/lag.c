@@ -133,6 +133,8 @@ static void add_gc(const struct writer *w, const struct nd_lag_loop *loop)
 	uint64_t total = 0;
 	int type;
 
+	if (!(loop->known & ND_LAG_GC))
+		return;
 	for (type = 0; type < ND_GC_TYPES; type++)
 		total += loop->gc_ns[type];
 	nd_buf_addf(w->out, "  GC       %.1f %% of the time", percent(total, loop->observed_ns));
@@ -293,8 +295,10 @@ static void add_culprit(const struct writer *w, const struct nd_culprit *culprit
 	add_amount(w, culprit->count, NULL, 8);
 	add_time(w, culprit->longest_ns, 10);
 	add_time(w, culprit->total_ns, 10);
-	nd_buf_addf(w->out, "%7.1f %%  %-13s  %-6s  ", percent(culprit->total_ns, total_ns),
-		    nd_stall_kind_text(culprit->kind), nd_phase_text(culprit->phase));
+	nd_buf_addf(w->out, "%7.1f %%  %-13s  ", percent(culprit->total_ns, total_ns),
+		    nd_stall_kind_text(culprit->kind));
+	if (culprit->has_phase)
+		nd_buf_addf(w->out, "%-6s  ", nd_phase_text(culprit->phase));
 	if (culprit->has_frame) {
 		add_name(w, culprit->frame);
 		add_place(w, culprit->frame, culprit->line, culprit->column);
@@ -355,8 +359,8 @@ static void add_culprits(const struct writer *w, struct nd_lag *lag, uint64_t th
 	add_time(w, total, 0);
 	nd_buf_add_str(w->out, " in all\n");
 	add_sgr(w, DIM);
-	nd_buf_addf(w->out, "%8s%10s%10s%9s  %-13s  %-6s  %s\n", "times", "longest", "total",
-		    "share", "what", "phase", "who");
+	nd_buf_addf(w->out, "%8s%10s%10s%9s  %-13s  %s%s\n", "times", "longest", "total", "share",
+		    "what", culprits[0].has_phase ? "phase   " : "", "who");
 	end_sgr(w);
 	for (i = 0; i < count && i < CULPRITS_SHOWN; i++)
 		add_culprit(w, &culprits[i], total);
