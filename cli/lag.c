@@ -327,9 +327,11 @@ static void print_closing(const struct lag *lag)
 
 	if (r->target_ended && lag->target.kind == TARGET_PIDS)
 		term_note("the process ended after %.1f s", (double)r->duration_ns / 1e9);
-	term_note("%.1f s by the agent, %" PRIu64 " stacks; nodiag used %.2f %% of one core",
-		  (double)r->duration_ns / 1e9, r->stacks,
+	term_note("%.1f s %s, %" PRIu64 " stacks; nodiag used %.2f %% of one core",
+		  (double)r->duration_ns / 1e9, r->source, r->stacks,
 		  100 * (double)r->own_cpu_ns / (double)r->duration_ns);
+	if (*r->adds)
+		term_note("the agent would add %s: nodiag attach %d", r->adds, r->pid);
 	print_missing(r);
 }
 

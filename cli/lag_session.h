@@ -3,8 +3,8 @@
 #define NODIAG_CLI_LAG_SESSION_H
 
 /*
- * One observation of event loops: connects the agent in a process to the analyzer, from the first
- * look at the target until its answer is complete.
+ * One observation of event loops: connects a source, in the process or outside of it, to the
+ * analyzer, from the first look at the target until its answer is complete.
  */
 
 #include <stdbool.h>
@@ -32,7 +32,9 @@ struct lag_result {
 	char runtime[96];   /* "Node.js v22.23.3 (V8 12.4.254)" */
 	char title[256];    /* "server.js (4242)" */
 	char unnamed[640];  /* why stacks have no names, or "" */
-	const char *reason; /* why not all of the agent works, or "" */
+	const char *source; /* "by the agent" */
+	const char *adds;   /* what the agent would add, or "" */
+	const char *reason; /* why not all could be measured, or "" */
 	uint64_t duration_ns;
 	uint64_t stacks;   /* taken during stalls */
 	uint64_t dropped;  /* events that found no room */

@@ -17,7 +17,7 @@ function(nd_add_bpf target name)
   set(dir ${PROJECT_BINARY_DIR}/probes)
   file(MAKE_DIRECTORY ${dir})
   add_custom_command(OUTPUT ${dir}/${name}.skel.h
-    COMMAND ${ND_BPF_CLANG} -g -O2 -target bpf -D__TARGET_ARCH_${ND_BPF_ARCH} -Wall
+    COMMAND ${ND_BPF_CLANG} -g -O2 -target bpf -ffreestanding -D__TARGET_ARCH_${ND_BPF_ARCH} -Wall
       -I${PROJECT_SOURCE_DIR} -isystem /usr/include/${CMAKE_LIBRARY_ARCHITECTURE}
       -MD -MF ${dir}/${name}.d
       -c ${CMAKE_CURRENT_SOURCE_DIR}/${name}.bpf.c -o ${dir}/${name}.bpf.o

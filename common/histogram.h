@@ -17,6 +17,24 @@
 #define ND_HISTOGRAM_BUCKETS                                                                       \
 	((ND_HISTOGRAM_MAX_BITS - ND_HISTOGRAM_MIN_BITS) * ND_HISTOGRAM_SPLIT + 2)
 
+/* The number of the highest bit that is set; `ns` is not 0. */
+static inline uint32_t nd_histogram_bits(uint64_t ns)
+{
+#ifdef __bpf__
+	/* clang 14 has no __builtin_clzll() there. */
+	uint32_t bits = 0, shift;
+
+	for (shift = 32; shift; shift /= 2)
+		if (ns >> shift) {
+			ns >>= shift;
+			bits += shift;
+		}
+	return bits;
+#else
+	return 63 - (uint32_t)__builtin_clzll(ns);
+#endif
+}
+
 /* The bucket of a time. */
 static inline uint32_t nd_histogram_index(uint64_t ns)
 {
@@ -26,7 +44,7 @@ static inline uint32_t nd_histogram_index(uint64_t ns)
 		return 0;
 	if (ns >= UINT64_C(1) << ND_HISTOGRAM_MAX_BITS)
 		return ND_HISTOGRAM_BUCKETS - 1;
-	bits = 63 - (uint32_t)__builtin_clzll(ns);
+	bits = nd_histogram_bits(ns);
 	return 1 + (bits - ND_HISTOGRAM_MIN_BITS) * ND_HISTOGRAM_SPLIT +
 	       (uint32_t)(ns >> (bits - ND_HISTOGRAM_SPLIT_BITS) & (ND_HISTOGRAM_SPLIT - 1));
 }

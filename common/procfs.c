@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/buf.h"
+#include "common/procwait.h"
 
 /* A maps file has about 100 bytes a line and 65,530 lines at the kernel's default limit. */
 #define MAPS_TEXT_MAX (64u << 20)
@@ -413,15 +414,12 @@ int nd_procfs_read_state(pid_t pid, pid_t tid, char *ret_state)
 
 int nd_procfs_read_syscall(pid_t pid, pid_t tid, int *ret_number)
 {
-	char text[64];
-	int ret = read_task(pid, tid, "syscall", text, sizeof(text));
+	struct nd_wait wait;
+	int ret = nd_procfs_read_wait(pid, tid, &wait);
 
-	if (ret)
-		return ret;
-	/* "running", or -1 for a thread that waits for something else. */
-	if (sscanf(text, "%d", ret_number) != 1)
-		*ret_number = -1;
-	return 0;
+	if (!ret)
+		*ret_number = wait.number;
+	return ret;
 }
 
 void nd_procfs_read_variable(pid_t pid, const char *name, char *buf, size_t size)

@@ -361,6 +361,8 @@ static __always_inline void walk(struct slot *slot, struct cpu_target *target)
 		emit_tail(record, &slot->walk);
 }
 
+#include "probes/loop.bpf.h"
+
 SEC("perf_event")
 int take_sample(struct bpf_perf_event_data *ctx)
 {
@@ -375,7 +377,7 @@ int take_sample(struct bpf_perf_event_data *ctx)
 
 	target = bpf_map_lookup_elem(&targets, &pid);
 	slot = bpf_map_lookup_elem(&slots, &cpu);
-	if ((!target && !follow) || !slot)
+	if ((!target && !follow) || !slot || (stall_ns && !is_late(task, ids)))
 		return 0;
 	record = &slot->record;
 	fill_header(&record->header, ND_SAMPLE_CPU, task, ids);

@@ -21,6 +21,7 @@
 #include "probes/cpu.h"
 #include "probes/cpu.skel.h"
 #include "probes/sampler_impl.h"
+#include "proto/loop.h"
 #include "proto/sample.h"
 
 /* How long samples wait to be named: names want to be fresh, wake-ups cost. */
@@ -132,7 +133,11 @@ static int configure(struct cpu *cpu)
 	skel->rodata->pid_namespace_is_initial = nd_procfs_is_on_host("pid");
 	skel->rodata->follow = cpu->options.follow;
 	skel->rodata->kernel_stacks = cpu->options.kernel;
+	skel->rodata->stall_ns = cpu->options.stall_ns;
 	bpf_program__set_autoload(skel->progs.on_switch, cpu->options.idle);
+	bpf_program__set_autoload(skel->progs.on_loop_switch, cpu->options.stall_ns != 0);
+	if (!cpu->options.stall_ns)
+		bpf_map__set_max_entries(skel->maps.loops, 1);
 	bpf_map__set_max_entries(skel->maps.tails, (unsigned int)cpus);
 	return bpf_map__set_max_entries(skel->maps.slots, (unsigned int)cpus);
 }
@@ -175,6 +180,8 @@ static int attach(struct cpu *cpu)
 
 	if (!ret && cpu->options.idle)
 		ret = keep_link(cpu, bpf_program__attach(cpu->skel->progs.on_switch));
+	if (!ret && cpu->options.stall_ns)
+		ret = keep_link(cpu, bpf_program__attach(cpu->skel->progs.on_loop_switch));
 	return ret;
 }
 
@@ -396,6 +403,24 @@ static int cpu_visit_idle(void *impl,
 	return 0;
 }
 
+static int cpu_set_loop(void *impl, pid_t pid, pid_t tid, const struct nd_loop_state *state)
+{
+	struct cpu *cpu = impl;
+	__u64 key = (__u64)(__u32)pid << 32 | (__u32)tid;
+
+	return bpf_map__update_elem(cpu->skel->maps.loops, &key, sizeof(key), state, sizeof(*state),
+				    BPF_ANY);
+}
+
+static int cpu_get_loop(void *impl, pid_t pid, pid_t tid, struct nd_loop_state *ret_state)
+{
+	struct cpu *cpu = impl;
+	__u64 key = (__u64)(__u32)pid << 32 | (__u32)tid;
+
+	return bpf_map__lookup_elem(cpu->skel->maps.loops, &key, sizeof(key), ret_state,
+				    sizeof(*ret_state), 0);
+}
+
 const struct nd_sampler_ops nd_cpu_ops = {
 	.kind = ND_SAMPLER_BPF,
 	.close = cpu_close,
@@ -407,4 +432,6 @@ const struct nd_sampler_ops nd_cpu_ops = {
 	.name_kernel = cpu_name_kernel,
 	.begin_idle = cpu_begin_idle,
 	.visit_idle = cpu_visit_idle,
+	.set_loop = cpu_set_loop,
+	.get_loop = cpu_get_loop,
 };

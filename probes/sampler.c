@@ -13,7 +13,9 @@
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/procfs.h"
+#include "common/procwait.h"
 #include "probes/sampler_impl.h"
+#include "proto/loop.h"
 #include "proto/sample.h"
 
 /* Passes over a process's threads until one finds no new thread; each thread starts few others. */
@@ -103,7 +105,9 @@ int nd_sampler_open(const struct nd_sampler_options *options, struct nd_sampler 
 	sampler->options = *options;
 	sampler->ops = &nd_cpu_ops;
 	ret = nd_cpu_open(options, &sampler->impl, &why);
-	if (ret)
+	if (ret && options->stall_ns && err)
+		*err = why;
+	else if (ret)
 		ret = open_perf(options, sampler, &why, err);
 	if (ret) {
 		free(sampler);
@@ -218,17 +222,11 @@ enum nd_sampler_kind nd_sampler_get_kind(const struct nd_sampler *sampler)
 /* A thread that waits in epoll now began to wait before we came; call that "now". */
 static void begin_idle(struct nd_sampler *sampler, pid_t pid, pid_t tid)
 {
-	int number;
+	struct nd_wait wait;
 
 	if (!sampler->options.idle || !sampler->ops->begin_idle)
 		return;
-	if (nd_procfs_read_syscall(pid, tid, &number))
-		return;
-	if (number == SYS_epoll_pwait
-#ifdef SYS_epoll_wait
-	    || number == SYS_epoll_wait
-#endif
-	)
+	if (!nd_procfs_read_wait(pid, tid, &wait) && nd_wait_is_epoll(&wait))
 		sampler->ops->begin_idle(sampler->impl, pid, tid);
 }
 
@@ -339,4 +337,48 @@ int nd_sampler_visit_idle(struct nd_sampler *sampler,
 	if (!sampler->ops->visit_idle)
 		return -ENOTSUP;
 	return sampler->ops->visit_idle(sampler->impl, visit, arg);
+}
+
+/*
+ * The kernel follows the loop from the moment it knows it. Where it has not seen the thread leave a
+ * CPU since, and the thread waits for events, it did so before already.
+ */
+static int begin_waiting(struct nd_sampler *sampler, pid_t pid, pid_t tid, uint64_t now_ns)
+{
+	struct nd_loop_state state;
+	struct nd_wait wait;
+	int ret = nd_procfs_read_wait(pid, tid, &wait);
+
+	if (!ret)
+		ret = sampler->ops->get_loop(sampler->impl, pid, tid, &state);
+	if (ret || state.left_ns || !nd_wait_is_epoll(&wait) ||
+	    (int32_t)wait.first_argument != state.place.epoll_fd)
+		return ret;
+	state.left_ns = now_ns;
+	state.left_asleep = true;
+	state.counters.busy_since_ns = 0;
+	state.counters.idle_since_ns = now_ns;
+	return sampler->ops->set_loop(sampler->impl, pid, tid, &state);
+}
+
+int nd_sampler_add_loop(struct nd_sampler *sampler, pid_t pid, pid_t tid,
+			const struct nd_loop_place *place)
+{
+	uint64_t now_ns = nd_clock_monotonic_ns();
+	struct nd_loop_state state = {
+		.place = *place,
+		.seen_ns = now_ns,
+		.longest_call = -1,
+		.is_arriving = true,
+		.counters = {.start_ns = now_ns, .busy_since_ns = now_ns, .phase = ND_PHASE_OTHER},
+	};
+	int ret = sampler->ops->set_loop(sampler->impl, pid, tid, &state);
+
+	return ret ? ret : begin_waiting(sampler, pid, tid, now_ns);
+}
+
+int nd_sampler_get_loop(struct nd_sampler *sampler, pid_t pid, pid_t tid,
+			struct nd_loop_state *ret_state)
+{
+	return sampler->ops->get_loop(sampler->impl, pid, tid, ret_state);
 }

@@ -20,6 +20,8 @@
 #include <sys/types.h>
 
 struct nd_err;
+struct nd_loop_place;
+struct nd_loop_state;
 struct nd_sample_header;
 struct nd_sampler;
 struct nd_walk_layout;
@@ -35,6 +37,11 @@ struct nd_sampler_options {
 	bool kernel;	 /* take kernel stacks where possible */
 	bool idle;	 /* measure how long threads wait for events */
 	bool follow;	 /* child processes too */
+	/*
+	 * Sample only threads whose event loop is late, from half of this time on, and measure the
+	 * loops of nd_sampler_add_loop(); 0: all threads, always. Only by eBPF.
+	 */
+	uint64_t stall_ns;
 };
 
 struct nd_sampler_stats {
@@ -100,5 +107,16 @@ bool nd_sampler_name_kernel(struct nd_sampler *sampler, uint64_t address, char *
 int nd_sampler_visit_idle(struct nd_sampler *sampler,
 			  int (*visit)(void *arg, pid_t pid, pid_t tid, uint64_t idle_ns),
 			  void *arg);
+
+/*
+ * Measure the event loop of a thread from now on; the process was added before. -E2BIG when there
+ * are too many, -ESRCH when the thread is gone.
+ */
+int nd_sampler_add_loop(struct nd_sampler *sampler, pid_t pid, pid_t tid,
+			const struct nd_loop_place *place);
+
+/* How a loop is now, as far as the kernel has come. -ENOENT for one that was not added. */
+int nd_sampler_get_loop(struct nd_sampler *sampler, pid_t pid, pid_t tid,
+			struct nd_loop_state *ret_state);
 
 #endif /* NODIAG_PROBES_SAMPLER_H */

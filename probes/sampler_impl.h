@@ -23,6 +23,8 @@ struct nd_sampler_ops {
 	int (*visit_idle)(void *impl,
 			  int (*visit)(void *arg, pid_t pid, pid_t tid, uint64_t idle_ns),
 			  void *arg);
+	int (*set_loop)(void *impl, pid_t pid, pid_t tid, const struct nd_loop_state *state);
+	int (*get_loop)(void *impl, pid_t pid, pid_t tid, struct nd_loop_state *ret_state);
 };
 
 extern const struct nd_sampler_ops nd_cpu_ops;	/* cpu.c: eBPF */

@@ -52,6 +52,8 @@ enum nd_sample_kind {
 	ND_SAMPLE_STACK,   /* struct nd_sample_stack: not walked yet */
 	ND_SAMPLE_EXEC,	   /* struct nd_sample_header: the process is another program now */
 	ND_SAMPLE_TAIL,	   /* struct nd_sample_stack: comes before the sample it belongs to */
+	ND_SAMPLE_LATE,	   /* struct nd_sample_late, before the samples that it tells of */
+	ND_SAMPLE_STALL,   /* struct nd_sample_stall */
 };
 
 struct nd_sample_header {
@@ -100,7 +102,7 @@ struct nd_sample_stack {
 	__u64 before_sp;
 	__u64 before_fp;
 	__u64 start; /* address of the copy: the lowest `sp`, or ND_RED_ZONE below it */
-	__u64 size;  /* bytes of the copy */
+	__u64 size;  /* bytes of the copy; 0: the thread sleeps, and its stack is as it was */
 	__u8 stack[];
 };
 

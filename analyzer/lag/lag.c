@@ -20,6 +20,7 @@ struct thread {
 
 struct nd_lag {
 	const struct nd_profile *frames;
+	uint32_t known; /* enum nd_lag_known */
 	struct thread *threads;
 	size_t threads_count;
 	struct nd_stall **ended; /* not decided about yet */
@@ -85,9 +86,16 @@ struct nd_lag *nd_lag_new(const struct nd_profile *frames)
 {
 	struct nd_lag *lag = calloc(1, sizeof(*lag));
 
-	if (lag)
-		lag->frames = frames;
+	if (!lag)
+		return NULL;
+	lag->frames = frames;
+	lag->known = ND_LAG_PHASES | ND_LAG_GC | ND_LAG_EVENTS;
 	return lag;
+}
+
+void nd_lag_set_known(struct nd_lag *lag, uint32_t known)
+{
+	lag->known = known;
 }
 
 static void free_stall(struct nd_stall *stall)
@@ -214,6 +222,7 @@ int nd_lag_set_counters(struct nd_lag *lag, const struct nd_channel_slot *first,
 	thread->generation = now->generation;
 	loop = &thread->loop;
 	loop->kind = now->kind;
+	loop->known = lag->known;
 	if (loop->ended)
 		return 0;
 	loop->ended = now->state != ND_SLOT_LIVE;
@@ -260,6 +269,21 @@ int nd_lag_add_stack(struct nd_lag *lag, const struct nd_event *event, const str
 	if (!ret)
 		stall->stacks++;
 	return ret;
+}
+
+void nd_lag_forget_before(struct nd_lag *lag, uint32_t tid, uint64_t time_ns)
+{
+	struct thread *thread = find_thread(lag, tid);
+	struct nd_stall *stall = thread ? thread->open : NULL;
+	size_t i, kept = 0;
+
+	for (i = 0; stall && i < stall->stacks; i++)
+		if (stall->stack[i].time_ns >= time_ns)
+			stall->stack[kept++] = stall->stack[i];
+		else
+			free(stall->stack[i].calls);
+	if (stall)
+		stall->stacks = kept;
 }
 
 static int keep_stall(struct nd_lag *lag, struct nd_stall *stall)
@@ -411,6 +435,7 @@ static int charge(struct nd_lag *lag, struct nd_stall *stall)
 	struct nd_call *calls;
 
 	describe(stall, stack, &like);
+	like.has_phase = (lag->known & ND_LAG_PHASES) != 0;
 	culprit = find_culprit(lag, &like);
 	if (!culprit)
 		return -ENOMEM;

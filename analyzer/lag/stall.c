@@ -182,9 +182,18 @@ static enum nd_stall_kind ask_stacks(const struct nd_stall *stall)
 	return best;
 }
 
+/* Whether it neither ran nor could have, for half of the time. */
+static bool has_slept(const struct nd_stall *stall, uint64_t wall_ns)
+{
+	const struct nd_event_stall *event = &stall->event;
+
+	return event->since_ns && event->cpu_ns + event->run_delay_ns <= wall_ns / 2;
+}
+
 /*
  * The measured times decide where they can: pauses of the collector are exact, and so is the CPU
- * time; the stacks say whether a thread that used none had asked the kernel for something.
+ * time; the stacks say whether a thread that used none had asked the kernel for something. The
+ * collector also sleeps, until its helpers are done.
  */
 enum nd_stall_kind nd_stall_find_kind(const struct nd_stall *stall)
 {
@@ -195,7 +204,9 @@ enum nd_stall_kind nd_stall_find_kind(const struct nd_stall *stall)
 		return ND_STALL_GC;
 	if (stall->event.since_ns && stall->event.run_delay_ns >= wall - wall / 2)
 		return ND_STALL_DESCHEDULED;
-	if (looks && 2 * count_in_syscalls(stall) >= looks)
+	if (ask_stacks(stall) == ND_STALL_GC)
+		return ND_STALL_GC;
+	if (has_slept(stall, wall) || (looks && 2 * count_in_syscalls(stall) >= looks))
 		return ND_STALL_BLOCKED;
 	if (stall->event.since_ns && stall->event.cpu_ns < wall / 2)
 		return ND_STALL_DESCHEDULED;
@@ -219,12 +230,17 @@ static bool is_alike(const struct nd_stall_stack *a, const struct nd_stall_stack
 	       a->has_entry == b->has_entry && a->entry == b->entry;
 }
 
+/* Of a stall that was a sleep, only the stacks count in which it slept, where there are any. */
 const struct nd_stall_stack *nd_stall_find_stack(const struct nd_stall *stall)
 {
 	const struct nd_stall_stack *best = NULL;
 	size_t i, j, votes, most = 0;
+	bool asleep = nd_stall_find_kind(stall) == ND_STALL_BLOCKED &&
+		      count_in_syscalls(stall) > stall->blocked;
 
 	for (i = 0; i < stall->stacks; i++) {
+		if (asleep && !stall->stack[i].in_syscall)
+			continue;
 		votes = 0;
 		for (j = 0; j < stall->stacks; j++)
 			votes += is_alike(&stall->stack[i], &stall->stack[j]);

@@ -136,6 +136,8 @@ static void add_gc(const struct writer *w, const struct nd_lag_loop *loop)
 	uint64_t total = 0;
 	int type;
 
+	if (!(loop->known & ND_LAG_GC))
+		return;
 	for (type = 0; type < ND_GC_TYPES; type++)
 		total += loop->gc_ns[type];
 	nd_buf_addf(w->out, "  GC       %.1f %% of the time", percent(total, loop->observed_ns));
@@ -314,14 +316,16 @@ static void add_place(const struct writer *w, uint32_t frame, uint32_t line, uin
 	nd_buf_add_char(w->out, ')');
 }
 
-/* "poll", or "poll, microtask". */
+/* "poll", "poll, microtask", or what of it is known. */
 static void add_phase(const struct writer *w, const struct nd_culprit *culprit)
 {
+	const char *phase = culprit->has_phase ? nd_phase_text(culprit->phase) : "";
 	const char *queue = nd_queue_text(culprit->queue);
+	const char *comma = *phase && *queue ? ", " : "";
+	size_t columns = strlen(phase) + strlen(comma) + strlen(queue);
 
-	nd_buf_addf(w->out, "%s%s%-*s", nd_phase_text(culprit->phase), *queue ? ", " : "",
-		    (int)(PHASE_COLUMNS - strlen(nd_phase_text(culprit->phase)) - (*queue ? 2 : 0)),
-		    queue);
+	nd_buf_addf(w->out, "%s%s%s", phase, comma, queue);
+	nd_cell_add_spaces(w->out, columns < PHASE_COLUMNS ? PHASE_COLUMNS - columns : 1);
 }
 
 static void add_culprit(const struct writer *w, const struct nd_culprit *culprit, uint64_t total_ns)

@@ -28,6 +28,15 @@ static void add_number(struct nd_buf *out, const char *key, uint64_t value)
 	nd_buf_addf(out, ",\"%s\":%" PRIu64, key, value);
 }
 
+/* null where nobody knows. */
+static void add_known(struct nd_buf *out, const char *key, bool is_known, uint64_t value)
+{
+	if (is_known)
+		add_number(out, key, value);
+	else
+		nd_buf_addf(out, ",\"%s\":null", key);
+}
+
 static void add_delay(struct nd_buf *out, const struct nd_lag_loop *loop)
 {
 	const char *separator = "";
@@ -55,6 +64,10 @@ static void add_phases(struct nd_buf *out, const struct nd_lag_loop *loop)
 {
 	int i;
 
+	if (!(loop->known & ND_LAG_PHASES)) {
+		nd_buf_add_str(out, ",\"phases_ns\":null");
+		return;
+	}
 	nd_buf_add_str(out, ",\"phases_ns\":{");
 	for (i = 0; i < ND_PHASE_COUNT; i++)
 		nd_buf_addf(out, "%s\"%s\":%" PRIu64, i ? "," : "", phases[i], loop->phase_ns[i]);
@@ -65,6 +78,10 @@ static void add_gc(struct nd_buf *out, const struct nd_lag_loop *loop)
 {
 	int i;
 
+	if (!(loop->known & ND_LAG_GC)) {
+		nd_buf_add_str(out, ",\"gc\":null,\"heap\":null");
+		return;
+	}
 	nd_buf_add_str(out, ",\"gc\":{");
 	for (i = 0; i < ND_GC_TYPES; i++)
 		nd_buf_addf(out,
@@ -111,7 +128,7 @@ static void add_loop(struct nd_buf *out, const struct nd_lag_loop *loop)
 	add_number(out, "busy_ns", loop->busy_ns);
 	add_number(out, "idle_ns", loop->idle_ns);
 	add_number(out, "iterations", loop->iterations);
-	add_number(out, "events", loop->events);
+	add_known(out, "events", loop->known & ND_LAG_EVENTS, loop->events);
 	add_number(out, "stalls", loop->stalls);
 	add_number(out, "stall_ns", loop->stall_ns);
 	add_delay(out, loop);
@@ -146,8 +163,9 @@ static void add_culprit(struct nd_buf *out, const struct nd_profile *frames,
 	add_number(out, "total_ns", culprit->total_ns);
 	add_number(out, "going_on", culprit->going_on);
 	add_number(out, "tid", culprit->tid);
-	nd_buf_addf(out, ",\"kind\":\"%s\",\"phase\":\"%s\",\"queue\":", kinds[culprit->kind],
-		    phases[culprit->phase]);
+	nd_buf_addf(out, ",\"kind\":\"%s\",\"phase\":", kinds[culprit->kind]);
+	nd_buf_addf(out, culprit->has_phase ? "\"%s\"" : "null", phases[culprit->phase]);
+	nd_buf_add_str(out, ",\"queue\":");
 	nd_json_add_string(out, queues[culprit->queue]);
 	nd_buf_add_str(out, ",\"syscall\":");
 	nd_buf_addf(out, culprit->syscall < 0 ? "null" : "%" PRId32, culprit->syscall);

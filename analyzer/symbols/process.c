@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "analyzer/symbols/libuv.h"
 #include "analyzer/symbols/memory.h"
 #include "analyzer/symbols/module.h"
 #include "analyzer/symbols/runtime.h"
@@ -16,6 +17,7 @@
 #include "common/buf.h"
 #include "common/clock.h"
 #include "common/err.h"
+#include "common/procwait.h"
 #include "proto/limits.h"
 #include "proto/sample.h"
 
@@ -24,6 +26,10 @@
 
 /* kBytecodeSizes: three rows of at most 256 bytes. */
 #define BYTECODE_SIZES_MAX (3 * 256)
+
+/* Where the main thread's stack begins, what main() and Node.js's start have called is in so much.
+ */
+#define MAIN_STACK_BYTES (64u << 10)
 
 bool nd_map_is_jit(const struct nd_map *map)
 {
@@ -190,8 +196,20 @@ static bool is_libc(const struct nd_map *map)
 			!strncmp(base, "/ld-musl", 8));
 }
 
-uint64_t nd_process_find_libc_function(struct nd_process *process, struct nd_modules *modules,
-				       const char *name)
+/* Before glibc 2.34 some functions were in a library of their own. */
+static bool is_libc_or_libdl(const struct nd_map *map)
+{
+	return is_libc(map) || strstr(map->path, "/libdl.");
+}
+
+/* Where it is not part of node. */
+static bool is_libuv(const struct nd_map *map)
+{
+	return strstr(map->path, "/libuv.") != NULL;
+}
+
+static uint64_t find_function(struct nd_process *process, struct nd_modules *modules,
+			      bool (*is_in)(const struct nd_map *map), const char *name)
 {
 	struct nd_module *module;
 	const struct nd_map *map;
@@ -200,13 +218,56 @@ uint64_t nd_process_find_libc_function(struct nd_process *process, struct nd_mod
 
 	for (i = 0; i < process->maps.count && !address; i++) {
 		map = &process->maps.map[i];
-		/* Before glibc 2.34 some were in a library of their own. */
-		if (!is_libc(map) && !strstr(map->path, "/libdl."))
+		if (!is_in(map))
 			continue;
 		module = nd_modules_get(modules, process->pid, map);
 		address = module ? nd_module_find_data(module, map, name) : 0;
 	}
 	return address;
+}
+
+uint64_t nd_process_find_libc_function(struct nd_process *process, struct nd_modules *modules,
+				       const char *name)
+{
+	return find_function(process, modules, is_libc_or_libdl, name);
+}
+
+/* libuv counts turns from the version on that has this function to tell of them. */
+static bool counts_turns(struct nd_process *process, struct nd_modules *modules)
+{
+	static const char name[] = "uv_metrics_info";
+	uint64_t address = find_function(process, modules, is_libuv, name);
+	size_t i;
+
+	for (i = 0; process->v8_module && i < process->maps.count && !address; i++)
+		if (process->maps.map[i].inode)
+			address = nd_module_find_data(process->v8_module, &process->maps.map[i],
+						      name);
+	return address != 0;
+}
+
+int nd_process_find_loop(struct nd_process *process, struct nd_modules *modules, pid_t tid,
+			 struct nd_loop_place *ret_place)
+{
+	uint64_t start, end;
+	struct nd_wait wait;
+	int ret;
+
+	if (tid == process->pid) {
+		ret = nd_procfs_read_stack_start(process->pid, &end);
+		start = ret || end < MAIN_STACK_BYTES ? 0 : end - MAIN_STACK_BYTES;
+	} else {
+		ret = nd_procfs_read_wait(process->pid, tid, &wait);
+		if (!ret && !nd_wait_is_epoll(&wait))
+			ret = -EAGAIN;
+		start = ret ? 0 : wait.sp;
+		end = start + ND_LIBUV_STACK_MAX;
+	}
+	nd_memory_forget(process->memory);
+	if (!ret)
+		ret = nd_libuv_find_loop(process->memory, start, end,
+					 counts_turns(process, modules), ret_place);
+	return ret;
 }
 
 void nd_process_get_walk(const struct nd_process *process, struct nd_walk_layout *ret_walk)

@@ -14,6 +14,7 @@
 #include "common/procfs.h"
 
 struct nd_err;
+struct nd_loop_place;
 struct nd_memory;
 struct nd_module;
 struct nd_modules;
@@ -66,6 +67,13 @@ bool nd_map_is_jit(const struct nd_map *map);
  */
 uint64_t nd_process_find_libc_function(struct nd_process *process, struct nd_modules *modules,
 				       const char *name);
+
+/*
+ * Find the event loop of Node.js that a thread runs. A thread other than the main one must wait for
+ * events: -EAGAIN where it does not. -ENOENT when it runs none, -ESRCH, -EACCES.
+ */
+int nd_process_find_loop(struct nd_process *process, struct nd_modules *modules, pid_t tid,
+			 struct nd_loop_place *ret_place);
 
 /*
  * Find out what a pc is part of. `*ret_symbol` is its function where the pc is in a file's code,

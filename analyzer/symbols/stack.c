@@ -13,7 +13,8 @@
 /* What lies above the copy may have changed since: the walk ends there, as truncated. */
 static bool is_above_copy(const struct nd_sample_stack *copy, uint64_t fp)
 {
-	return fp - copy->start >= copy->size && fp - copy->start <= ND_WALK_FRAME_MAX;
+	return copy->size && fp - copy->start >= copy->size &&
+	       fp - copy->start <= ND_WALK_FRAME_MAX;
 }
 
 /* Walk by frame pointers, as the eBPF program does, over a copy of the stack. */

@@ -509,6 +509,10 @@ int nd_symbolizer_name_sample(struct nd_symbolizer *s, const struct nd_sample_he
 		return -ESRCH;
 	if (!thread)
 		return -ENOMEM;
+	if (record->kind == ND_SAMPLE_TAIL) {
+		*ret_stack = (struct nd_named_stack){0};
+		return hold_tail(s, (const struct nd_sample_stack *)record);
+	}
 	name_record(s, process, thread, record);
 	*ret_stack = (struct nd_named_stack){
 		.calls = calls->call,
@@ -543,6 +547,14 @@ uint64_t nd_symbolizer_find_libc_function(struct nd_symbolizer *s, pid_t pid, co
 	struct nd_process *process = find_known(s, pid);
 
 	return process ? nd_process_find_libc_function(process, s->modules, name) : 0;
+}
+
+int nd_symbolizer_find_loop(struct nd_symbolizer *s, pid_t pid, pid_t tid,
+			    struct nd_loop_place *ret_place)
+{
+	struct nd_process *process = find_known(s, pid);
+
+	return process ? nd_process_find_loop(process, s->modules, tid, ret_place) : -ESRCH;
 }
 
 bool nd_symbolizer_is_js(struct nd_symbolizer *s, pid_t pid, uint64_t pc)

@@ -17,6 +17,7 @@
 
 struct nd_call;
 struct nd_err;
+struct nd_loop_place;
 struct nd_profile;
 struct nd_sample_cpu;
 struct nd_sample_header;
@@ -77,8 +78,8 @@ struct nd_named_stack {
 };
 
 /*
- * Name one sample, of any kind but ND_SAMPLE_TAIL, and add only its frames and losses to the
- * profile. -ESRCH for a process that was not added, -ENOMEM.
+ * Name one sample and add only its frames and losses to the profile; an ND_SAMPLE_TAIL is kept for
+ * the next, and gives no stack. -ESRCH for a process that was not added, -ENOMEM.
  */
 int nd_symbolizer_name_sample(struct nd_symbolizer *symbolizer,
 			      const struct nd_sample_header *record,
@@ -87,6 +88,10 @@ int nd_symbolizer_name_sample(struct nd_symbolizer *symbolizer,
 /* Where a process that was added has a function of its C library; 0 when it is not found. */
 uint64_t nd_symbolizer_find_libc_function(struct nd_symbolizer *symbolizer, pid_t pid,
 					  const char *name);
+
+/* nd_process_find_loop() of a process that was added. */
+int nd_symbolizer_find_loop(struct nd_symbolizer *symbolizer, pid_t pid, pid_t tid,
+			    struct nd_loop_place *ret_place);
 
 /* Whether an address is in what V8 compiled, or in its builtins. */
 bool nd_symbolizer_is_js(struct nd_symbolizer *symbolizer, pid_t pid, uint64_t pc);

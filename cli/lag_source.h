@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NODIAG_CLI_LAG_SOURCE_H
+#define NODIAG_CLI_LAG_SOURCE_H
+
+/*
+ * Where an observation of event loops gets its counters, stalls and stacks from: the agent in the
+ * process (lag_agent.c), or eBPF outside of it (lag_probes.c).
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct lag_options;
+struct lag_result;
+struct nd_err;
+struct nd_lag;
+struct nd_symbolizer;
+struct nd_walk_layout;
+
+/* What a source works with: borrowed for as long as it is open. */
+struct lag_observation {
+	pid_t pid;
+	bool from_the_start; /* of the process, and not from now on */
+	const struct lag_options *options;
+	const struct nd_walk_layout *layout; /* of the process's V8; all zeros when not known */
+	struct nd_symbolizer *symbolizer;
+	struct nd_lag *lag;
+	struct lag_result *result;
+	uint64_t start_ns;
+};
+
+struct lag_source_ops {
+	const char *name; /* "by the agent" */
+	const char *adds; /* what another source would add, or "" */
+	/* Begin; the observation starts when this returns. */
+	int (*start)(void *impl, const struct lag_observation *o, struct nd_err *err);
+	/* Hand on all that there is by now, without waiting. */
+	int (*read)(void *impl, const struct lag_observation *o);
+	/* Nothing is read any more: add what was lost to the result. */
+	void (*finish)(void *impl, const struct lag_observation *o);
+	/* Whether the process has ended, or cannot be observed any more. */
+	bool (*is_over)(void *impl, const struct lag_observation *o);
+	void (*close)(void *impl);
+};
+
+struct lag_source {
+	const struct lag_source_ops *ops;
+	void *impl;
+};
+
+/* The agent in a process. -ENOENT when there is none, and as channel_open(). */
+int lag_agent_open(pid_t pid, struct lag_source *ret_source, struct nd_err *err);
+
+/* eBPF. -EPERM with a hint where it is not permitted. */
+int lag_probes_open(const struct lag_options *options, struct lag_source *ret_source,
+		    struct nd_err *err);
+
+#endif /* NODIAG_CLI_LAG_SOURCE_H */
