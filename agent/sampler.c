@@ -49,8 +49,8 @@ static bool is_at_syscall(const ucontext_t *context)
 	uintptr_t pc = (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
 	const uint8_t *code = (const uint8_t *)pc;
 
-	/* Bytes before a page need not be there. */
-	return (code[0] == 0x0f && code[1] == 0x05) ||
+	/* The pages before and after need not be there. */
+	return (pc % 4096 <= 4094 && code[0] == 0x0f && code[1] == 0x05) ||
 	       (pc % 4096 >= 2 && code[-2] == 0x0f && code[-1] == 0x05);
 }
 #elif defined(__aarch64__)
