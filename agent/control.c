@@ -35,6 +35,9 @@
 /* How often is looked whether all threads have let go, once the agent is to stop. */
 #define STOP_POLL_MS 5
 
+/* How long nobody is let in after there was no descriptor for a connection. */
+#define ACCEPT_AGAIN_MS 100
+
 /* One bound for what readers ask for; more is what BPF is for. */
 #define HZ_MAX 999
 
@@ -49,6 +52,7 @@ static struct {
 	int listen_fd;
 	struct client client[CLIENTS_MAX];
 	int clients;
+	bool is_deaf; /* for ACCEPT_AGAIN_MS */
 	bool stopping;
 	bool running;
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
@@ -214,8 +218,11 @@ static void accept_client(void)
 {
 	int fd = accept4(control.listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (fd < 0)
+	if (fd < 0) {
+		/* Who waits still waits, and poll() would return at once. */
+		control.is_deaf = errno != EAGAIN && errno != ECONNABORTED;
 		return;
+	}
 	if (control.clients == CLIENTS_MAX || !may_talk(fd) || !send_hello(fd)) {
 		close(fd);
 		return;
@@ -363,7 +370,10 @@ static void wait_and_serve(int timeout_ms)
 	struct pollfd fds[CLIENTS_MAX + 1];
 	int i, clients = control.clients;
 
-	fds[0] = (struct pollfd){.fd = control.listen_fd, .events = POLLIN};
+	if (control.is_deaf && (timeout_ms < 0 || timeout_ms > ACCEPT_AGAIN_MS))
+		timeout_ms = ACCEPT_AGAIN_MS;
+	fds[0] = (struct pollfd){.fd = control.is_deaf ? -1 : control.listen_fd, .events = POLLIN};
+	control.is_deaf = false;
 	for (i = 0; i < clients; i++)
 		fds[i + 1] = (struct pollfd){.fd = control.client[i].fd, .events = POLLIN};
 	if (poll(fds, (nfds_t)clients + 1, timeout_ms) <= 0)
