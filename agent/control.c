@@ -256,7 +256,9 @@ static int start_reading(struct client *client, const struct nd_start *start)
 	for (i = 0; i < control.clients; i++)
 		if (control.client[i].is_reader && &control.client[i] != client)
 			return -EBUSY;
-	if (start->hz > HZ_MAX || start->threshold_ns < ND_NSEC_PER_MSEC || control.stopping)
+	if (control.stopping)
+		return -ESHUTDOWN;
+	if (start->hz > HZ_MAX || start->threshold_ns < ND_NSEC_PER_MSEC)
 		return -EINVAL;
 	client->is_reader = true;
 	end_reading();
@@ -290,6 +292,7 @@ static void begin_stop(struct client *client)
 {
 	end_reading();
 	nd_agent.active = false;
+	nd_agent.reason = ND_AGENT_DETACHED;
 	client->waits_for_stop = true;
 	control.stopping = true;
 	nd_thread_visit(wake, NULL);
@@ -405,20 +408,23 @@ static bool all_unhooked(void)
 
 static void finish_stop(void)
 {
-	int i;
+	struct client client[CLIENTS_MAX];
+	int i, clients = control.clients;
 
 	nd_agent_stop();
 	close_socket();
-	for (i = 0; i < control.clients; i++) {
-		if (control.client[i].waits_for_stop)
-			answer(&control.client[i], 0);
-		close(control.client[i].fd);
-	}
+	memcpy(client, control.client, sizeof(client));
 	control.clients = 0;
 	nd_channel_release_slot(control.slot);
 	control.slot = NULL;
-	__atomic_store_n(&control.stopping, false, __ATOMIC_RELAXED);
+	control.stopping = false;
 	__atomic_store_n(&control.running, false, __ATOMIC_RELEASE);
+	/* Last: who knows that it is over may start the agent again, with a thread of its own. */
+	for (i = 0; i < clients; i++) {
+		if (client[i].waits_for_stop)
+			answer(&client[i], 0);
+		close(client[i].fd);
+	}
 }
 
 static void *run(void *arg)
@@ -439,7 +445,7 @@ bool nd_control_start(void)
 	pthread_t thread;
 	int ret;
 
-	if (control.running)
+	if (__atomic_load_n(&control.running, __ATOMIC_ACQUIRE))
 		return true;
 	if (!control.slot)
 		control.slot = nd_channel_take_slot(ND_THREAD_AGENT, 0);

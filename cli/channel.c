@@ -282,6 +282,8 @@ int channel_start(struct channel *channel, uint32_t features, unsigned int hz,
 
 	if (ret == -EBUSY)
 		return nd_err_set(err, ret, "another nodiag is reading from %d", channel->pid);
+	if (ret == -ESHUTDOWN)
+		return nd_err_set(err, ret, "the agent in %d is being detached", channel->pid);
 	if (ret)
 		return nd_err_set_errno(err, ret, "the agent in %d does not start", channel->pid);
 	for (i = 0; i < channel->head.slots; i++) {
