@@ -41,6 +41,8 @@
 /* One bound for what readers ask for; more is what BPF is for. */
 #define HZ_MAX 999
 
+#define SOCKET_PATH_MAX sizeof(((struct sockaddr_un *)0)->sun_path)
+
 struct client {
 	int fd;
 	bool is_reader;
@@ -55,7 +57,10 @@ static struct {
 	bool is_deaf; /* for ACCEPT_AGAIN_MS */
 	bool stopping;
 	bool running;
-	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	char path[SOCKET_PATH_MAX];
+	/* NODIAG_SOCKET and XDG_RUNTIME_DIR; what is cut is too long for a socket anyway. */
+	char own_folder[SOCKET_PATH_MAX];
+	char runtime_folder[SOCKET_PATH_MAX];
 } control = {.listen_fd = -1};
 
 void nd_control_get_ring(struct nd_ring *ret_ring)
@@ -144,15 +149,27 @@ static void sweep_folder(const char *folder)
 		closedir(dir);
 }
 
+static void copy_variable(const char *name, char *buf)
+{
+	const char *value = secure_getenv(name);
+
+	snprintf(buf, SOCKET_PATH_MAX, "%s", value ? value : "");
+}
+
+void nd_control_read_environment(void)
+{
+	copy_variable("NODIAG_SOCKET", control.own_folder);
+	copy_variable("XDG_RUNTIME_DIR", control.runtime_folder);
+}
+
 static void open_socket(void)
 {
 	char folder[sizeof(control.path)];
 	int choice, ret;
 
 	for (choice = 0; control.listen_fd < 0; choice++) {
-		ret = nd_socket_make_folder(choice, secure_getenv("NODIAG_SOCKET"),
-					    secure_getenv("XDG_RUNTIME_DIR"), geteuid(), folder,
-					    sizeof(folder));
+		ret = nd_socket_make_folder(choice, control.own_folder, control.runtime_folder,
+					    geteuid(), folder, sizeof(folder));
 		if (ret == -ENOENT)
 			break;
 		if (!ret && bind_in(folder))
