@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -26,6 +27,7 @@
 struct channel {
 	pid_t pid;
 	int fd;
+	int process_fd; /* a pidfd, -1 where the kernel has none */
 	struct nd_hello hello;
 	uint8_t *memory;
 	size_t size;
@@ -195,6 +197,7 @@ int channel_open(pid_t pid, struct channel **ret_channel, struct nd_err *err)
 		return nd_err_set(err, -ENOMEM, "out of memory");
 	channel->pid = pid;
 	channel->fd = -1;
+	channel->process_fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	ret = connect_to(pid, &channel->fd);
 	if (!ret)
 		ret = greet(channel);
@@ -216,6 +219,8 @@ void channel_close(struct channel *channel)
 		return;
 	if (channel->fd >= 0)
 		close(channel->fd);
+	if (channel->process_fd >= 0)
+		close(channel->process_fd);
 	if (channel->memory)
 		munmap(channel->memory, channel->size);
 	free(channel->record);
@@ -406,7 +411,10 @@ uint64_t channel_dropped(const struct channel *channel)
 
 bool channel_is_over(const struct channel *channel)
 {
-	struct pollfd state = {.fd = channel->fd, .events = POLLRDHUP};
+	/* A child that it forked may hold the connection open when it has ended. */
+	struct pollfd state[] = {{.fd = channel->fd, .events = POLLRDHUP},
+				 {.fd = channel->process_fd, .events = POLLIN}};
 
-	return poll(&state, 1, 0) == 1 && state.revents & (POLLRDHUP | POLLHUP | POLLERR);
+	return poll(state, 2, 0) > 0 &&
+	       (state[0].revents & (POLLRDHUP | POLLHUP | POLLERR) || state[1].revents & POLLIN);
 }
