@@ -87,24 +87,20 @@ static bool is_peer(int fd, pid_t pid)
 	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) && peer.pid == pid;
 }
 
-static int connect_to(pid_t pid, int *ret_fd)
+/* Look where the agent is if it began as that user. */
+static int connect_as(const struct nd_proc_status *status, pid_t pid, uid_t uid, int *ret_fd)
 {
 	char own[1024], runtime[1024], folder[1200], path[1300];
-	struct nd_proc_status status;
 	int choice, ret, last = -ENOENT;
 
-	ret = nd_procfs_read_status(pid, &status);
-	if (ret)
-		return ret;
 	nd_procfs_read_variable(pid, "NODIAG_SOCKET", own, sizeof(own));
 	nd_procfs_read_variable(pid, "XDG_RUNTIME_DIR", runtime, sizeof(runtime));
 	for (choice = 0;; choice++) {
-		ret = nd_socket_make_folder(choice, own, runtime, status.uid, folder,
-					    sizeof(folder));
+		ret = nd_socket_make_folder(choice, own, runtime, uid, folder, sizeof(folder));
 		if (ret == -ENOENT)
 			return last;
 		snprintf(path, sizeof(path), "/proc/%d/root%s", pid, folder);
-		ret = connect_in(path, status.namespace_pid, ret_fd);
+		ret = connect_in(path, status->namespace_pid, ret_fd);
 		if (!ret && is_peer(*ret_fd, pid))
 			return 0;
 		if (!ret)
@@ -112,6 +108,20 @@ static int connect_to(pid_t pid, int *ret_fd)
 		if (ret == -EACCES || ret == -EPERM)
 			last = -EPERM;
 	}
+}
+
+static int connect_to(pid_t pid, int *ret_fd)
+{
+	struct nd_proc_status status;
+	int ret = nd_procfs_read_status(pid, &status);
+
+	if (ret)
+		return ret;
+	ret = connect_as(&status, pid, status.uid, ret_fd);
+	/* A server may have begun as root, and gone on as somebody else. */
+	if (ret == -ENOENT && status.uid)
+		ret = connect_as(&status, pid, 0, ret_fd);
+	return ret;
 }
 
 static int receive_hello(struct channel *channel, int *ret_memory)
