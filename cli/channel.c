@@ -419,6 +419,13 @@ uint64_t channel_dropped(const struct channel *channel)
 	return sum_dropped(channel) - channel->dropped_before;
 }
 
+uint64_t channel_left_out(const struct channel *channel)
+{
+	const struct nd_channel_head *head = (const void *)channel->memory;
+
+	return __atomic_load_n(&head->threads_left_out, __ATOMIC_RELAXED);
+}
+
 bool channel_is_over(const struct channel *channel)
 {
 	/* A child that it forked may hold the connection open when it has ended. */

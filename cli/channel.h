@@ -66,6 +66,9 @@ uint32_t channel_slots(const struct channel *channel);
 /* Events that found no room since channel_start(). */
 uint64_t channel_dropped(const struct channel *channel);
 
+/* Threads of the process that found no slot, ever. */
+uint64_t channel_left_out(const struct channel *channel);
+
 /* Whether the process has ended, or the agent has stopped. What it wrote can still be read. */
 bool channel_is_over(const struct channel *channel);
 

@@ -299,6 +299,9 @@ static void print_closing(const struct lag *lag)
 		term_note("events dropped because the ring was full: %" PRIu64, r->dropped);
 	if (r->left_out)
 		term_note("threads that were not watched: %" PRIu64, r->left_out);
+	if (r->stalls_left_out)
+		term_note("stalls that no function could be charged with: %" PRIu64,
+			  r->stalls_left_out);
 }
 
 static int watch(struct lag *lag)

@@ -137,6 +137,8 @@ static int watch(struct session *s, struct nd_err *err)
 	term_progress("%s", "");
 	s->result->duration_ns = nd_clock_monotonic_ns() - s->start_ns;
 	s->result->dropped = channel_dropped(s->channel);
+	nd_lag_left_out(s->lag, &s->result->left_out, &s->result->stalls_left_out);
+	s->result->left_out += channel_left_out(s->channel);
 	return ret ? nd_err_set_errno(err, ret, "cannot read what the agent writes") : 0;
 }
 
