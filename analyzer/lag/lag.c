@@ -510,6 +510,8 @@ static int charge_first(struct nd_lag *lag, size_t count)
 	size_t i;
 	int ret = 0;
 
+	if (!count)
+		return 0;
 	for (i = 0; i < count && !ret; i++)
 		ret = charge(lag, lag->ended[i]);
 	for (count = i, i = 0; i < count; i++)
