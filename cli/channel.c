@@ -272,6 +272,9 @@ int channel_start(struct channel *channel, uint32_t features, unsigned int hz,
 		return nd_err_set(err, ret, "another nodiag is reading from %d", channel->pid);
 	if (ret == -ESHUTDOWN)
 		return nd_err_set(err, ret, "the agent in %d is being detached", channel->pid);
+	/* What it wrote is there all the same. */
+	if (ret == -EPIPE)
+		return 0;
 	if (ret)
 		return nd_err_set_errno(err, ret, "the agent in %d does not start", channel->pid);
 	for (i = 0; i < channel->view.head.slots; i++) {

@@ -31,7 +31,10 @@ const struct nd_hello *channel_get_hello(const struct channel *channel);
 /* "its V8 is not known", "" when all works. */
 const char *channel_reason_text(uint32_t reason);
 
-/* Be the one reader from now on; what was written before is skipped. -EBUSY when there is one. */
+/*
+ * Be the one reader from now on; what was written before is skipped. -EBUSY when there is one. No
+ * failure when the process has just ended: channel_is_over() says so, and nothing is skipped.
+ */
 int channel_start(struct channel *channel, uint32_t features, unsigned int hz,
 		  uint64_t threshold_ns, struct nd_err *err);
 
