@@ -35,8 +35,13 @@
 /* How often is looked whether all threads have let go, once the agent is to stop. */
 #define STOP_POLL_MS 5
 
+/* How long nobody is let in after there was no descriptor for a connection. */
+#define ACCEPT_AGAIN_MS 100
+
 /* One bound for what readers ask for; more is what BPF is for. */
 #define HZ_MAX 999
+
+#define SOCKET_PATH_MAX sizeof(((struct sockaddr_un *)0)->sun_path)
 
 struct client {
 	int fd;
@@ -49,9 +54,13 @@ static struct {
 	int listen_fd;
 	struct client client[CLIENTS_MAX];
 	int clients;
+	bool is_deaf; /* for ACCEPT_AGAIN_MS */
 	bool stopping;
 	bool running;
-	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	char path[SOCKET_PATH_MAX];
+	/* NODIAG_SOCKET and XDG_RUNTIME_DIR; what is cut is too long for a socket anyway. */
+	char own_folder[SOCKET_PATH_MAX];
+	char runtime_folder[SOCKET_PATH_MAX];
 } control = {.listen_fd = -1};
 
 void nd_control_get_ring(struct nd_ring *ret_ring)
@@ -140,15 +149,27 @@ static void sweep_folder(const char *folder)
 		closedir(dir);
 }
 
+static void copy_variable(const char *name, char *buf)
+{
+	const char *value = secure_getenv(name);
+
+	snprintf(buf, SOCKET_PATH_MAX, "%s", value ? value : "");
+}
+
+void nd_control_read_environment(void)
+{
+	copy_variable("NODIAG_SOCKET", control.own_folder);
+	copy_variable("XDG_RUNTIME_DIR", control.runtime_folder);
+}
+
 static void open_socket(void)
 {
 	char folder[sizeof(control.path)];
 	int choice, ret;
 
 	for (choice = 0; control.listen_fd < 0; choice++) {
-		ret = nd_socket_make_folder(choice, secure_getenv("NODIAG_SOCKET"),
-					    secure_getenv("XDG_RUNTIME_DIR"), geteuid(), folder,
-					    sizeof(folder));
+		ret = nd_socket_make_folder(choice, control.own_folder, control.runtime_folder,
+					    geteuid(), folder, sizeof(folder));
 		if (ret == -ENOENT)
 			break;
 		if (!ret && bind_in(folder))
@@ -214,8 +235,11 @@ static void accept_client(void)
 {
 	int fd = accept4(control.listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (fd < 0)
+	if (fd < 0) {
+		/* Who waits still waits, and poll() would return at once. */
+		control.is_deaf = errno != EAGAIN && errno != ECONNABORTED;
 		return;
+	}
 	if (control.clients == CLIENTS_MAX || !may_talk(fd) || !send_hello(fd)) {
 		close(fd);
 		return;
@@ -249,7 +273,9 @@ static int start_reading(struct client *client, const struct nd_start *start)
 	for (i = 0; i < control.clients; i++)
 		if (control.client[i].is_reader && &control.client[i] != client)
 			return -EBUSY;
-	if (start->hz > HZ_MAX || start->threshold_ns < ND_NSEC_PER_MSEC || control.stopping)
+	if (control.stopping)
+		return -ESHUTDOWN;
+	if (start->hz > HZ_MAX || start->threshold_ns < ND_NSEC_PER_MSEC)
 		return -EINVAL;
 	client->is_reader = true;
 	end_reading();
@@ -283,6 +309,7 @@ static void begin_stop(struct client *client)
 {
 	end_reading();
 	nd_agent.active = false;
+	nd_agent.reason = ND_AGENT_DETACHED;
 	client->waits_for_stop = true;
 	control.stopping = true;
 	nd_thread_visit(wake, NULL);
@@ -363,7 +390,10 @@ static void wait_and_serve(int timeout_ms)
 	struct pollfd fds[CLIENTS_MAX + 1];
 	int i, clients = control.clients;
 
-	fds[0] = (struct pollfd){.fd = control.listen_fd, .events = POLLIN};
+	if (control.is_deaf && (timeout_ms < 0 || timeout_ms > ACCEPT_AGAIN_MS))
+		timeout_ms = ACCEPT_AGAIN_MS;
+	fds[0] = (struct pollfd){.fd = control.is_deaf ? -1 : control.listen_fd, .events = POLLIN};
+	control.is_deaf = false;
 	for (i = 0; i < clients; i++)
 		fds[i + 1] = (struct pollfd){.fd = control.client[i].fd, .events = POLLIN};
 	if (poll(fds, (nfds_t)clients + 1, timeout_ms) <= 0)
@@ -395,20 +425,23 @@ static bool all_unhooked(void)
 
 static void finish_stop(void)
 {
-	int i;
+	struct client client[CLIENTS_MAX];
+	int i, clients = control.clients;
 
 	nd_agent_stop();
 	close_socket();
-	for (i = 0; i < control.clients; i++) {
-		if (control.client[i].waits_for_stop)
-			answer(&control.client[i], 0);
-		close(control.client[i].fd);
-	}
+	memcpy(client, control.client, sizeof(client));
 	control.clients = 0;
 	nd_channel_release_slot(control.slot);
 	control.slot = NULL;
-	__atomic_store_n(&control.stopping, false, __ATOMIC_RELAXED);
+	control.stopping = false;
 	__atomic_store_n(&control.running, false, __ATOMIC_RELEASE);
+	/* Last: who knows that it is over may start the agent again, with a thread of its own. */
+	for (i = 0; i < clients; i++) {
+		if (client[i].waits_for_stop)
+			answer(&client[i], 0);
+		close(client[i].fd);
+	}
 }
 
 static void *run(void *arg)
@@ -429,7 +462,7 @@ bool nd_control_start(void)
 	pthread_t thread;
 	int ret;
 
-	if (control.running)
+	if (__atomic_load_n(&control.running, __ATOMIC_ACQUIRE))
 		return true;
 	if (!control.slot)
 		control.slot = nd_channel_take_slot(ND_THREAD_AGENT, 0);

@@ -84,12 +84,15 @@ void nodiag_agent_start(enum nd_start_place place)
 		return;
 	if (!has_fork_handler)
 		has_fork_handler = !pthread_atfork(NULL, NULL, on_fork_child);
+	nd_control_read_environment();
 	find_features();
 	nd_agent.active = true;
 	if (!nd_loop_hook()) {
 		nd_agent.features = 0;
 		nd_agent_give_reason(ND_AGENT_NO_HOOK);
 	}
+	if (nd_agent.reason)
+		nd_log("not all can be measured: reason %u", nd_agent.reason);
 	if (nd_agent.channel) {
 		nd_agent.channel->features = nd_agent.features;
 		nd_agent.channel->reason = nd_agent.reason;

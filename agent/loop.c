@@ -116,15 +116,33 @@ bool nd_loop_is_known(void)
 	       uv_handle_size(UV_IDLE) == sizeof(uv_idle_t);
 }
 
+/* An agent that came back in the meantime gets its handles only now. */
+static void on_handle_closed(uv_handle_t *handle)
+{
+	struct nd_thread *thread = handle->data;
+
+	if (--thread->closing == 0 && thread->hooked && nd_agent.active)
+		nd_loop_add_handles(thread);
+}
+
+static void close_handle(struct nd_thread *thread, uv_handle_t *handle)
+{
+	handle->data = thread;
+	thread->closing++;
+	uv_close(handle, on_handle_closed);
+}
+
 void nd_loop_add_handles(struct nd_thread *thread)
 {
-	if (!(nd_agent.features & ND_FEATURE_PHASES) || thread->has_phases)
+	/* Between a loop's waits there may be no closing phase, when a signal ended the first. */
+	if (!(nd_agent.features & ND_FEATURE_PHASES) || thread->has_phases || thread->closing)
 		return;
 	uv_prepare_init(thread->loop, &thread->prepare);
 	/* Our header and this libuv must mean the same by the flags before they are changed. */
 	if (!(thread->prepare.flags & HANDLE_REF) || thread->prepare.flags & HANDLE_INTERNAL) {
+		nd_agent.features &= ~(uint32_t)ND_FEATURE_PHASES;
 		nd_agent_give_reason(ND_AGENT_UNKNOWN_LIBUV);
-		uv_close((uv_handle_t *)&thread->prepare, NULL);
+		close_handle(thread, (uv_handle_t *)&thread->prepare);
 		return;
 	}
 	thread->prepare.data = thread;
@@ -147,8 +165,8 @@ void nd_loop_remove_handles(struct nd_thread *thread)
 	if (!thread->has_phases)
 		return;
 	thread->has_phases = false;
-	uv_close((uv_handle_t *)&thread->prepare, NULL);
-	uv_close((uv_handle_t *)&thread->check, NULL);
+	close_handle(thread, (uv_handle_t *)&thread->prepare);
+	close_handle(thread, (uv_handle_t *)&thread->check);
 }
 
 static void write_stall(struct nd_thread *thread, uint64_t start, uint64_t now)

@@ -49,8 +49,8 @@ static bool is_at_syscall(const ucontext_t *context)
 	uintptr_t pc = (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
 	const uint8_t *code = (const uint8_t *)pc;
 
-	/* Bytes before a page need not be there. */
-	return (code[0] == 0x0f && code[1] == 0x05) ||
+	/* The pages before and after need not be there. */
+	return (pc % 4096 <= 4094 && code[0] == 0x0f && code[1] == 0x05) ||
 	       (pc % 4096 >= 2 && code[-2] == 0x0f && code[-1] == 0x05);
 }
 #elif defined(__aarch64__)
@@ -294,24 +294,45 @@ static bool survives_signal(long number)
 	return false;
 }
 
+/* Read a short file of one of our threads; false when it cannot be read. */
+static bool read_task_file(const struct nd_thread *thread, const char *name, char *buf, size_t size)
+{
+	char path[64];
+	ssize_t len;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%u/%s", thread->tid, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	len = fd < 0 ? -1 : read(fd, buf, size - 1);
+	if (fd >= 0)
+		close(fd);
+	if (len <= 0)
+		return false;
+	buf[len] = '\0';
+	return true;
+}
+
+/* From the state in /proc/self/task/TID/stat, which stands behind the name in parentheses. */
+static bool is_running(const struct nd_thread *thread)
+{
+	char text[128];
+	const char *name_end;
+
+	return read_task_file(thread, "stat", text, sizeof(text)) &&
+	       (name_end = strrchr(text, ')')) && name_end[1] == ' ' && name_end[2] == 'R';
+}
+
 /* Where a thread sleeps, from /proc/self/task/TID/syscall; false while it runs. */
 static bool is_asleep(const struct nd_thread *thread, long *ret_number, uint64_t *ret_sp,
 		      uint64_t *ret_pc)
 {
-	char path[64], text[256], *end, *at;
-	ssize_t len;
-	int fd;
+	char text[256], *end, *at;
 
 	*ret_number = -1;
 	*ret_sp = *ret_pc = 0;
-	snprintf(path, sizeof(path), "/proc/self/task/%u/syscall", thread->tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (fd >= 0)
-		close(fd);
-	if (len <= 0)
-		return true;
-	text[len] = '\0';
+	/* A process that gave up its privileges may not read it of itself (proc(5), "dumpable"). */
+	if (!read_task_file(thread, "syscall", text, sizeof(text)))
+		return !is_running(thread);
 	*ret_number = strtol(text, &end, 10);
 	if (end == text)
 		return false; /* "running" */

@@ -48,6 +48,13 @@ static void write_life(struct nd_thread *thread, enum nd_event_kind kind)
 	nd_ring_commit(&thread->ring, event, sizeof(*event));
 }
 
+static void free_thread(struct nd_thread *thread)
+{
+	if (thread->schedstat_fd >= 0)
+		close(thread->schedstat_fd);
+	free(thread);
+}
+
 /* The thread ends: its isolate and loop are gone already. */
 static void on_thread_end(void *arg)
 {
@@ -60,9 +67,7 @@ static void on_thread_end(void *arg)
 	threads[nd_channel_slot_index(thread->slot)] = NULL;
 	nd_channel_release_slot(thread->slot);
 	pthread_mutex_unlock(&lock);
-	if (thread->schedstat_fd >= 0)
-		close(thread->schedstat_fd);
-	free(thread);
+	free_thread(thread);
 }
 
 static void make_key(void)
@@ -111,7 +116,8 @@ static struct nd_thread *new_thread(struct nd_isolate *isolate, uv_loop_t *loop)
 	return thread;
 }
 
-static bool take_slot(struct nd_thread *thread)
+/* Under the lock: a reader that comes now sees the thread with its timer, or gives it one. */
+static bool enlist(struct nd_thread *thread)
 {
 	enum nd_thread_kind kind =
 		thread->tid == (uint32_t)getpid() ? ND_THREAD_MAIN : ND_THREAD_WORKER;
@@ -120,7 +126,13 @@ static bool take_slot(struct nd_thread *thread)
 	if (!thread->slot)
 		return false;
 	nd_channel_get_ring(thread->slot, &thread->ring);
+	if (pthread_setspecific(key, thread)) {
+		nd_channel_release_slot(thread->slot);
+		return false;
+	}
 	threads[nd_channel_slot_index(thread->slot)] = thread;
+	write_life(thread, ND_EVENT_THREAD_START);
+	nd_sampler_add_timer(thread);
 	return true;
 }
 
@@ -129,7 +141,7 @@ struct nd_thread *nd_thread_adopt(void)
 	struct nd_isolate *isolate;
 	struct nd_thread *thread;
 	uv_loop_t *loop;
-	bool taken;
+	bool enlisted;
 
 	if (self || tries == TRIES_MAX)
 		return self;
@@ -145,14 +157,14 @@ struct nd_thread *nd_thread_adopt(void)
 	if (!thread)
 		return NULL;
 	pthread_mutex_lock(&lock);
-	taken = take_slot(thread);
+	enlisted = enlist(thread);
 	pthread_mutex_unlock(&lock);
-	if (!taken || pthread_setspecific(key, thread)) {
-		free(thread);
+	if (!enlisted) {
+		/* One thread, counted once. */
+		tries = TRIES_MAX;
+		free_thread(thread);
 		return NULL;
 	}
-	write_life(thread, ND_EVENT_THREAD_START);
-	nd_sampler_add_timer(thread);
 	self = thread;
 	return thread;
 }

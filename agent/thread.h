@@ -51,6 +51,7 @@ struct nd_thread {
 	uv_idle_t marker[2];
 	bool marker_closing[2];
 	bool has_phases;
+	int closing;	  /* of `prepare` and `check`: libuv is not done with them */
 	uint64_t mark_ns; /* when the current phase began */
 	uint64_t phase_ns[ND_PHASE_COUNT];
 

@@ -351,9 +351,14 @@ static int attach_one(struct attach *attach, struct nd_err *err)
 					     : inject_agent(attach, err);
 	if (ret)
 		return ret;
+	if (channel_get_hello(channel)->reason == ND_AGENT_DETACHED) {
+		ret = nd_err_set(err, -EBUSY, "the agent in %d is being detached", attach->pid);
+		nd_err_hint(err, "it is gone as soon as its event loop comes round; try again");
+	} else {
+		term_note("%d: the agent is there already", attach->pid);
+	}
 	channel_close(channel);
-	term_note("%d: the agent is there already", attach->pid);
-	return 0;
+	return ret;
 }
 
 static int detach_one(struct attach *attach, struct nd_err *err)

@@ -10,12 +10,14 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "common/err.h"
 #include "common/procfs.h"
 #include "common/procstat.h"
+#include "proto/channel_view.h"
 #include "proto/limits.h"
 #include "proto/sample.h"
 #include "proto/socket.h"
@@ -26,11 +28,11 @@
 struct channel {
 	pid_t pid;
 	int fd;
+	int process_fd; /* a pidfd, -1 where the kernel has none */
 	struct nd_hello hello;
-	uint8_t *memory;
+	void *memory;
 	size_t size;
-	/* What the head said when it was checked; it is not read again. */
-	struct nd_channel_head head;
+	struct nd_channel_view view;
 	uint64_t dropped_before;
 	uint8_t *record; /* half a ring: the longest event */
 };
@@ -85,24 +87,20 @@ static bool is_peer(int fd, pid_t pid)
 	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) && peer.pid == pid;
 }
 
-static int connect_to(pid_t pid, int *ret_fd)
+/* Look where the agent is if it began as that user. */
+static int connect_as(const struct nd_proc_status *status, pid_t pid, uid_t uid, int *ret_fd)
 {
 	char own[1024], runtime[1024], folder[1200], path[1300];
-	struct nd_proc_status status;
 	int choice, ret, last = -ENOENT;
 
-	ret = nd_procfs_read_status(pid, &status);
-	if (ret)
-		return ret;
 	nd_procfs_read_variable(pid, "NODIAG_SOCKET", own, sizeof(own));
 	nd_procfs_read_variable(pid, "XDG_RUNTIME_DIR", runtime, sizeof(runtime));
 	for (choice = 0;; choice++) {
-		ret = nd_socket_make_folder(choice, own, runtime, status.uid, folder,
-					    sizeof(folder));
+		ret = nd_socket_make_folder(choice, own, runtime, uid, folder, sizeof(folder));
 		if (ret == -ENOENT)
 			return last;
 		snprintf(path, sizeof(path), "/proc/%d/root%s", pid, folder);
-		ret = connect_in(path, status.namespace_pid, ret_fd);
+		ret = connect_in(path, status->namespace_pid, ret_fd);
 		if (!ret && is_peer(*ret_fd, pid))
 			return 0;
 		if (!ret)
@@ -110,6 +108,20 @@ static int connect_to(pid_t pid, int *ret_fd)
 		if (ret == -EACCES || ret == -EPERM)
 			last = -EPERM;
 	}
+}
+
+static int connect_to(pid_t pid, int *ret_fd)
+{
+	struct nd_proc_status status;
+	int ret = nd_procfs_read_status(pid, &status);
+
+	if (ret)
+		return ret;
+	ret = connect_as(&status, pid, status.uid, ret_fd);
+	/* A server may have begun as root, and gone on as somebody else. */
+	if (ret == -ENOENT && status.uid)
+		ret = connect_as(&status, pid, 0, ret_fd);
+	return ret;
 }
 
 static int receive_hello(struct channel *channel, int *ret_memory)
@@ -138,22 +150,12 @@ static int receive_hello(struct channel *channel, int *ret_memory)
 	return 0;
 }
 
-/* The file must be as large as the head says and stay so, and the slots must lie in it. */
-static bool is_sound(const struct channel *channel, int memory)
+/* The file must stay as large as it is. */
+static bool is_sealed(int memory)
 {
-	const struct nd_channel_head *head = &channel->head;
 	int seals = fcntl(memory, F_GET_SEALS);
 
-	return seals >= 0 && seals & F_SEAL_SHRINK && head->magic == ND_CHANNEL_MAGIC &&
-	       head->version == ND_CHANNEL_VERSION && head->head_size >= sizeof(*head) &&
-	       head->slots && head->slots <= ND_CHANNEL_SLOTS_MAX &&
-	       head->ring_offset >= sizeof(struct nd_channel_slot) && head->ring_size >= 4096 &&
-	       head->ring_size <= ND_CHANNEL_RING_MAX &&
-	       !(head->ring_size & (head->ring_size - 1)) && head->ring_offset % 8 == 0 &&
-	       head->head_size % 8 == 0 && head->slot_size % 8 == 0 &&
-	       head->ring_offset <= UINT32_MAX - head->ring_size &&
-	       head->slot_size >= head->ring_offset + head->ring_size &&
-	       channel->size >= head->head_size + (size_t)head->slots * head->slot_size;
+	return seals >= 0 && seals & F_SEAL_SHRINK;
 }
 
 static int map_memory(struct channel *channel, int memory)
@@ -161,17 +163,16 @@ static int map_memory(struct channel *channel, int memory)
 	struct stat st;
 	void *map;
 
-	if (fstat(memory, &st) || st.st_size < (off_t)sizeof(channel->head))
+	if (!is_sealed(memory) || fstat(memory, &st) || st.st_size <= 0)
 		return -EPROTO;
-	channel->size = (size_t)st.st_size;
-	map = mmap(NULL, channel->size, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
+	map = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
 	if (map == MAP_FAILED)
 		return -errno;
 	channel->memory = map;
-	memcpy(&channel->head, map, sizeof(channel->head));
-	if (!is_sound(channel, memory))
+	channel->size = (size_t)st.st_size;
+	if (nd_channel_view_init(&channel->view, map, channel->size))
 		return -EPROTO;
-	channel->record = malloc(channel->head.ring_size / 2);
+	channel->record = malloc(channel->view.head.ring_size / 2);
 	return channel->record ? 0 : -ENOMEM;
 }
 
@@ -195,6 +196,7 @@ int channel_open(pid_t pid, struct channel **ret_channel, struct nd_err *err)
 		return nd_err_set(err, -ENOMEM, "out of memory");
 	channel->pid = pid;
 	channel->fd = -1;
+	channel->process_fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	ret = connect_to(pid, &channel->fd);
 	if (!ret)
 		ret = greet(channel);
@@ -216,6 +218,8 @@ void channel_close(struct channel *channel)
 		return;
 	if (channel->fd >= 0)
 		close(channel->fd);
+	if (channel->process_fd >= 0)
+		close(channel->process_fd);
 	if (channel->memory)
 		munmap(channel->memory, channel->size);
 	free(channel->record);
@@ -242,30 +246,14 @@ static int ask(struct channel *channel, const void *message, size_t size)
 	return answer.result;
 }
 
-static struct nd_channel_slot *slot_at(const struct channel *channel, uint32_t index)
-{
-	return (void *)(channel->memory + channel->head.head_size +
-			(size_t)index * channel->head.slot_size);
-}
-
-static void get_ring(const struct channel *channel, uint32_t index, struct nd_ring *ret_ring)
-{
-	struct nd_channel_slot *slot = slot_at(channel, index);
-
-	*ret_ring = (struct nd_ring){
-		.head = &slot->ring,
-		.data = (uint8_t *)slot + channel->head.ring_offset,
-		.size = channel->head.ring_size,
-	};
-}
-
 static uint64_t sum_dropped(const struct channel *channel)
 {
 	uint64_t sum = 0;
 	uint32_t i;
 
-	for (i = 0; i < channel->head.slots; i++)
-		sum += __atomic_load_n(&slot_at(channel, i)->ring.dropped, __ATOMIC_RELAXED);
+	for (i = 0; i < channel->view.head.slots; i++)
+		sum += __atomic_load_n(&nd_channel_view_slot(&channel->view, i)->ring.dropped,
+				       __ATOMIC_RELAXED);
 	return sum;
 }
 
@@ -282,10 +270,15 @@ int channel_start(struct channel *channel, uint32_t features, unsigned int hz,
 
 	if (ret == -EBUSY)
 		return nd_err_set(err, ret, "another nodiag is reading from %d", channel->pid);
+	if (ret == -ESHUTDOWN)
+		return nd_err_set(err, ret, "the agent in %d is being detached", channel->pid);
+	/* What it wrote is there all the same. */
+	if (ret == -EPIPE)
+		return 0;
 	if (ret)
 		return nd_err_set_errno(err, ret, "the agent in %d does not start", channel->pid);
-	for (i = 0; i < channel->head.slots; i++) {
-		get_ring(channel, i, &ring);
+	for (i = 0; i < channel->view.head.slots; i++) {
+		nd_channel_view_ring(&channel->view, i, &ring);
 		nd_ring_skip(&ring);
 	}
 	channel->dropped_before = sum_dropped(channel);
@@ -321,39 +314,14 @@ int channel_detach(struct channel *channel, struct nd_err *err)
 	return ret ? nd_err_set_errno(err, ret, "the agent in %d does not stop", channel->pid) : 0;
 }
 
-static int read_ring(struct channel *channel, uint32_t index,
-		     int (*handle)(void *arg, const struct nd_event *event, size_t size), void *arg)
-{
-	const struct nd_event *event = (const void *)channel->record;
-	/* No more than was there at first: the program may write as fast as it is read. */
-	uint64_t end = __atomic_load_n(&slot_at(channel, index)->ring.produced, __ATOMIC_RELAXED);
-	struct nd_ring ring;
-	int ret;
-
-	get_ring(channel, index, &ring);
-	while ((int64_t)(end - ring.head->consumed) > 0) {
-		ret = nd_ring_read(&ring, channel->record, channel->head.ring_size / 2);
-		if (ret < 0) {
-			nd_ring_skip(&ring);
-			return ret;
-		}
-		if (ret < (int)sizeof(*event))
-			return 0;
-		ret = handle(arg, event, (size_t)ret);
-		if (ret)
-			return ret;
-	}
-	return 0;
-}
-
 int channel_read(struct channel *channel,
 		 int (*handle)(void *arg, const struct nd_event *event, size_t size), void *arg)
 {
 	uint32_t i;
 	int ret = 0;
 
-	for (i = 0; i < channel->head.slots && !ret; i++)
-		ret = read_ring(channel, i, handle, arg);
+	for (i = 0; i < channel->view.head.slots && !ret; i++)
+		ret = nd_channel_view_read(&channel->view, i, channel->record, handle, arg);
 	return ret;
 }
 
@@ -383,13 +351,13 @@ int channel_to_sample(const struct nd_event *event, size_t size, pid_t pid,
 
 uint32_t channel_slots(const struct channel *channel)
 {
-	return channel->head.slots;
+	return channel->view.head.slots;
 }
 
 bool channel_copy_slot(const struct channel *channel, uint32_t index,
 		       struct nd_channel_slot *ret_slot)
 {
-	const struct nd_channel_slot *slot = slot_at(channel, index);
+	const struct nd_channel_slot *slot = nd_channel_view_slot(&channel->view, index);
 
 	if (__atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) == ND_SLOT_FREE)
 		return false;
@@ -411,7 +379,10 @@ uint64_t channel_left_out(const struct channel *channel)
 
 bool channel_is_over(const struct channel *channel)
 {
-	struct pollfd state = {.fd = channel->fd, .events = POLLRDHUP};
+	/* A child that it forked may hold the connection open when it has ended. */
+	struct pollfd state[] = {{.fd = channel->fd, .events = POLLRDHUP},
+				 {.fd = channel->process_fd, .events = POLLIN}};
 
-	return poll(&state, 1, 0) == 1 && state.revents & (POLLRDHUP | POLLHUP | POLLERR);
+	return poll(state, 2, 0) > 0 &&
+	       (state[0].revents & (POLLRDHUP | POLLHUP | POLLERR) || state[1].revents & POLLIN);
 }

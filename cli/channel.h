@@ -31,7 +31,10 @@ const struct nd_hello *channel_get_hello(const struct channel *channel);
 /* "its V8 is not known", "" when all works. */
 const char *channel_reason_text(uint32_t reason);
 
-/* Be the one reader from now on; what was written before is skipped. -EBUSY when there is one. */
+/*
+ * Be the one reader from now on; what was written before is skipped. -EBUSY when there is one. No
+ * failure when the process has just ended: channel_is_over() says so, and nothing is skipped.
+ */
 int channel_start(struct channel *channel, uint32_t features, unsigned int hz,
 		  uint64_t threshold_ns, struct nd_err *err);
 
@@ -66,7 +69,7 @@ uint32_t channel_slots(const struct channel *channel);
 /* Events that found no room since channel_start(). */
 uint64_t channel_dropped(const struct channel *channel);
 
-/* Threads with an event loop that the agent has no room for. */
+/* Threads of the process that found no slot, ever. */
 uint64_t channel_left_out(const struct channel *channel);
 
 /* Whether the process has ended, or the agent has stopped. What it wrote can still be read. */

@@ -319,6 +319,9 @@ static void print_missing(const struct lag_result *r)
 		term_note("events dropped because the ring was full: %" PRIu64, r->dropped);
 	if (r->left_out)
 		term_note("threads that were not watched: %" PRIu64, r->left_out);
+	if (r->stalls_left_out)
+		term_note("stalls that no function could be charged with: %" PRIu64,
+			  r->stalls_left_out);
 }
 
 static void print_closing(const struct lag *lag)
@@ -347,7 +350,8 @@ static int look_back(struct lag *lag)
 	lag->options.threshold_ns = recorded.threshold_ns;
 	r->reason = channel_reason_text(recorded.agent_reason);
 	r->dropped = recorded.dropped;
-	r->left_out = recorded.left_out;
+	nd_lag_left_out(lag->answer, &r->left_out, &r->stalls_left_out);
+	r->left_out += recorded.left_out;
 	snprintf(r->unnamed, sizeof(r->unnamed), "%s", recorded.unnamed);
 	closing_print_recording(&recorded.state, (double)recorded.duration_ns / 1e9,
 				lag->target.path);

@@ -35,7 +35,8 @@ static int handle_event(void *arg, const struct nd_event *event, size_t size)
 
 	if (event->kind != ND_EVENT_SAMPLE)
 		return nd_lag_add_event(o->lag, event, size);
-	if (((const struct nd_event_sample *)event)->reason != ND_REASON_STALL)
+	if (size < sizeof(struct nd_event_sample) ||
+	    ((const struct nd_event_sample *)event)->reason != ND_REASON_STALL)
 		return 0;
 	o->result->stacks++;
 	ret = channel_to_sample(event, size, o->pid, agent->record);

@@ -64,7 +64,7 @@ static void show(struct session *s, uint64_t elapsed_ns)
 static int watch(struct session *s, struct nd_err *err)
 {
 	const struct lag_source *source = &s->source;
-	uint64_t elapsed = 0;
+	uint64_t elapsed = 0, left_out = 0;
 	int ret = 0;
 
 	while (!ret && !interrupt_was_asked_for()) {
@@ -86,6 +86,8 @@ static int watch(struct session *s, struct nd_err *err)
 		ret = nd_lag_finish(s->o.lag, nd_clock_monotonic_ns());
 	term_progress("%s", "");
 	s->result->duration_ns = nd_clock_monotonic_ns() - s->o.start_ns;
+	nd_lag_left_out(s->o.lag, &left_out, &s->result->stalls_left_out);
+	s->result->left_out += left_out;
 	return ret ? nd_err_set_errno(err, ret, "cannot read what there is of %d", s->o.pid) : 0;
 }
 

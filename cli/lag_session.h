@@ -36,9 +36,10 @@ struct lag_result {
 	const char *adds;   /* what the agent would add, or "" */
 	const char *reason; /* why not all could be measured, or "" */
 	uint64_t duration_ns;
-	uint64_t stacks;   /* taken during stalls */
-	uint64_t dropped;  /* events that found no room */
-	uint64_t left_out; /* threads without a place of their own */
+	uint64_t stacks;	  /* taken during stalls */
+	uint64_t dropped;	  /* events that found no room */
+	uint64_t left_out;	  /* threads without a place of their own */
+	uint64_t stalls_left_out; /* by more functions than are told apart */
 	uint64_t own_cpu_ns;
 	bool target_ended;
 	int status; /* of a command: its exit status, as a shell has it */

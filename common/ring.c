@@ -80,11 +80,14 @@ int nd_ring_read(struct nd_ring *ring, void *buf, uint32_t size)
 	for (;;) {
 		if (consumed == __atomic_load_n(&ring->head->produced, __ATOMIC_ACQUIRE))
 			return 0;
+		if (consumed % 8)
+			return -EBADMSG;
 		header = __atomic_load_n(header_at(ring, consumed), __ATOMIC_ACQUIRE);
 		len = (uint32_t)header;
 		left = ring->size - (uint32_t)(consumed & (ring->size - 1));
-		if ((header & ~PADDING) != make_header(consumed, len))
-			return 0; /* reserved, and not committed yet */
+		/* Reserved, and not committed yet; in a new ring, zero is the position 0. */
+		if (!len || (header & ~PADDING) != make_header(consumed, len))
+			return 0;
 		if (len < ND_RING_HEADER || len > left)
 			return -EBADMSG;
 		if (!(header & PADDING))

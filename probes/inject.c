@@ -19,6 +19,7 @@
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/procfs.h"
+#include "probes/tracee.h"
 
 /* How long the loop has to come round before JavaScript is interrupted instead. */
 #define POLL_WAIT_NS ND_NSEC_PER_SEC
@@ -489,6 +490,8 @@ static int explain(const struct tracee *t, int ret, struct nd_err *err)
 	case -ELIBACC:
 		return nd_err_set(err, ret, "%d could not load the agent%s%s", pid,
 				  t->why[0] ? ": " : "", t->why);
+	case -EPERM:
+		return nd_tracee_explain_refusal(pid, err);
 	default:
 		return nd_err_set_errno(err, ret, "cannot attach to %d", pid);
 	}

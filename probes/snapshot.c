@@ -297,40 +297,6 @@ static int take_undisturbed(struct taker *taker)
 	return ret;
 }
 
-static int read_yama_scope(void)
-{
-	FILE *f = fopen("/proc/sys/kernel/yama/ptrace_scope", "re");
-	int scope = 0;
-
-	if (f && fscanf(f, "%d", &scope) != 1)
-		scope = 0;
-	if (f)
-		fclose(f);
-	return scope;
-}
-
-static int explain_refusal(pid_t pid, struct nd_err *err)
-{
-	char comm[32];
-	pid_t tracer;
-
-	if (!nd_procfs_read_tracer(pid, &tracer) && tracer) {
-		if (nd_procfs_read_comm(tracer, tracer, comm, sizeof(comm)))
-			comm[0] = '\0';
-		nd_err_set(err, -EPERM, "process %d is traced by process %d (%s)", pid, tracer,
-			   comm);
-		return nd_err_hint(err, "let that one detach or end first: nobody can trace it "
-					"beside");
-	}
-	nd_err_set_errno(err, -EPERM, "cannot stop process %d", pid);
-	if (read_yama_scope())
-		return nd_err_hint(err,
-				   "run it with sudo, or grant cap_sys_ptrace, or set "
-				   "kernel.yama.ptrace_scope to 0 (it is %d)",
-				   read_yama_scope());
-	return nd_err_hint(err, "run it with sudo, or as the user that runs process %d", pid);
-}
-
 /* Say what is known of a thread that did not stop. */
 static void describe_late(pid_t pid, struct nd_thread *info)
 {
@@ -395,7 +361,7 @@ static int collect(struct taker *taker, struct nd_snapshot *ret, struct nd_err *
 	if (!count)
 		return nd_err_set(err, -ESRCH, "process %d has ended", taker->pid);
 	if (refused == count)
-		return explain_refusal(taker->pid, err);
+		return nd_tracee_explain_refusal(taker->pid, err);
 	*ret = (struct nd_snapshot){
 		.threads = threads, .count = count, .stopped_ns = taker->stopped_ns};
 	return 0;

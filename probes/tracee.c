@@ -4,12 +4,14 @@
 #include <elf.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 
+#include "common/err.h"
 #include "common/procfs.h"
 #include "probes/syscalls.h"
 #include "proto/limits.h"
@@ -188,4 +190,38 @@ void nd_tracee_copy(struct nd_tracee *tracee, pid_t pid, const struct nd_ranges 
 void nd_tracee_release(const struct nd_tracee *tracee)
 {
 	ptrace(PTRACE_DETACH, tracee->thread.info.tid, NULL, (void *)(intptr_t)tracee->signal);
+}
+
+static int read_yama_scope(void)
+{
+	FILE *f = fopen("/proc/sys/kernel/yama/ptrace_scope", "re");
+	int scope = 0;
+
+	if (f && fscanf(f, "%d", &scope) != 1)
+		scope = 0;
+	if (f)
+		fclose(f);
+	return scope;
+}
+
+int nd_tracee_explain_refusal(pid_t pid, struct nd_err *err)
+{
+	char comm[32];
+	pid_t tracer;
+
+	if (!nd_procfs_read_tracer(pid, &tracer) && tracer) {
+		if (nd_procfs_read_comm(tracer, tracer, comm, sizeof(comm)))
+			comm[0] = '\0';
+		nd_err_set(err, -EPERM, "process %d is traced by process %d (%s)", pid, tracer,
+			   comm);
+		return nd_err_hint(err, "let that one detach or end first: nobody can trace it "
+					"beside");
+	}
+	nd_err_set_errno(err, -EPERM, "cannot stop process %d", pid);
+	if (read_yama_scope())
+		return nd_err_hint(err,
+				   "run it with sudo, or grant cap_sys_ptrace, or set "
+				   "kernel.yama.ptrace_scope to 0 (it is %d)",
+				   read_yama_scope());
+	return nd_err_hint(err, "run it with sudo, or as the user that runs process %d", pid);
 }

@@ -15,6 +15,7 @@
 
 #include "probes/snapshot.h"
 
+struct nd_err;
 struct nd_ranges;
 
 enum nd_tracee_phase {
@@ -47,5 +48,8 @@ void nd_tracee_copy(struct nd_tracee *tracee, pid_t pid, const struct nd_ranges 
 
 /* Let a stopped thread go. */
 void nd_tracee_release(const struct nd_tracee *tracee);
+
+/* Tracing the process is not permitted: set `err`, which says why, and return -EPERM. */
+int nd_tracee_explain_refusal(pid_t pid, struct nd_err *err);
 
 #endif /* NODIAG_PROBES_TRACEE_H */

@@ -11,10 +11,11 @@
 
 /* A thread that was observed. */
 struct thread {
-	uint32_t generation; /* of its slot */
+	uint64_t start_ns; /* of its slot: with the id, which is used again, who it is */
 	struct nd_lag_loop loop;
 	uint64_t busy_since_ns;
 	uint32_t phase;
+	bool is_final;	       /* its counters have been read for the last time */
 	struct nd_stall *open; /* what is known of the iteration that lasts, or NULL */
 };
 
@@ -23,11 +24,13 @@ struct nd_lag {
 	uint32_t known; /* enum nd_lag_known */
 	struct thread *threads;
 	size_t threads_count;
+	uint64_t threads_left_out;
 	struct nd_stall **ended; /* not decided about yet */
 	size_t ended_count;
 	size_t ended_before; /* of these, those that were there at the last nd_lag_settle() */
 	struct nd_culprit *culprits;
 	size_t culprits_count;
+	uint64_t stalls_left_out;
 	struct nd_lag_loop *loops; /* what nd_lag_loops() hands out */
 };
 
@@ -134,29 +137,67 @@ static void *grow(void *array, size_t count, size_t size)
 	return reallocarray(array, count ? count * 2 : 1, size);
 }
 
-/* The last thread of that id, which may be one of several that had it one after the other. */
+/* The thread of that id that lives, or one that did. */
 static struct thread *find_thread(struct nd_lag *lag, uint32_t tid)
 {
+	struct thread *found = NULL, *thread;
 	size_t i;
 
-	for (i = lag->threads_count; i-- > 0;)
-		if (lag->threads[i].loop.tid == tid)
-			return &lag->threads[i];
+	for (i = 0; i < lag->threads_count; i++) {
+		thread = &lag->threads[i];
+		if (thread->loop.tid == tid && (!found || found->loop.ended))
+			found = thread;
+	}
+	return found;
+}
+
+/* The thread of a slot; one that only events spoke of so far has no start yet. */
+static struct thread *find_slot_thread(struct nd_lag *lag, const struct nd_channel_slot *slot)
+{
+	struct thread *thread;
+	size_t i;
+
+	for (i = 0; i < lag->threads_count; i++) {
+		thread = &lag->threads[i];
+		if (thread->loop.tid == slot->tid &&
+		    (thread->start_ns == slot->start_ns || !thread->start_ns))
+			return thread;
+	}
 	return NULL;
 }
 
-static struct thread *add_thread(struct nd_lag *lag, uint32_t tid)
+/* Room in the place of one that has ended; NULL when all live. */
+static struct thread *drop_ended(struct nd_lag *lag)
 {
-	struct thread *grown;
+	size_t i;
 
-	if (lag->threads_count == ND_LAG_THREADS_MAX)
-		return NULL;
-	grown = grow(lag->threads, lag->threads_count, sizeof(*grown));
-	if (!grown)
-		return NULL;
-	lag->threads = grown;
-	lag->threads[lag->threads_count] = (struct thread){.loop.tid = tid};
-	return &lag->threads[lag->threads_count++];
+	lag->threads_left_out++;
+	for (i = 0; i < lag->threads_count; i++)
+		if (lag->threads[i].loop.ended) {
+			free_stall(lag->threads[i].open);
+			return &lag->threads[i];
+		}
+	return NULL;
+}
+
+/* 0 with NULL where there is no place for it. */
+static int add_thread(struct nd_lag *lag, uint32_t tid, struct thread **ret_thread)
+{
+	struct thread *grown, *thread;
+
+	if (lag->threads_count == ND_LAG_THREADS_MAX) {
+		thread = drop_ended(lag);
+	} else {
+		grown = grow(lag->threads, lag->threads_count, sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		lag->threads = grown;
+		thread = &lag->threads[lag->threads_count++];
+	}
+	if (thread)
+		*thread = (struct thread){.loop.tid = tid};
+	*ret_thread = thread;
+	return 0;
 }
 
 static void subtract(uint64_t *ret, const uint64_t *first, const uint64_t *now, size_t count)
@@ -211,21 +252,27 @@ static uint64_t find_max(const struct nd_lag_loop *loop, const struct nd_loop_co
 int nd_lag_set_counters(struct nd_lag *lag, const struct nd_channel_slot *first,
 			const struct nd_channel_slot *now, uint64_t start_ns, uint64_t now_ns)
 {
-	struct thread *thread = find_thread(lag, now->tid);
+	struct thread *thread = find_slot_thread(lag, now);
 	struct nd_lag_loop *loop;
 	uint64_t from;
+	int ret;
 
-	if (!thread || thread->generation != now->generation)
-		thread = add_thread(lag, now->tid);
-	if (!thread)
-		return -ENOMEM;
-	thread->generation = now->generation;
+	/* One that had ended before is not of this observation. */
+	if (first->state == ND_SLOT_ENDED && first->start_ns == now->start_ns)
+		return 0;
+	if (!thread) {
+		ret = add_thread(lag, now->tid, &thread);
+		if (ret || !thread)
+			return ret;
+	}
+	thread->start_ns = now->start_ns;
 	loop = &thread->loop;
 	loop->kind = now->kind;
 	loop->known = lag->known;
-	if (loop->ended)
+	if (thread->is_final)
 		return 0;
-	loop->ended = now->state != ND_SLOT_LIVE;
+	thread->is_final = now->state != ND_SLOT_LIVE;
+	loop->ended |= thread->is_final;
 	from = now->loop.start_ns > start_ns ? now->loop.start_ns : start_ns;
 	loop->observed_ns = now->loop.start_ns && now_ns > from ? now_ns - from : 0;
 	read_loop(thread, &first->loop, &now->loop, now_ns);
@@ -239,30 +286,32 @@ int nd_lag_set_counters(struct nd_lag *lag, const struct nd_channel_slot *first,
 	return 0;
 }
 
-static struct nd_stall *open_stall(struct nd_lag *lag, uint32_t tid)
+/* What is known of a thread's current iteration; 0 with NULL where there is no place for it. */
+static int open_stall(struct nd_lag *lag, uint32_t tid, struct nd_stall **ret_stall)
 {
 	struct thread *thread = find_thread(lag, tid);
+	int ret = 0;
 
 	if (!thread)
-		thread = add_thread(lag, tid);
-	if (!thread)
-		return NULL;
-	if (!thread->open) {
+		ret = add_thread(lag, tid, &thread);
+	if (thread && !thread->open) {
 		thread->open = calloc(1, sizeof(*thread->open));
-		if (thread->open)
-			thread->open->syscall = -1;
+		if (!thread->open)
+			return -ENOMEM;
+		thread->open->syscall = -1;
 	}
-	return thread->open;
+	*ret_stall = thread ? thread->open : NULL;
+	return ret;
 }
 
 int nd_lag_add_stack(struct nd_lag *lag, const struct nd_event *event, const struct nd_call *calls,
 		     size_t depth)
 {
-	struct nd_stall *stall = open_stall(lag, event->tid);
-	int ret;
+	struct nd_stall *stall = NULL;
+	int ret = open_stall(lag, event->tid, &stall);
 
-	if (!stall)
-		return -ENOMEM;
+	if (ret || !stall)
+		return ret;
 	if (stall->stacks == ND_STALL_STACKS_MAX)
 		return 0;
 	ret = nd_stall_read_stack(lag->frames, event, calls, depth, &stall->stack[stall->stacks]);
@@ -299,11 +348,11 @@ static int keep_stall(struct nd_lag *lag, struct nd_stall *stall)
 
 static int end_stall(struct nd_lag *lag, const struct nd_event_stall *event)
 {
-	struct nd_stall *stall = open_stall(lag, event->event.tid);
-	int ret;
+	struct nd_stall *stall = NULL;
+	int ret = open_stall(lag, event->event.tid, &stall);
 
-	if (!stall)
-		return -ENOMEM;
+	if (ret || !stall)
+		return ret;
 	stall->event = *event;
 	ret = keep_stall(lag, stall);
 	if (!ret)
@@ -316,15 +365,16 @@ static int add_blocked(struct nd_lag *lag, const struct nd_event_blocked *event)
 {
 	struct nd_stall *stall = NULL;
 	size_t i;
+	int ret = 0;
 
 	for (i = lag->ended_count; i-- > 0 && !stall;)
 		if (lag->ended[i]->event.event.tid == event->event.tid &&
 		    lag->ended[i]->event.start_ns == event->start_ns)
 			stall = lag->ended[i];
 	if (!stall)
-		stall = open_stall(lag, event->event.tid);
-	if (!stall)
-		return -ENOMEM;
+		ret = open_stall(lag, event->event.tid, &stall);
+	if (ret || !stall)
+		return ret;
 	stall->blocked++;
 	stall->syscall = event->syscall;
 	return 0;
@@ -352,6 +402,15 @@ static void add_handles(struct nd_lag *lag, const struct nd_event_handles *event
 	memcpy(thread->loop.handles_total, event->total, sizeof(event->total));
 }
 
+/* Its slot may be another thread's before the counters are looked at again. */
+static void end_thread(struct nd_lag *lag, uint32_t tid)
+{
+	struct thread *thread = find_thread(lag, tid);
+
+	if (thread)
+		thread->loop.ended = true;
+}
+
 int nd_lag_add_event(struct nd_lag *lag, const struct nd_event *event, size_t size)
 {
 	switch (event->kind) {
@@ -370,6 +429,9 @@ int nd_lag_add_event(struct nd_lag *lag, const struct nd_event *event, size_t si
 		if (size >= sizeof(struct nd_event_handles))
 			add_handles(lag, (const void *)event);
 		return 0;
+	case ND_EVENT_THREAD_END:
+		end_thread(lag, event->tid);
+		return 0;
 	default:
 		return 0;
 	}
@@ -383,22 +445,27 @@ static bool is_same(const struct nd_culprit *a, const struct nd_culprit *b)
 	       a->entry == b->entry;
 }
 
-static struct nd_culprit *find_culprit(struct nd_lag *lag, const struct nd_culprit *like)
+/* 0 with NULL where there is no place for it. */
+static int find_culprit(struct nd_lag *lag, const struct nd_culprit *like,
+			struct nd_culprit **ret_culprit)
 {
 	struct nd_culprit *grown;
 	size_t i;
 
-	for (i = 0; i < lag->culprits_count; i++)
-		if (is_same(&lag->culprits[i], like))
-			return &lag->culprits[i];
-	if (lag->culprits_count == ND_LAG_CULPRITS_MAX)
-		return NULL;
-	grown = grow(lag->culprits, lag->culprits_count, sizeof(*grown));
-	if (!grown)
-		return NULL;
-	lag->culprits = grown;
-	lag->culprits[lag->culprits_count] = *like;
-	return &lag->culprits[lag->culprits_count++];
+	for (i = 0; i < lag->culprits_count && !is_same(&lag->culprits[i], like);)
+		i++;
+	*ret_culprit = NULL;
+	if (i == ND_LAG_CULPRITS_MAX)
+		return 0;
+	if (i == lag->culprits_count) {
+		grown = grow(lag->culprits, lag->culprits_count, sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		lag->culprits = grown;
+		lag->culprits[lag->culprits_count++] = *like;
+	}
+	*ret_culprit = &lag->culprits[i];
+	return 0;
 }
 
 static void describe(const struct nd_stall *stall, const struct nd_stall_stack *stack,
@@ -433,12 +500,15 @@ static int charge(struct nd_lag *lag, struct nd_stall *stall)
 	uint64_t took = stall->event.event.time_ns - stall->event.start_ns;
 	struct nd_culprit like, *culprit;
 	struct nd_call *calls;
+	int ret;
 
 	describe(stall, stack, &like);
 	like.has_phase = (lag->known & ND_LAG_PHASES) != 0;
-	culprit = find_culprit(lag, &like);
-	if (!culprit)
-		return -ENOMEM;
+	ret = find_culprit(lag, &like, &culprit);
+	if (ret || !culprit) {
+		lag->stalls_left_out += !ret;
+		return ret;
+	}
 	culprit->count++;
 	culprit->total_ns += took;
 	culprit->going_on += stall->going_on;
@@ -465,6 +535,8 @@ static int charge_first(struct nd_lag *lag, size_t count)
 	size_t i;
 	int ret = 0;
 
+	if (!count)
+		return 0;
 	for (i = 0; i < count && !ret; i++)
 		ret = charge(lag, lag->ended[i]);
 	for (count = i, i = 0; i < count; i++)
@@ -521,6 +593,12 @@ int nd_lag_finish(struct nd_lag *lag, uint64_t now_ns)
 		ret = charge_first(lag, lag->ended_count);
 	lag->ended_before = 0;
 	return ret;
+}
+
+void nd_lag_left_out(const struct nd_lag *lag, uint64_t *ret_threads, uint64_t *ret_stalls)
+{
+	*ret_threads = lag->threads_left_out;
+	*ret_stalls = lag->stalls_left_out;
 }
 
 static int compare_loops(const void *a, const void *b)

@@ -165,6 +165,12 @@ const struct nd_lag_loop *nd_lag_loops(struct nd_lag *lag, size_t *ret_count);
 const struct nd_culprit *nd_lag_culprits(struct nd_lag *lag, size_t *ret_count);
 
 /*
+ * What found no place: threads of more than ND_LAG_THREADS_MAX, those that ended first, and stalls
+ * by more than ND_LAG_CULPRITS_MAX functions.
+ */
+void nd_lag_left_out(const struct nd_lag *lag, uint64_t *ret_threads, uint64_t *ret_stalls);
+
+/*
  * The time below which `share` (0 to 1) of the iterations stayed; 0 where there were none. The
  * answer is the middle of a bucket, at most 3.2 % from the truth.
  */

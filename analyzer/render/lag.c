@@ -213,11 +213,13 @@ static void fill_rows(const struct nd_lag_loop *loop, struct row rows[ROWS])
 
 static void add_row(const struct writer *w, size_t index, const struct row *row, uint64_t total_ns)
 {
-	int bar = (int)(percent(row->time_ns, total_ns) * BAR_COLUMNS / 100 + 0.5);
+	double share = percent(row->time_ns, total_ns);
+	/* Counters are the program's, and what they add up to may be nonsense. */
+	int bar = (int)((share < 100 ? share : 100) * BAR_COLUMNS / 100 + 0.5);
 
 	add_right(w, picture[index].text, 16);
 	add_amount(w, row->count, NULL, 12);
-	nd_buf_addf(w->out, "  %5.1f %%  ", percent(row->time_ns, total_ns));
+	nd_buf_addf(w->out, "  %5.1f %%  ", share);
 	add_sgr(w, picture[index].sgr);
 	while (bar-- > 0)
 		nd_buf_add_str(w->out, "\xe2\x96\x88");

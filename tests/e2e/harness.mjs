@@ -26,6 +26,10 @@ export const line = process.argv[2] ?? '22';
 
 export const nodiag = resolve(process.env.NODIAG ?? join(here, '../../build/dev/cli/nodiag'));
 
+/** What LD_PRELOAD names, and a program that looks at the agent; see tests/tools/read_agent.c. */
+export const agent = join(dirname(nodiag), '../agent/libnodiag-agent.so');
+export const readAgent = join(dirname(nodiag), '../tests/tools/read_agent');
+
 /** With so many samples a share of a third scatters by 1.2 points; tests allow 3. */
 const ENOUGH_SAMPLES = 1500;
 
@@ -41,9 +45,14 @@ export function skip(reason) {
   process.exit(77);
 }
 
+/** Skip unless the line under test is there. */
+export function needNode() {
+  if (!existsSync(nodeOf(line))) skip(`no node${line}: run npm ci in tests/e2e`);
+}
+
 /** Skip unless this user may sample processes at all, and there is something to sample. */
 export function needSampling() {
-  if (!existsSync(nodeOf(line))) skip(`no node${line}: run npm ci in tests/e2e`);
+  needNode();
   if (process.getuid() === 0) return;
   const paranoid = Number(readFileSync('/proc/sys/kernel/perf_event_paranoid', 'utf8'));
   if (paranoid > 2) {

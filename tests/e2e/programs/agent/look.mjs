@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import look from './look.cjs';
+
+look.live();
