@@ -278,7 +278,7 @@ static int read_agent(struct recording *r, bool is_last)
 {
 	int ret;
 
-	/* A loop that polls tells of its handles at once; one that is busy has told at the start. */
+	/* A loop that polls tells of its handles at once; one that is busy told at the start. */
 	if (is_last && !channel_is_over(r->channel) && !channel_want_handles(r->channel, NULL))
 		poll(NULL, 0, HANDLES_MS);
 	ret = channel_read(r->channel, handle_event, r);
