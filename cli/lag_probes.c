@@ -25,15 +25,15 @@
 /* How often new threads are looked for. */
 #define FIND_INTERVAL_NS ND_NSEC_PER_SEC
 
-/* How often the stack of a thread that sleeps on is taken again. */
-#define SLEEP_INTERVAL_NS (200 * ND_NSEC_PER_MSEC)
+/* How often the stack of a thread is taken that has not moved since. */
+#define STOPPED_INTERVAL_NS (200 * ND_NSEC_PER_MSEC)
 
 /* A thread of the process. */
 struct watched {
 	pid_t tid;
-	bool has_loop;		/* else it was seen to have none of Node.js */
-	uint64_t sleep_ns;	/* the sleep that a stack was taken of last, and when */
-	uint64_t sleep_look_ns; /* likewise */
+	bool has_loop;	  /* else it was seen to have none of Node.js */
+	uint64_t left_ns; /* when it left the CPU, at the last stack that was taken of it so */
+	uint64_t look_ns; /* when that was */
 };
 
 struct lag_probes {
@@ -174,10 +174,10 @@ static int handle_record(void *arg, const struct nd_sample_header *record)
 	}
 }
 
-static bool is_asleep_late(const struct lag_probes *p, const struct nd_loop_state *state,
-			   uint64_t now_ns)
+static bool is_stopped_late(const struct lag_probes *p, const struct nd_loop_state *state,
+			    uint64_t now_ns)
 {
-	return state->left_ns && state->left_asleep && state->counters.busy_since_ns &&
+	return state->left_ns && state->counters.busy_since_ns &&
 	       now_ns > state->counters.busy_since_ns &&
 	       now_ns - state->counters.busy_since_ns >= p->o->options->threshold_ns / 2;
 }
@@ -187,7 +187,7 @@ static bool is_asleep_late(const struct lag_probes *p, const struct nd_loop_stat
  * when it fell asleep; the stack stays as it is until it wakes, so what was read of one that sleeps
  * on is true.
  */
-static int look_at_sleeper(struct lag_probes *p, struct watched *w,
+static int look_at_stopped(struct lag_probes *p, struct watched *w,
 			   const struct nd_loop_state *state, uint64_t now_ns)
 {
 	const struct nd_sample_stack record = {
@@ -205,8 +205,8 @@ static int look_at_sleeper(struct lag_probes *p, struct watched *w,
 	struct nd_loop_state after;
 	int ret;
 
-	if (!is_asleep_late(p, state, now_ns) ||
-	    (w->sleep_ns == state->left_ns && now_ns - w->sleep_look_ns < SLEEP_INTERVAL_NS))
+	if (!is_stopped_late(p, state, now_ns) ||
+	    (w->left_ns == state->left_ns && now_ns - w->look_ns < STOPPED_INTERVAL_NS))
 		return 0;
 	nd_lag_forget_before(p->o->lag, (uint32_t)w->tid, state->counters.busy_since_ns);
 	nd_symbolizer_end_batch(p->o->symbolizer);
@@ -214,8 +214,8 @@ static int look_at_sleeper(struct lag_probes *p, struct watched *w,
 	if (ret == -ENOMEM || nd_sampler_get_loop(p->sampler, p->o->pid, w->tid, &after) ||
 	    after.left_ns != state->left_ns)
 		return ret == -ENOMEM ? ret : 0;
-	w->sleep_ns = state->left_ns;
-	w->sleep_look_ns = now_ns;
+	w->left_ns = state->left_ns;
+	w->look_ns = now_ns;
 	return add_named_stack(p, (uint32_t)w->tid, now_ns, state->call, &stack);
 }
 
@@ -236,8 +236,9 @@ static int update_loop(struct lag_probes *p, struct watched *w)
 	slot.loop = state.counters;
 	if (state.has_ended)
 		slot.state = ND_SLOT_ENDED;
-	ret = nd_lag_set_counters(o->lag, &zero, &slot, o->start_ns, now_ns);
-	return ret ? ret : look_at_sleeper(p, w, &state, now_ns);
+	/* These counters begin when their loop was first seen. */
+	ret = nd_lag_set_counters(o->lag, &zero, &slot, 0, now_ns);
+	return ret ? ret : look_at_stopped(p, w, &state, now_ns);
 }
 
 static int probes_read(void *impl, const struct lag_observation *o)

@@ -183,7 +183,7 @@ static __always_inline void begin_poll(struct nd_loop_state *loop, struct task_s
 	loop->counters.idle_since_ns = now;
 }
 
-/* The number of the system call that a sleeping thread is in, -1 for none; what it polls. */
+/* The number of the system call that a thread is in, -1 for none; what it polls. */
 static __always_inline int get_call(const struct pt_regs *regs, int *ret_epoll_fd)
 {
 	*ret_epoll_fd = -1;
@@ -198,15 +198,17 @@ static __always_inline int get_call(const struct pt_regs *regs, int *ret_epoll_f
 #endif
 }
 
-static __always_inline void fall_asleep(struct nd_loop_state *loop, struct task_struct *task,
-					__u64 ids, __u64 now)
+/* Keep where the thread stops running, and see what it does there. */
+static __always_inline void stop_running(struct nd_loop_state *loop, struct task_struct *task,
+					 __u64 ids, __u64 now)
 {
 	struct pt_regs regs = {};
-	int epoll_fd;
+	int call, epoll_fd;
 
 	bpf_probe_read_kernel(&regs, sizeof(regs), (const void *)bpf_task_pt_regs(task));
-	loop->call = get_call(&regs, &epoll_fd);
-	if (epoll_fd >= 0 && epoll_fd == loop->place.epoll_fd) {
+	call = get_call(&regs, &epoll_fd);
+	loop->call = loop->left_asleep ? call : -1;
+	if (loop->left_asleep && epoll_fd >= 0 && epoll_fd == loop->place.epoll_fd) {
 		begin_poll(loop, task, ids, now);
 		return;
 	}
@@ -236,10 +238,8 @@ static __always_inline void leave_cpu(struct task_struct *task, bool preempt, __
 	if (loop->has_ended) {
 		loop->counters.busy_ns += now - loop->counters.busy_since_ns;
 		loop->counters.busy_since_ns = 0;
-	} else if (loop->left_asleep) {
-		fall_asleep(loop, task, ids, now);
 	} else {
-		look(loop, task, ids, now);
+		stop_running(loop, task, ids, now);
 	}
 	loop->left_ns = now;
 }
@@ -260,12 +260,16 @@ static __always_inline void get_cpu(struct task_struct *task, __u64 now)
 		counters->idle_since_ns = 0;
 		begin_turn(loop, now);
 		loop->is_arriving = true;
-	} else if (loop->left_asleep) {
-		loop->slept_ns += off_ns;
-		if (off_ns > loop->longest_ns) {
-			loop->longest_ns = off_ns;
-			loop->longest_call = loop->call;
-		}
+		return;
+	}
+	/* It was looked at when it left the CPU, and without one it has not polled. */
+	loop->seen_ns = now;
+	if (!loop->left_asleep)
+		return;
+	loop->slept_ns += off_ns;
+	if (off_ns > loop->longest_ns) {
+		loop->longest_ns = off_ns;
+		loop->longest_call = loop->call;
 	}
 }
 

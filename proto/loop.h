@@ -43,7 +43,7 @@ struct nd_loop_state {
 	int32_t call;	       /* the system call that it sleeps in, -1: in none */
 	uint32_t is_arriving;  /* the wait for a CPU that ends now is not the turn's */
 	uint32_t has_ended;
-	uint64_t pc; /* where it sleeps, as in struct nd_sample_stack */
+	uint64_t pc; /* where it stopped to run, as in struct nd_sample_stack */
 	uint64_t sp;
 	uint64_t fp;
 	uint64_t bytecode_offset;

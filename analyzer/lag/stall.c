@@ -168,14 +168,15 @@ static size_t count_in_syscalls(const struct nd_stall *stall)
 	return count;
 }
 
-/* What most stacks say. */
-static enum nd_stall_kind ask_stacks(const struct nd_stall *stall)
+/* What most stacks say, of all or of those in which it slept. */
+static enum nd_stall_kind ask_stacks(const struct nd_stall *stall, bool asleep)
 {
 	size_t votes[ND_STALL_KIND_COUNT] = {0}, i;
 	enum nd_stall_kind kind, best = ND_STALL_UNKNOWN;
 
 	for (i = 0; i < stall->stacks; i++)
-		votes[stall->stack[i].kind]++;
+		if (!asleep || stall->stack[i].in_syscall)
+			votes[stall->stack[i].kind]++;
 	for (kind = ND_STALL_UNKNOWN + 1; kind < ND_STALL_KIND_COUNT; kind++)
 		if (votes[kind] > votes[best] || (best == ND_STALL_UNKNOWN && votes[kind]))
 			best = kind;
@@ -204,13 +205,11 @@ enum nd_stall_kind nd_stall_find_kind(const struct nd_stall *stall)
 		return ND_STALL_GC;
 	if (stall->event.since_ns && stall->event.run_delay_ns >= wall - wall / 2)
 		return ND_STALL_DESCHEDULED;
-	if (ask_stacks(stall) == ND_STALL_GC)
-		return ND_STALL_GC;
 	if (has_slept(stall, wall) || (looks && 2 * count_in_syscalls(stall) >= looks))
-		return ND_STALL_BLOCKED;
+		return ask_stacks(stall, true) == ND_STALL_GC ? ND_STALL_GC : ND_STALL_BLOCKED;
 	if (stall->event.since_ns && stall->event.cpu_ns < wall / 2)
 		return ND_STALL_DESCHEDULED;
-	return ask_stacks(stall);
+	return ask_stacks(stall, false);
 }
 
 enum nd_phase nd_stall_find_phase(const struct nd_stall *stall)

@@ -6,12 +6,12 @@
 
 const readline = require('node:readline');
 
-/** Answer `NAME [ARGUMENT]...` with what commands[NAME](...arguments) returns. */
+/** Answer `NAME [ARGUMENT]...` with what commands[NAME](...arguments) returns, or promises. */
 function serve(commands = {}) {
   const lines = readline.createInterface({ input: process.stdin });
-  lines.on('line', (line) => {
+  lines.on('line', async (line) => {
     const [name, ...args] = line.split(' ');
-    console.log(JSON.stringify(commands[name](...args)));
+    console.log(JSON.stringify(await commands[name](...args)));
   });
   lines.on('close', () => process.exit(0));
   console.log('ready');

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+'use strict';
+
+// Keeps its event loop from polling in ways that are known, when a test asks for it, and tells by its
+// own clocks how long each took. Between two of them the loop waits, or with the argument "busy" polls
+// again and again without ever waiting.
+//
+//   block ROUNDS [NAME...]   block in each of these ways, or in all, so many times; answers when done
+
+const { execFileSync, execSync, spawn } = require('node:child_process');
+const { pbkdf2Sync } = require('node:crypto');
+const fs = require('node:fs');
+const { tmpdir } = require('node:os');
+const { join } = require('node:path');
+const { setTimeout: sleep } = require('node:timers/promises');
+const v8 = require('node:v8');
+const vm = require('node:vm');
+
+const { serve } = require('./lib/control.cjs');
+
+/** Each block lasts that long at least: a stall by any threshold, with time for some stacks. */
+const BLOCK_MS = 120;
+
+/** So long the program does nothing before a block. */
+const PAUSE_MS = 80;
+
+/** Nothing in it makes work for the garbage collector. */
+const text = `${' '.repeat(1e6)}1`;
+const code = 'function f(a) { return a ? [a, { a }] : f(a + 1); }\n'.repeat(4000);
+const cell = new Int32Array(new SharedArrayBuffer(4));
+
+v8.setFlagsFromString('--expose-gc');
+const gc = vm.runInNewContext('gc');
+
+let end = 0;
+let sink = 0;
+
+// Each ends after BLOCK_MS of its own accord, in a function of its own.
+const blocks = {
+  js: function blockInJs() {
+    do for (let i = 0; i < 1e5; i++) sink = (sink + (i % 7)) | 0;
+    while (performance.now() < end);
+  },
+  regexp: function blockInRegexp() {
+    do /^(a+)+$/.test('aaaaaaaaaaaaaaaaaaaa!');
+    while (performance.now() < end);
+  },
+  json: function blockInJson() {
+    do JSON.parse(text);
+    while (performance.now() < end);
+  },
+  pbkdf2: function blockInPbkdf2() {
+    do pbkdf2Sync('secret', 'salt', 20_000, 32, 'sha256');
+    while (performance.now() < end);
+  },
+  compile: function blockInCompile() {
+    do new vm.Script(`${code};${end + performance.now()}`);
+    while (performance.now() < end);
+  },
+  gc: function blockInGc() {
+    do gc();
+    while (performance.now() < end);
+  },
+  exec: function blockInExec() {
+    execSync(`sleep ${BLOCK_MS / 1000}`);
+  },
+  wait: function blockInWait() {
+    Atomics.wait(cell, 0, 0, BLOCK_MS);
+  },
+  read: function blockInRead() {
+    fs.readSync(fifo.reader, Buffer.alloc(16));
+  },
+};
+
+/** A fifo as two descriptors, without a name that could be left behind. */
+function makeFifo() {
+  const folder = fs.mkdtempSync(join(tmpdir(), 'nodiag-block-'));
+  const path = join(folder, 'fifo');
+  execFileSync('mkfifo', [path]);
+  const writer = fs.openSync(path, 'r+');
+  const reader = fs.openSync(path, 'r');
+  fs.rmSync(folder, { recursive: true });
+  return { writer, reader };
+}
+
+const fifo = makeFifo();
+
+// Writes into it some time after it was asked to, and ends when this program does.
+const later = `while read -r line; do sleep ${(PAUSE_MS + 2 * BLOCK_MS) / 1000}; echo; done`;
+const writer = spawn('sh', ['-c', later], { stdio: ['pipe', fifo.writer, 'ignore'] });
+
+/** Milliseconds that this thread could have run but got no CPU. */
+function waitedMs() {
+  const [, waited] = fs.readFileSync('/proc/thread-self/schedstat', 'utf8').split(' ');
+  return Number(waited) / 1e6;
+}
+
+async function blockOnce(name) {
+  await sleep(PAUSE_MS);
+  if (name === 'read') writer.stdin.write('\n');
+  await sleep(PAUSE_MS);
+  const waitedBefore = waitedMs();
+  const start = performance.now();
+  end = start + BLOCK_MS;
+  blocks[name]();
+  const ms = performance.now() - start;
+  const waited = waitedMs() - waitedBefore;
+  return { name, function: blocks[name].name, ms, waitedMs: waited };
+}
+
+/**
+ * @returns {{blocks: Array<{name: string, function: string, ms: number, waitedMs: number}>,
+ *   gaps: number[]}} `gaps`: milliseconds between turns that were far apart, with "busy"
+ */
+async function block(rounds, ...names) {
+  const done = [];
+  gaps.length = 0;
+  for (let round = 0; round < Number(rounds); round++)
+    for (const name of names.length ? names : Object.keys(blocks)) done.push(await blockOnce(name));
+  await sleep(PAUSE_MS);
+  return { blocks: done, gaps };
+}
+
+const gaps = [];
+let before = performance.now();
+
+function turn() {
+  const now = performance.now();
+  if (now - before > BLOCK_MS / 2) gaps.push(now - before);
+  before = now;
+  setImmediate(turn);
+}
+
+if (process.argv[2] === 'busy') setImmediate(turn);
+
+serve({ block });
