@@ -25,11 +25,15 @@ test('kernel frames are there unless they are not wanted', async () => {
   const load = (async () => {
     while (!stop.signal.aborted) await (await fetch(`http://127.0.0.1:${port}/page`)).text();
   })();
-  const profile = await record(server);
-  const without = await record(server, { flags: ['--no-kernel'] });
-  stop.abort();
-  await load;
-  await server.stop();
+  let profile, without;
+  try {
+    profile = await record(server);
+    without = await record(server, { flags: ['--no-kernel'] });
+  } finally {
+    stop.abort();
+    await load;
+    await server.stop();
+  }
   if (profile.info.sampler === 'eBPF') {
     assert.ok(profile.share(isKernel) > 0.005, profile.table());
     const below = profile.stacks.filter(({ calls }) => calls.some(isKernel));
