@@ -148,6 +148,8 @@ static void add_stack(const struct writer *w, const struct nd_thread_stack *thre
 		same = count_same(&thread->calls[i], thread->depth - i);
 		add_call(w, &thread->calls[i], same);
 	}
+	if (thread->rootless)
+		nd_buf_add_str(w->out, "       [root missing]\n");
 	if (!thread->depth)
 		nd_buf_addf(w->out, "    no stack: %s\n", missing_text(thread->info.missing));
 }
