@@ -23,6 +23,7 @@
 #include <cmocka.h>
 
 #include "common/err.h"
+#include "common/procfs.h"
 #include "proto/sample.h"
 
 #define SIGNALS 200000
@@ -42,12 +43,19 @@ static void count_signal(int signal)
 	signals++;
 }
 
+static void say_ready(void)
+{
+	if (write(from_child[1], "r", 1) != 1)
+		_exit(1);
+}
+
 static void *read_nothing(void *arg)
 {
 	char mark[sizeof(marks[0])], c;
 
 	memcpy(mark, marks[1], sizeof(mark));
 	__asm__ volatile("" : : "r"(mark) : "memory");
+	say_ready();
 	while (read(to_child[0], &c, 1) < 0 && errno == EINTR)
 		;
 	return NULL;
@@ -60,6 +68,7 @@ static void *spin(void *arg)
 
 	memcpy(mark, marks[2], sizeof(mark));
 	__asm__ volatile("" : : "r"(mark) : "memory");
+	say_ready();
 	for (;;)
 		turns++;
 	return NULL;
@@ -84,8 +93,7 @@ static void live(bool with_threads)
 	if (with_threads && (pthread_create(&thread, NULL, read_nothing, NULL) ||
 			     pthread_create(&thread, NULL, spin, NULL)))
 		_exit(1);
-	if (write(from_child[1], "r", 1) != 1)
-		_exit(1);
+	say_ready();
 	while (signals < SIGNALS)
 		sigsuspend(&before);
 	count = signals;
@@ -95,10 +103,23 @@ static void live(bool with_threads)
 		pause();
 }
 
+/* Wait until a thread sleeps where it stays. */
+static void wait_for_sleep(pid_t pid, pid_t tid)
+{
+	char state = 'R';
+
+	while (state != 'S') {
+		usleep(1000);
+		assert_int_equal(nd_procfs_read_state(pid, tid, &state), 0);
+	}
+}
+
 static pid_t start(bool with_threads)
 {
+	int i, threads = with_threads ? 3 : 1;
+	pid_t pid, *tids;
+	size_t count;
 	char ready;
-	pid_t pid;
 
 	assert_int_equal(pipe(to_child), 0);
 	assert_int_equal(pipe(from_child), 0);
@@ -106,9 +127,14 @@ static pid_t start(bool with_threads)
 	assert_true(pid >= 0);
 	if (!pid)
 		live(with_threads);
-	assert_int_equal(read(from_child[0], &ready, 1), 1);
-	/* Until its threads are where they stay. */
-	usleep(50000);
+	for (i = 0; i < threads; i++)
+		assert_int_equal(read(from_child[0], &ready, 1), 1);
+	assert_int_equal(nd_procfs_read_threads(pid, &tids, &count), 0);
+	assert_int_equal(count, threads);
+	/* The last one spins. */
+	for (i = 0; i < 2 && i < threads; i++)
+		wait_for_sleep(pid, tids[i]);
+	free(tids);
 	return pid;
 }
 
