@@ -248,7 +248,8 @@ static void sort_by_role(const struct nd_process_stacks *process,
 
 static int add_process(const struct writer *w, const struct nd_process_stacks *process)
 {
-	const struct nd_thread_stack **threads = calloc(process->count + 1, sizeof(*threads));
+	const struct nd_thread_stack **threads =
+		calloc(process->count + 1, sizeof(const struct nd_thread_stack *));
 	size_t i, alike;
 
 	if (!threads)
