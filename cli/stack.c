@@ -166,6 +166,7 @@ static int add_thread(struct stack *stack, const struct nd_thread *info,
 	added.calls = (struct nd_call *)named.calls;
 	added.depth = named.depth;
 	added.truncated = named.truncated;
+	added.rootless = named.rootless;
 	return nd_stacks_add_thread(&stack->stacks, &added, named.ran_js);
 }
 

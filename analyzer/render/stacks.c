@@ -148,6 +148,8 @@ static void add_stack(const struct writer *w, const struct nd_thread_stack *thre
 		same = count_same(&thread->calls[i], thread->depth - i);
 		add_call(w, &thread->calls[i], same);
 	}
+	if (thread->rootless)
+		nd_buf_add_str(w->out, "       [root missing]\n");
 	if (!thread->depth)
 		nd_buf_addf(w->out, "    no stack: %s\n", missing_text(thread->info.missing));
 }
@@ -246,7 +248,8 @@ static void sort_by_role(const struct nd_process_stacks *process,
 
 static int add_process(const struct writer *w, const struct nd_process_stacks *process)
 {
-	const struct nd_thread_stack **threads = calloc(process->count + 1, sizeof(*threads));
+	const struct nd_thread_stack **threads =
+		calloc(process->count + 1, sizeof(const struct nd_thread_stack *));
 	size_t i, alike;
 
 	if (!threads)

@@ -71,6 +71,7 @@ static void add_thread(struct nd_buf *out, const struct nd_thread_stack *thread,
 			  ",\"work\":", thread->work ? nd_frame_kind_name(thread->work) : NULL);
 	nd_json_add_field(out, ",\"missing\":", missing_keys[info->missing]);
 	add_bool(out, ",\"truncated\":", thread->truncated);
+	add_bool(out, ",\"rootless\":", thread->rootless);
 	nd_buf_add_str(out, ",\"stack\":[");
 	for (i = 0; i < thread->depth; i++) {
 		nd_buf_add_str(out, i ? ",\n" : "\n");

@@ -38,6 +38,7 @@ struct nd_thread_stack {
 	struct nd_call *calls;	 /* [0] is the innermost */
 	size_t depth;
 	bool truncated; /* there are more calls towards the root; the last is "[truncated]" */
+	bool rootless;	/* likewise, but they could not be found */
 };
 
 struct nd_process_stacks {

@@ -63,6 +63,7 @@ struct nd_symbolizer {
 	struct nd_calls calls;
 	struct nd_symbol *symbols[ND_STACK_DEPTH_MAX]; /* of native calls, beside `calls` */
 	struct nd_calls labelled;
+	bool rootless;		     /* the walk of this sample ended before its root */
 	struct nd_sample_cpu walked; /* for samples that are walked here, or on from a tail */
 };
 
@@ -409,6 +410,7 @@ static void note_end(struct nd_symbolizer *s, uint32_t end, uint32_t kernel_dept
 {
 	size_t depth = s->calls.depth;
 
+	s->rootless = false;
 	if (end != ND_WALK_TRUNCATED && reaches_root(s, kernel_depth)) {
 		while (is_root(s->symbols[s->calls.depth - 1]) &&
 		       strcmp(s->symbols[s->calls.depth - 1]->name, "main") != 0)
@@ -424,6 +426,7 @@ static void note_end(struct nd_symbolizer *s, uint32_t end, uint32_t kernel_dept
 		if (depth > 1 && s->calls.call[depth - 1].frame == s->unknown_frame)
 			s->calls.depth--;
 		nd_profile_add_loss(s->options.profile, ND_LOSS_ROOT_MISSING, 1);
+		s->rootless = true;
 	}
 }
 
@@ -519,6 +522,7 @@ int nd_symbolizer_name_sample(struct nd_symbolizer *s, const struct nd_sample_he
 		.depth = calls->depth,
 		.truncated =
 			calls->depth && calls->call[calls->depth - 1].frame == s->truncated_frame,
+		.rootless = s->rootless,
 		.ran_js = thread->ran_js,
 	};
 	return 0;

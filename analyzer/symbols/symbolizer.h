@@ -74,6 +74,7 @@ struct nd_named_stack {
 	const struct nd_call *calls; /* [0] is the innermost; valid until the next sample */
 	size_t depth;
 	bool truncated; /* ends in "[truncated]": there are more calls towards the root */
+	bool rootless;	/* the walk ended before the thread's first function */
 	bool ran_js;	/* the thread has run JavaScript, now or in an earlier sample */
 };
 

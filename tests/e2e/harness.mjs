@@ -219,6 +219,22 @@ export function readProfile(run, file) {
   return new Profile(JSON.parse(file ? readFileSync(join(run.folder, file)) : run.stdout));
 }
 
+/** One call of a stack as `nodiag stack --json` has it is a function of that program's. */
+export function isCall(call, program, name) {
+  return call.name === name && call.kind === 'js' && call.file.endsWith(`/${program}`);
+}
+
+/** The process that `nodiag stack --json` shows, whose run must have succeeded. */
+export async function takeStacks(pid, options = {}) {
+  const run = await runNodiag(['stack', '--json', ...(options.flags ?? []), String(pid)], options);
+  assert.equal(run.status, 0, run.stderr);
+  assert.match(run.stderr, /stopped for \d+\.\d ms/);
+  const { format, version, processes } = JSON.parse(run.stdout);
+  assert.deepEqual([format, version, processes.length], ['nodiag-stack', 1, 1]);
+  assert.equal(processes[0].pid, Number(pid));
+  return processes[0];
+}
+
 /**
  * Record a program with `nodiag flame`.
  * @param {{seconds?: number, rate?: number, flags?: string[]}} options `flags` are nodiag's

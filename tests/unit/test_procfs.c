@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -185,6 +186,21 @@ static void test_hostile_text(void **state)
 	assert_int_equal(maps.count, 42);
 }
 
+static void test_writable_memory(void **state)
+{
+	struct nd_ranges ranges = {.count = 42};
+
+	assert_int_equal(nd_ranges_decode(node_maps, 1, &ranges), -E2BIG);
+	assert_int_equal(nd_ranges_decode("nonsense", 10, &ranges), -EBADMSG);
+	assert_int_equal(ranges.count, 42);
+	assert_int_equal(nd_ranges_decode(node_maps, 2, &ranges), 0);
+	assert_int_equal(ranges.count, 2);
+	assert_int_equal(ranges.range[0].start, 0x2e1a000);
+	assert_int_equal(ranges.range[0].end, 0x2e3b000);
+	assert_int_equal(ranges.range[1].start, 0x7f8754000000);
+	free(ranges.range);
+}
+
 static void test_limit(void **state)
 {
 	struct nd_maps maps = {.count = 42};
@@ -203,6 +219,9 @@ static void test_own_process(void **state)
 	const struct nd_map *map;
 	struct nd_maps maps;
 	char text[4096], exe[4096], comm[32];
+	pid_t tracer = -1;
+	char letter = '?';
+	int number = -2;
 	pid_t *ids;
 	size_t count, i;
 	bool found = false;
@@ -232,6 +251,12 @@ static void test_own_process(void **state)
 	assert_string_equal(text, getcwd(exe, sizeof(exe)));
 	assert_int_equal(nd_procfs_read_comm(getpid(), getpid(), comm, sizeof(comm)), 0);
 	assert_string_equal(comm, "test_procfs");
+	assert_int_equal(nd_procfs_read_state(getpid(), getpid(), &letter), 0);
+	assert_int_equal(letter, 'R');
+	assert_int_equal(nd_procfs_read_syscall(getpid(), getpid(), &number), 0);
+	assert_int_equal(number, SYS_read);
+	assert_int_equal(nd_procfs_read_tracer(getpid(), &tracer), 0);
+	assert_true(tracer >= 0);
 	assert_int_equal(nd_procfs_read_threads(getpid(), &ids, &count), 0);
 	assert_int_equal(count, 1);
 	assert_int_equal(ids[0], getpid());
@@ -251,6 +276,9 @@ static void test_a_process_that_is_gone(void **state)
 	pid_t *ids;
 	size_t count;
 	pid_t pid = fork();
+	char letter;
+	int number;
+	pid_t tracer;
 
 	if (!pid)
 		_exit(0);
@@ -259,6 +287,9 @@ static void test_a_process_that_is_gone(void **state)
 	assert_int_equal(nd_procfs_read_cmdline(pid, text, sizeof(text)), -ESRCH);
 	assert_int_equal(nd_procfs_read_comm(pid, pid, text, sizeof(text)), -ESRCH);
 	assert_int_equal(nd_procfs_read_exe(pid, text, sizeof(text)), -ESRCH);
+	assert_int_equal(nd_procfs_read_state(pid, pid, &letter), -ESRCH);
+	assert_int_equal(nd_procfs_read_syscall(pid, pid, &number), -ESRCH);
+	assert_int_equal(nd_procfs_read_tracer(pid, &tracer), -ESRCH);
 	assert_int_equal(nd_procfs_read_threads(pid, &ids, &count), -ESRCH);
 	assert_true(nd_procfs_open_map(pid, &map) < 0);
 }
@@ -266,11 +297,16 @@ static void test_a_process_that_is_gone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_maps_of_node),  cmocka_unit_test(test_stacks),
-		cmocka_unit_test(test_find),	      cmocka_unit_test(test_paths),
-		cmocka_unit_test(test_large_numbers), cmocka_unit_test(test_nothing_executable),
-		cmocka_unit_test(test_hostile_text),  cmocka_unit_test(test_limit),
-		cmocka_unit_test(test_own_process),   cmocka_unit_test(test_a_process_that_is_gone),
+		cmocka_unit_test(test_maps_of_node),
+		cmocka_unit_test(test_find),
+		cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_large_numbers),
+		cmocka_unit_test(test_nothing_executable),
+		cmocka_unit_test(test_hostile_text),
+		cmocka_unit_test(test_writable_memory),
+		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_own_process),
+		cmocka_unit_test(test_a_process_that_is_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

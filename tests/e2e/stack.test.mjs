@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Whatever a process is stuck in, its stacks say so; and it goes on as if nothing had been.
+
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import test from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import {
+  asNobody,
+  isCall,
+  line,
+  lineOf,
+  makeFolder,
+  needRoot,
+  needSampling,
+  nodeOf,
+  nodiag,
+  programPath,
+  runNodiag,
+  start,
+  takeStacks,
+} from './harness.mjs';
+
+needSampling();
+needRoot('to look at processes as other users');
+
+const FILE = 'stuck.cjs';
+const NODE = Number(line);
+
+/** Start stuck.cjs, look at it, and stop it. */
+async function stacksOf(how, options) {
+  const program = await start(FILE, { args: [how], warmUp: 500, ...options });
+  try {
+    return await takeStacks(program.pid);
+  } finally {
+    await program.stop();
+  }
+}
+
+function theOnly(stacks, role) {
+  const threads = stacks.threads.filter((thread) => thread.role === role);
+  assert.equal(threads.length, 1, `${threads.length} threads are ${role}`);
+  return threads[0];
+}
+
+function text({ stack }) {
+  return stack.map(({ name, file, line: at }) => `${name} (${file}:${at})`).join('\n');
+}
+
+/** The thread runs `name`, at the line with that comment. */
+function assertAt(thread, name, comment) {
+  const call = thread.stack.find((candidate) => isCall(candidate, FILE, name));
+  assert.ok(call, text(thread));
+  assert.equal(call.line, lineOf(FILE, comment), text(thread));
+  assert.ok(call.column > 1);
+}
+
+/** The stack is there to its root, and nothing in it is without a name that has one. */
+function assertWhole(thread, root) {
+  assert.equal(thread.missing, null);
+  assert.equal(thread.truncated, false);
+  assert.match(thread.stack.at(-1).name, root, text(thread));
+  assert.ok(!thread.stack.some(({ kind }) => kind === 'unknown'), text(thread));
+}
+
+/** What a heading says where the machine was busy. */
+const LATER = '( \\(\\d+ ms later\\))?';
+
+const MAIN_ROOT = /^main$|^node::Start$/;
+const WORKER_ROOT = /^node::worker::Worker::StartThread/;
+
+test('an endless loop', async () => {
+  const main = theOnly(await stacksOf('loop'), 'main');
+  assert.equal(main.state, 'running');
+  assertAt(main, 'loop', '// loop');
+  assertWhole(main, MAIN_ROOT);
+  const spin = main.stack.find((call) => isCall(call, FILE, 'spin'));
+  assert.deepEqual(
+    [spin.line, spin.definition.line],
+    [lineOf(FILE, 'Math.random()'), lineOf(FILE, 'function spin()')],
+  );
+});
+
+test('Atomics.wait in a worker, and the main thread waits for events', async () => {
+  const stacks = await stacksOf('worker-wait');
+  const worker = theOnly(stacks, 'worker');
+  assert.deepEqual([worker.state, worker.syscall], ['waiting', 'futex']);
+  assertAt(worker, 'waitForever', '// here');
+  assertAt(worker, 'wait', '// wait');
+  assertWhole(worker, WORKER_ROOT);
+  if (NODE >= 24) assert.equal(worker.name, 'porter');
+
+  const main = theOnly(stacks, 'main');
+  assert.equal(main.state, 'waiting');
+  assert.match(main.syscall, /^epoll_p?wait$/);
+  assert.ok(main.stack.some(({ name }) => name === 'uv__io_poll'), text(main));
+  assertWhole(main, MAIN_ROOT);
+});
+
+test('a native function that does not return', async () => {
+  const main = theOnly(await stacksOf('derive'), 'main');
+  assert.equal(main.state, 'running');
+  assertAt(main, 'derive', '// derive');
+  assert.ok(main.stack.slice(0, 12).some(({ name }) => /pbkdf2/i.test(name)), text(main));
+  assertWhole(main, MAIN_ROOT);
+});
+
+test('a child process that does not end', async () => {
+  const main = theOnly(await stacksOf('child'), 'main');
+  assert.equal(main.state, 'waiting');
+  assert.match(main.syscall, /^epoll_p?wait$/);
+  assertAt(main, 'child', '// child');
+  assertWhole(main, MAIN_ROOT);
+});
+
+test('a read from a pipe that nobody writes to', async () => {
+  const main = theOnly(await stacksOf('read'), 'main');
+  assert.deepEqual([main.state, main.syscall], ['waiting', 'read']);
+  assert.equal(main.stack[0].name, 'read');
+  assertAt(main, 'read', '// read');
+  assertWhole(main, MAIN_ROOT);
+});
+
+for (const how of ['deep', 'worker-deep']) {
+  test(`more frames than are kept: ${how}`, async () => {
+    const role = how === 'deep' ? 'main' : 'worker';
+    const thread = theOnly(await stacksOf(how), role);
+    assert.equal(thread.truncated, true);
+    assert.equal(thread.stack.at(-1).name, '[truncated]');
+    const calls = thread.stack.filter((call) => isCall(call, FILE, 'descend'));
+    assert.ok(calls.length > 1000, `${calls.length}`);
+    assertAt(thread, 'descend', 'spin();');
+  });
+}
+
+test('each thread has its role', async () => {
+  const { threads } = await stacksOf('worker-loop');
+  const counts = {};
+  for (const { role } of threads) counts[role] = (counts[role] ?? 0) + 1;
+  const { v8, ...rest } = counts;
+  assert.deepEqual(rest, { main: 1, worker: 1, pool: 4, v8_delayed: 1, debug_signal: 1 });
+  assert.ok(v8 >= 1);
+  for (const thread of threads) {
+    assert.equal(thread.missing, null);
+    assert.equal(thread.stopped, false);
+    if (!['main', 'worker'].includes(thread.role)) assert.equal(thread.state, 'waiting');
+  }
+});
+
+// At a few instructions OpenSSL's assembly has no frame pointer and keeps the stack pointer where it
+// is not looked for: such a stack ends there, and one of four may.
+test("the pool's work", async () => {
+  const { threads } = await stacksOf('pool');
+  const pool = threads.filter(({ role, rootless }) => role === 'pool' && !rootless);
+  assert.ok(pool.length >= 3, `${pool.length} threads are the pool's`);
+  for (const thread of pool) {
+    assert.equal(thread.state, 'running');
+    assert.ok(thread.stack.some(({ name }) => /pbkdf2/i.test(name)), text(thread));
+    assertWhole(thread, /^worker$/);
+  }
+});
+
+test('garbage collection is told', async () => {
+  const program = await start('gc.cjs', { nodeFlags: ['--expose-gc'], warmUp: 300 });
+  let found;
+  for (let tries = 0; tries < 60 && !found; tries++) {
+    const { threads } = await takeStacks(program.pid);
+    found = threads.find(({ work, role }) => work === 'gc' && ['main', 'v8'].includes(role));
+  }
+  await program.stop();
+  assert.ok(found, 'nobody ever collected');
+  assert.ok(found.stack.some(({ kind }) => kind === 'gc'), text(found));
+});
+
+test('for a person', async () => {
+  const program = await start(FILE, { args: ['worker-loop'], warmUp: 500 });
+  const { status, stdout, stderr } = await runNodiag(['stack', String(program.pid)]);
+  await program.stop();
+  assert.equal(status, 0, stderr);
+  const answer = stdout.toString();
+  assert.match(answer, new RegExp(`^process ${program.pid}: stuck.cjs, Node.js v${line}\\.`));
+  const heading = `^main thread ${program.pid}: waiting in epoll_p?wait${LATER}$`;
+  assert.match(answer, new RegExp(heading, 'm'));
+  const place = `${programPath(FILE)}:${lineOf(FILE, '// loop')}`;
+  assert.match(answer, new RegExp(`^    at loop \\(${place}:\\d+\\)  \\[`, 'm'));
+  assert.match(answer, /^ {7}uv__io_poll {2}\[node\]$/m);
+  // Idle threads of one kind are shown as one.
+  assert.match(answer, /^4 libuv pool threads \(\d+, \d+, \d+, \d+\): waiting in futex/m);
+  assert.equal(answer.match(/^\d+ V8 helpers|^V8 helper /gm).length, 1);
+  assert.match(stderr, new RegExp(`^nodiag: ${program.pid}: \\d+ threads, stopped for `, 'm'));
+});
+
+test('several processes, of which one is none', async () => {
+  const programs = [await start(FILE, { args: ['loop'] }), await start(FILE, { args: ['idle'] })];
+  const pids = programs.map(({ pid }) => pid);
+  const other = spawn('sleep', ['60']);
+  const run = await runNodiag(['stack', '--json', String(pids[0]), String(other.pid), String(pids[1])]);
+  other.kill();
+  for (const program of programs) await program.stop();
+  assert.equal(run.status, 3, run.stderr);
+  assert.match(run.stderr, new RegExp(`^nodiag: ${other.pid} is not a Node.js process`, 'm'));
+  assert.deepEqual(JSON.parse(run.stdout).processes.map(({ pid }) => pid), pids);
+});
+
+/** Letters of the states of a process's threads, and whether anybody traces one. */
+function look(pid) {
+  return readdirSync(`/proc/${pid}/task`).map((tid) => {
+    const status = readFileSync(`/proc/${pid}/task/${tid}/status`, 'latin1');
+    const tracer = Number(/^TracerPid:\s+(\d+)/m.exec(status)[1]);
+    return { state: /^State:\s+(\S)/m.exec(status)[1], tracer };
+  });
+}
+
+function assertFree(pid) {
+  for (const { state, tracer } of look(pid)) {
+    assert.equal(tracer, 0);
+    assert.ok(!'tT'.includes(state), `a thread is ${state}`);
+  }
+}
+
+const WORK = ['timer', 'request', 'file', 'shell', 'wait', 'child process', 'sync file'];
+
+/** The program's own count of what it did since `before`; nothing may have failed. */
+async function assertUnharmed(program, before) {
+  await sleep(300);
+  const { done, errors } = await program.ask('report');
+  assert.deepEqual(errors, []);
+  for (const what of WORK) {
+    assert.ok(done[what] > (before.done[what] ?? 0), `${what}: ${JSON.stringify({ before, done })}`);
+  }
+  return done;
+}
+
+test('the process goes on unharmed, 100 times in a row', async () => {
+  const program = await start('unharmed.cjs');
+  const before = await program.ask('report');
+  let signals = 0;
+  for (let i = 0; i < 100; i++) {
+    const taken = takeStacks(program.pid);
+    // One at a time: the kernel merges those that are waiting.
+    process.kill(program.pid, 'SIGUSR2');
+    signals++;
+    await taken;
+    for (let tries = 0; (await program.ask('report')).done.signal !== signals; tries++) {
+      assert.ok(tries < 1000, `${signals} signals were sent, and the last was not seen`);
+      await sleep(5);
+    }
+    assertFree(program.pid);
+  }
+  await assertUnharmed(program, before);
+  await program.stop();
+});
+
+test('nodiag is killed meanwhile', async () => {
+  const program = await start('unharmed.cjs');
+  const before = await program.ask('report');
+  for (let i = 0; i < 60; i++) {
+    const child = spawn(nodiag, ['stack', String(program.pid)], { stdio: 'ignore' });
+    const exited = new Promise((done) => child.once('exit', done));
+    await sleep(i);
+    child.kill('SIGKILL');
+    await exited;
+    assertFree(program.pid);
+  }
+  await assertUnharmed(program, before);
+  await program.stop();
+});
+
+test('a process that a signal stopped stays so', async () => {
+  const program = await start('unharmed.cjs');
+  const before = await program.ask('report');
+  process.kill(program.pid, 'SIGSTOP');
+  await sleep(100);
+  for (let i = 0; i < 3; i++) {
+    const { threads } = await takeStacks(program.pid);
+    assert.ok(threads.every(({ stopped, stack }) => stopped && stack.length > 0));
+    assert.deepEqual([...new Set(look(program.pid).map(({ state }) => state))], ['T']);
+  }
+  process.kill(program.pid, 'SIGCONT');
+  await assertUnharmed(program, before);
+  await program.stop();
+});
+
+test('a process that somebody else traces', async () => {
+  const program = await start(FILE, { args: ['idle'], warmUp: 200 });
+  const tool = join(dirname(nodiag), '../tests/tools/hold_process');
+  const tracer = spawn(tool, [String(program.pid)], { stdio: ['pipe', 'pipe', 'inherit'] });
+  await new Promise((done) => tracer.stdout.once('data', done));
+
+  // Its other threads are free, and shown.
+  const main = theOnly(await takeStacks(program.pid), 'main');
+  assert.deepEqual([main.missing, main.stack], ['traced', []]);
+  tracer.stdin.end();
+  await new Promise((done) => tracer.once('exit', done));
+  assert.equal(theOnly(await takeStacks(program.pid), 'main').missing, null);
+  await program.stop();
+});
+
+test("another user's process, and one's own without privileges", async () => {
+  const program = await start(FILE, { args: ['loop'], warmUp: 200 });
+  const run = await runNodiag(['stack', String(program.pid)], { as: asNobody });
+  await program.stop();
+  assert.equal(run.status, 4, run.stderr);
+  assert.match(run.stderr, /^nodiag: .*(permission denied|not permitted)$/m);
+  assert.match(run.stderr, /^hint: .*sudo/m);
+  assert.equal(run.stdout.length, 0);
+
+  const own = await start(FILE, { args: ['loop'], as: asNobody, warmUp: 500 });
+  const main = theOnly(await takeStacks(own.pid, { as: asNobody }), 'main');
+  assertAt(main, 'loop', '// loop');
+  await own.stop();
+});
+
+test('processes that end meanwhile', async () => {
+  for (let i = 0; i < 12; i++) {
+    const child = spawn(nodeOf(line), ['-e', `setTimeout(() => {}, ${3 * i})`]);
+    await sleep(60);
+    const run = await runNodiag(['stack', String(child.pid)]);
+    assert.ok([0, 3].includes(run.status), run.stderr);
+    if (run.status) assert.match(run.stderr, /^nodiag: (process \d+ has ended|no process)/m);
+  }
+});
+
+test('a stripped node', async () => {
+  const stripped = join(makeFolder(), 'stripped');
+  execFileSync('strip', ['-o', stripped, nodeOf(line)]);
+  const stacks = await stacksOf('worker-wait', { node: stripped });
+  const worker = theOnly(stacks, 'worker');
+  assertAt(worker, 'waitForever', '// here');
+  assertAt(worker, 'wait', '// wait');
+});
