@@ -248,6 +248,13 @@ static void compare(struct nd_recording *rec, uint64_t parts)
 		rec->state.damaged = missing;
 }
 
+static void read_end(struct nd_recording *rec, const struct nd_recording_end *end)
+{
+	rec->state.cause = end->cause;
+	if (end->samples > rec->samples)
+		rec->state.samples_lost = end->samples - rec->samples;
+}
+
 /* Unpack and decode a part; what is of no use outside is used up here. */
 static int use_part(struct nd_recording *rec, const struct nd_part *part)
 {
@@ -269,8 +276,8 @@ static int use_part(struct nd_recording *rec, const struct nd_part *part)
 		ret = add_names(rec, &rec->part.names);
 	else if (part->kind == ND_PART_INDEX)
 		compare(rec, rec->part.index.count);
-	else if (part->kind == ND_PART_END && rec->part.end.samples > rec->samples)
-		rec->state.samples_lost = rec->part.end.samples - rec->samples;
+	else if (part->kind == ND_PART_END)
+		read_end(rec, &rec->part.end);
 	if (ret || part->kind == ND_PART_NAMES || part->kind == ND_PART_INDEX)
 		drop_part(rec);
 	return ret;

@@ -51,6 +51,7 @@ struct nd_recording_state {
 	uint64_t unknown;      /* parts of a newer nodiag, left out */
 	uint64_t samples_lost; /* CPU samples that were in the damaged parts, as far as is known */
 	uint64_t last_ns;      /* the last moment */
+	enum nd_end_cause cause; /* why it ended, if it has an end */
 };
 
 /*

@@ -147,6 +147,7 @@ static void test_all_of_it_comes_back(void **state)
 	assert_int_equal(seen.ends, 1);
 	assert_int_equal(seen.lost, 0);
 	assert_true(seen.state.has_end);
+	assert_int_equal(seen.state.cause, ND_END_INTERRUPT);
 	assert_int_equal(seen.state.damaged, 0);
 	assert_int_equal(seen.state.unknown, 0);
 	assert_int_equal(seen.state.samples_lost, 0);
