@@ -92,8 +92,10 @@ static int add_header(struct recording *r)
 		.has_agent = result->has_agent,
 	};
 
-	if (r->channel)
+	if (r->channel) {
 		header.agent_reason = channel_get_hello(r->channel)->reason;
+		header.agent_features = channel_get_hello(r->channel)->features;
+	}
 	/* The agent takes CPU samples where nobody else may. */
 	if (!header.sampler[0] && result->has_agent)
 		header.sampler = "the agent";
