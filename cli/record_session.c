@@ -213,8 +213,7 @@ static int begin(void *arg, struct nd_symbolizer *symbolizer, pid_t pid, struct 
 				   pid);
 	}
 	r->header_is_new = true;
-	ret = check(r, ret, err);
-	return ret ? ret : flush(r, err);
+	return check(r, ret, err);
 }
 
 static int add_stack(void *arg, const struct nd_stack *stack)
@@ -326,7 +325,8 @@ static int flush_if_due(struct recording *r, const struct session_moment *moment
 {
 	int ret;
 
-	if (!moment->is_last && !nd_recorder_is_due(r->recorder, now_ns))
+	/* The file is there from the first look on: then the target runs. */
+	if (r->out->size && !moment->is_last && !nd_recorder_is_due(r->recorder, now_ns))
 		return 0;
 	add_losses(r, moment);
 	ret = check(r, add_all_counters(r, false), err);

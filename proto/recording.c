@@ -67,6 +67,7 @@ int nd_recording_open(const void *data, size_t len, struct nd_recording **ret_re
 {
 	struct nd_recording *rec;
 	uint64_t index_start;
+	struct nd_part part;
 	uint32_t minor;
 	int ret = nd_frame_read_head(data, len, &minor, err);
 
@@ -75,6 +76,8 @@ int nd_recording_open(const void *data, size_t len, struct nd_recording **ret_re
 	if (len > ND_RECORDING_MAX)
 		return nd_err_set(err, -EFBIG, "the recording is larger than %u MiB",
 				  ND_RECORDING_MAX >> 20);
+	if (!nd_frame_find_part(data, len, ND_FILE_HEAD_SIZE, &part))
+		return nd_err_set(err, -EBADMSG, "nothing of the recording is there but its head");
 	rec = calloc(1, sizeof(*rec));
 	if (!rec)
 		return nd_err_set(err, -ENOMEM, "out of memory");

@@ -55,8 +55,8 @@ struct nd_recording_state {
 };
 
 /*
- * Open the recording in `data`, which must stay. -EBADMSG when it is none or its head is damaged,
- * -ENOTSUP when this nodiag is too old for it, -EFBIG, -ENOMEM.
+ * Open the recording in `data`, which must stay. -EBADMSG when it is none, its head is damaged
+ * or there is nothing else, -ENOTSUP when this nodiag is too old for it, -EFBIG, -ENOMEM.
  */
 int nd_recording_open(const void *data, size_t len, struct nd_recording **ret_recording,
 		      struct nd_err *err);
