@@ -11,9 +11,6 @@
 #include "proto/limits.h"
 #include "proto/sample.h"
 
-/* The agent's limit; it goes by a clock that is no finer. */
-#define HZ_MAX 250
-
 /* Names want to be fresh; half a ring is filled by the deepest stacks in 160 ms at 99 Hz. */
 #define POLL_INTERVAL_MS 10
 
@@ -113,8 +110,9 @@ int agent_sampler_open(pid_t pid, const struct nd_sampler_options *options,
 	ret = agent->sample ? 0 : nd_err_set(err, -ENOMEM, "out of memory");
 	if (!ret)
 		ret = channel_open(pid, &agent->channel, err);
-	if (!ret && options->hz > HZ_MAX) {
-		nd_err_set(err, -EINVAL, "the agent takes at most %d samples a second", HZ_MAX);
+	if (!ret && options->hz > AGENT_SAMPLER_HZ_MAX) {
+		nd_err_set(err, -EINVAL, "the agent takes at most %d samples a second",
+			   AGENT_SAMPLER_HZ_MAX);
 		ret = nd_err_hint(err, "give a lower rate: -r 99");
 	}
 	if (!ret)

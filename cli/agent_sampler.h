@@ -13,6 +13,9 @@ struct nd_err;
 struct nd_sampler;
 struct nd_sampler_options;
 
+/* The agent's limit; it goes by a clock that is no finer. */
+#define AGENT_SAMPLER_HZ_MAX 250
+
 /* -ENOENT when there is no agent in the process, -EBUSY when somebody else reads from it. */
 int agent_sampler_open(pid_t pid, const struct nd_sampler_options *options,
 		       struct nd_sampler **ret_sampler, struct nd_err *err);

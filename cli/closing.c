@@ -41,6 +41,9 @@ void closing_print_recording(const struct nd_recording_state *state, double seco
 	if (!state->has_end)
 		term_note("'%s' has no end: it was cut off, or nodiag was killed, after %.1f s",
 			  path, seconds);
+	if (state->cause == ND_END_FULL)
+		term_note("'%s' ends after %.1f s because there was no room for more", path,
+			  seconds);
 	if (state->samples_lost)
 		term_note("samples in damaged parts: %" PRIu64, state->samples_lost);
 	if (state->unknown)

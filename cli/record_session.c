@@ -10,6 +10,7 @@
 #include "analyzer/profile/profile.h"
 #include "analyzer/symbols/symbolizer.h"
 #include "cli/agent.h"
+#include "cli/agent_sampler.h"
 #include "cli/channel.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
@@ -43,6 +44,7 @@ struct recording {
 	bool header_is_new;
 	bool has_runtime;
 	bool is_finished;
+	bool is_unwritable;
 	struct record_result *result;
 };
 
@@ -51,6 +53,7 @@ static int write_output(struct recording *r, struct nd_err *err)
 	const struct nd_buf *output = nd_recorder_get_output(r->recorder);
 	int ret = out_append(r->out, output->data, output->len, err);
 
+	r->is_unwritable = ret != 0;
 	if (ret)
 		nd_recorder_drop_output(r->recorder);
 	else
@@ -89,8 +92,10 @@ static int add_header(struct recording *r)
 		.has_agent = result->has_agent,
 	};
 
-	if (r->channel)
+	if (r->channel) {
 		header.agent_reason = channel_get_hello(r->channel)->reason;
+		header.agent_features = channel_get_hello(r->channel)->features;
+	}
 	/* The agent takes CPU samples where nobody else may. */
 	if (!header.sampler[0] && result->has_agent)
 		header.sampler = "the agent";
@@ -167,8 +172,11 @@ static int open_agent(struct recording *r, pid_t pid)
 	struct nd_err why = {0};
 	int ret = channel_open(pid, &r->channel, &why);
 
+	if (!ret && by_agent && r->options->session.hz > AGENT_SAMPLER_HZ_MAX)
+		ret = nd_err_set(&why, -EINVAL, "the agent takes at most %d samples a second",
+				 AGENT_SAMPLER_HZ_MAX);
 	if (!ret)
-		ret = channel_start(r->channel, features, r->options->session.hz,
+		ret = channel_start(r->channel, features, by_agent ? r->options->session.hz : 0,
 				    r->options->threshold_ns, &why);
 	if (ret) {
 		channel_close(r->channel);
@@ -198,15 +206,14 @@ static int begin(void *arg, struct nd_symbolizer *symbolizer, pid_t pid, struct 
 	if (r->target->kind == TARGET_PIDS)
 		ret = open_agent(r, pid);
 	if (!ret && !result->session.sampler[0] && !r->channel && r->target->kind == TARGET_PIDS) {
-		nd_err_set(err, -EPERM, "%s", result->session.sampler_why);
+		nd_err_set(err, -EPERM, "%s; %s", result->session.sampler_why, result->no_agent);
 		return nd_err_hint(err,
 				   "run it with sudo, or put the agent into the process: "
 				   "nodiag attach %d",
 				   pid);
 	}
 	r->header_is_new = true;
-	ret = check(r, ret, err);
-	return ret ? ret : flush(r, err);
+	return check(r, ret, err);
 }
 
 static int add_stack(void *arg, const struct nd_stack *stack)
@@ -318,7 +325,8 @@ static int flush_if_due(struct recording *r, const struct session_moment *moment
 {
 	int ret;
 
-	if (!moment->is_last && !nd_recorder_is_due(r->recorder, now_ns))
+	/* The file is there from the first look on: then the target runs. */
+	if (r->out->size && !moment->is_last && !nd_recorder_is_due(r->recorder, now_ns))
 		return 0;
 	add_losses(r, moment);
 	ret = check(r, add_all_counters(r, false), err);
@@ -374,7 +382,8 @@ static int run(struct recording *r, struct nd_err *err)
 		snprintf(r->result->no_agent, sizeof(r->result->no_agent), "%s", why.what);
 	options.hooks = &hooks;
 	ret = session_run(r->target, &options, r->profile, &r->result->session, err);
-	finish(r, ND_END_UNKNOWN, NULL);
+	/* After a failure, which most likely is a full disk, the end may still find room. */
+	finish(r, r->is_unwritable ? ND_END_FULL : ND_END_UNKNOWN, NULL);
 	if (ret)
 		explain(r, err);
 	return ret;

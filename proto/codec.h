@@ -38,6 +38,7 @@ struct nd_recording_header {
 	uint64_t threshold_ns;
 	uint32_t pid;
 	uint32_t agent_reason; /* enum nd_agent_reason, or a newer one */
+	uint32_t agent_features;
 	bool has_agent;
 };
 
@@ -98,6 +99,7 @@ struct nd_event_named {
 /* An event of the agent, of one of the kinds that are here. */
 union nd_recorded_event {
 	struct nd_event event;
+	struct nd_event_thread thread;
 	struct nd_event_stall stall;
 	struct nd_event_gc gc;
 	struct nd_event_blocked blocked;

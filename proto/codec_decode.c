@@ -70,6 +70,7 @@ static int decode_header(const void *data, struct nd_decoded *decoded)
 	decoded->header.threshold_ns = message->threshold_ns;
 	decoded->header.pid = message->pid;
 	decoded->header.agent_reason = message->agent_reason;
+	decoded->header.agent_features = message->agent_features;
 	decoded->header.has_agent = message->has_agent;
 	return 0;
 }
@@ -273,6 +274,11 @@ static void read_handles(const Nodiag__Handles *message, struct nd_event_handles
 	event->requests = message->requests;
 }
 
+static uint32_t thread_kind(uint32_t kind)
+{
+	return kind <= ND_THREAD_AGENT ? kind : ND_THREAD_WORKER;
+}
+
 /* False when it is of a kind that is not known here. */
 static bool read_event(const Nodiag__Event *message, uint64_t time_ns,
 		       union nd_recorded_event *event)
@@ -293,6 +299,10 @@ static bool read_event(const Nodiag__Event *message, uint64_t time_ns,
 		event->event.kind = ND_EVENT_SAMPLE;
 		event->named.call = message->stack->call;
 		event->named.syscall = message->stack->syscall;
+	} else if (message->started || message->ended) {
+		event->event.kind = message->started ? ND_EVENT_THREAD_START : ND_EVENT_THREAD_END;
+		event->thread.thread_kind = thread_kind(message->started ? message->started->kind
+									 : message->ended->kind);
 	}
 	return event->event.kind != 0;
 }
@@ -360,7 +370,7 @@ static int read_counters(const Nodiag__Counters *message, struct nd_recorded_cou
 	counters->is_baseline = message->is_baseline;
 	slot->generation = message->generation;
 	slot->tid = message->tid;
-	slot->kind = message->kind <= ND_THREAD_AGENT ? message->kind : ND_THREAD_WORKER;
+	slot->kind = thread_kind(message->kind);
 	slot->state = message->state <= ND_SLOT_ENDED ? message->state : ND_SLOT_ENDED;
 	slot->start_ns = message->start_ns;
 	if (message->loop)

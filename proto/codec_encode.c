@@ -96,6 +96,7 @@ int nd_codec_encode_header(const struct nd_recording_header *header, struct nd_b
 	message.threshold_ns = header->threshold_ns;
 	message.pid = header->pid;
 	message.agent_reason = header->agent_reason;
+	message.agent_features = header->agent_features;
 	message.has_agent = header->has_agent;
 	return finish(&scratch, &message.base, out);
 }
@@ -150,6 +151,7 @@ union detail {
 	Nodiag__Blocked blocked;
 	Nodiag__Handles handles;
 	Nodiag__Stack stack;
+	Nodiag__Thread thread;
 };
 
 /* The schema has arrays of any length for the fixed ones of C, which outlive the message. */
@@ -192,6 +194,13 @@ static void fill_handles(const struct nd_event_handles *event, Nodiag__Handles *
 	message->requests = event->requests;
 }
 
+static Nodiag__Thread *fill_thread(const struct nd_event_thread *event, Nodiag__Thread *message)
+{
+	nodiag__thread__init(message);
+	message->kind = event->thread_kind;
+	return message;
+}
+
 static void fill_event(const union nd_recorded_event *event, uint64_t time_ns, union detail *detail,
 		       Nodiag__Event *message)
 {
@@ -199,6 +208,12 @@ static void fill_event(const union nd_recorded_event *event, uint64_t time_ns, u
 	message->tid = event->event.tid;
 	message->time_ns = (int64_t)(event->event.time_ns - time_ns);
 	switch (event->event.kind) {
+	case ND_EVENT_THREAD_START:
+		message->started = fill_thread(&event->thread, &detail->thread);
+		break;
+	case ND_EVENT_THREAD_END:
+		message->ended = fill_thread(&event->thread, &detail->thread);
+		break;
 	case ND_EVENT_STALL:
 		message->stall = &detail->stall;
 		fill_stall(&event->stall, message->stall);

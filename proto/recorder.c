@@ -240,6 +240,8 @@ int nd_recorder_add_sample(struct nd_recorder *r, const struct nd_stack *stack)
 int nd_recorder_add_event(struct nd_recorder *r, const struct nd_event *event, size_t size)
 {
 	static const size_t sizes[] = {
+		[ND_EVENT_THREAD_START] = sizeof(struct nd_event_thread),
+		[ND_EVENT_THREAD_END] = sizeof(struct nd_event_thread),
 		[ND_EVENT_STALL] = sizeof(struct nd_event_stall),
 		[ND_EVENT_GC] = sizeof(struct nd_event_gc),
 		[ND_EVENT_BLOCKED] = sizeof(struct nd_event_blocked),

@@ -67,6 +67,7 @@ int nd_recording_open(const void *data, size_t len, struct nd_recording **ret_re
 {
 	struct nd_recording *rec;
 	uint64_t index_start;
+	struct nd_part part;
 	uint32_t minor;
 	int ret = nd_frame_read_head(data, len, &minor, err);
 
@@ -75,6 +76,8 @@ int nd_recording_open(const void *data, size_t len, struct nd_recording **ret_re
 	if (len > ND_RECORDING_MAX)
 		return nd_err_set(err, -EFBIG, "the recording is larger than %u MiB",
 				  ND_RECORDING_MAX >> 20);
+	if (!nd_frame_find_part(data, len, ND_FILE_HEAD_SIZE, &part))
+		return nd_err_set(err, -EBADMSG, "nothing of the recording is there but its head");
 	rec = calloc(1, sizeof(*rec));
 	if (!rec)
 		return nd_err_set(err, -ENOMEM, "out of memory");
@@ -248,6 +251,13 @@ static void compare(struct nd_recording *rec, uint64_t parts)
 		rec->state.damaged = missing;
 }
 
+static void read_end(struct nd_recording *rec, const struct nd_recording_end *end)
+{
+	rec->state.cause = end->cause;
+	if (end->samples > rec->samples)
+		rec->state.samples_lost = end->samples - rec->samples;
+}
+
 /* Unpack and decode a part; what is of no use outside is used up here. */
 static int use_part(struct nd_recording *rec, const struct nd_part *part)
 {
@@ -269,8 +279,8 @@ static int use_part(struct nd_recording *rec, const struct nd_part *part)
 		ret = add_names(rec, &rec->part.names);
 	else if (part->kind == ND_PART_INDEX)
 		compare(rec, rec->part.index.count);
-	else if (part->kind == ND_PART_END && rec->part.end.samples > rec->samples)
-		rec->state.samples_lost = rec->part.end.samples - rec->samples;
+	else if (part->kind == ND_PART_END)
+		read_end(rec, &rec->part.end);
 	if (ret || part->kind == ND_PART_NAMES || part->kind == ND_PART_INDEX)
 		drop_part(rec);
 	return ret;

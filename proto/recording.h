@@ -51,11 +51,12 @@ struct nd_recording_state {
 	uint64_t unknown;      /* parts of a newer nodiag, left out */
 	uint64_t samples_lost; /* CPU samples that were in the damaged parts, as far as is known */
 	uint64_t last_ns;      /* the last moment */
+	enum nd_end_cause cause; /* why it ended, if it has an end */
 };
 
 /*
- * Open the recording in `data`, which must stay. -EBADMSG when it is none or its head is damaged,
- * -ENOTSUP when this nodiag is too old for it, -EFBIG, -ENOMEM.
+ * Open the recording in `data`, which must stay. -EBADMSG when it is none, its head is damaged
+ * or there is nothing else, -ENOTSUP when this nodiag is too old for it, -EFBIG, -ENOMEM.
  */
 int nd_recording_open(const void *data, size_t len, struct nd_recording **ret_recording,
 		      struct nd_err *err);

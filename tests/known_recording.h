@@ -43,6 +43,7 @@ static inline int known_add_header(struct nd_recorder *recorder)
 		.threshold_ns = KNOWN_THRESHOLD,
 		.pid = 4242,
 		.has_agent = true,
+		.agent_features = ND_FEATURE_LOOP | ND_FEATURE_GC | ND_FEATURE_PHASES,
 	};
 
 	return nd_recorder_set_header(recorder, &header);
@@ -55,6 +56,7 @@ static inline void known_main_slot(int span, struct nd_channel_slot *ret_slot)
 
 	*ret_slot = (struct nd_channel_slot){
 		.state = ND_SLOT_LIVE, .tid = 4242, .kind = ND_THREAD_MAIN, .generation = 1};
+	ret_slot->start_ns = KNOWN_START_NS - 2000000;
 	ret_slot->loop.start_ns = KNOWN_START_NS - 1000000;
 	ret_slot->loop.iterations = iterations;
 	ret_slot->loop.busy_ns = iterations * 9000000;
@@ -81,6 +83,7 @@ static inline void known_worker_slot(struct nd_channel_slot *ret_slot)
 {
 	*ret_slot = (struct nd_channel_slot){
 		.state = ND_SLOT_ENDED, .tid = 4243, .kind = ND_THREAD_WORKER, .generation = 3};
+	ret_slot->start_ns = KNOWN_START_NS + 400000000;
 	ret_slot->loop.start_ns = KNOWN_START_NS + 500000000;
 	ret_slot->loop.iterations = ret_slot->loop.stalls = 1;
 	ret_slot->loop.busy_ns = ret_slot->loop.stall_ns = KNOWN_BLOCKED_NS;
@@ -100,6 +103,15 @@ static inline int known_add_gc(struct nd_recorder *recorder, uint64_t end_ns, ui
 	};
 
 	return nd_recorder_add_event(recorder, &gc.event, sizeof(gc));
+}
+
+/* The worker comes, or goes. */
+static inline int known_add_worker(struct nd_recorder *recorder, uint32_t kind, uint64_t time_ns)
+{
+	const struct nd_event_thread thread = {.event = {kind, 4243, time_ns},
+					       .thread_kind = ND_THREAD_WORKER};
+
+	return nd_recorder_add_event(recorder, &thread.event, sizeof(thread));
 }
 
 /* Stacks in the middle of the stall, then its end. */
@@ -163,6 +175,10 @@ static inline int known_add_events(struct nd_recorder *recorder, int span)
 		ret = known_add_stall(recorder);
 	else if (span == 6)
 		ret = known_add_blocked(recorder);
+	if (!ret && span == 2)
+		ret = known_add_worker(recorder, ND_EVENT_THREAD_START, now_ns + 100000000);
+	if (!ret && span == 6)
+		ret = known_add_worker(recorder, ND_EVENT_THREAD_END, now_ns + 149000000);
 	known_main_slot(span, &slot);
 	if (!ret)
 		ret = nd_recorder_add_counters(recorder, 1, &slot, false);

@@ -32,6 +32,10 @@ static void read_header(struct reader *reader, const struct nd_recording_header 
 
 	reader->start_ns = header->start_ns;
 	reader->has_agent |= header->has_agent;
+	nd_lag_set_known(reader->lag,
+			 ND_LAG_EVENTS |
+				 (header->agent_features & ND_FEATURE_PHASES ? ND_LAG_PHASES : 0) |
+				 (header->agent_features & ND_FEATURE_GC ? ND_LAG_GC : 0));
 	result->agent_reason = header->agent_reason;
 	result->threshold_ns = header->threshold_ns;
 	snprintf(result->unnamed, sizeof(result->unnamed), "%s", header->unnamed);

@@ -47,6 +47,35 @@ _nodiag_flame() {
 	esac
 }
 
+_nodiag_record() {
+	local options='-d --duration= -r --rate= --threshold= --kernel --no-kernel -o --output= --force
+		--help --usage'
+
+	case $previous in
+	-d | --duration)
+		mapfile -t COMPREPLY < <(compgen -W '10s 1m 10m 1h' -- "$current")
+		;;
+	-r | --rate)
+		mapfile -t COMPREPLY < <(compgen -W '99 499 999' -- "$current")
+		;;
+	--threshold)
+		mapfile -t COMPREPLY < <(compgen -W '20ms 50ms 100ms' -- "$current")
+		;;
+	-o | --output)
+		mapfile -t COMPREPLY < <(compgen -f -- "$current")
+		compopt -o filenames
+		;;
+	*)
+		if [[ $current == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
+			[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
+		else
+			mapfile -t COMPREPLY < <(compgen -W "$(_nodiag_pids)" -- "$current")
+		fi
+		;;
+	esac
+}
+
 # Commands with few options: $1 are those besides --color and --help, $2 are words besides options,
 # such as process ids.
 _nodiag_list() {
@@ -67,7 +96,7 @@ _nodiag_list() {
 
 _nodiag() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} i
-	local commands='ps stack flame lag attach detach check'
+	local commands='ps stack flame lag record attach detach check'
 
 	COMPREPLY=()
 	if [[ $COMP_CWORD -eq 1 ]]; then
@@ -94,6 +123,9 @@ _nodiag() {
 	case ${COMP_WORDS[1]} in
 	flame)
 		_nodiag_flame
+		;;
+	record)
+		_nodiag_record
 		;;
 	ps)
 		_nodiag_list --json ''

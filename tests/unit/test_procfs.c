@@ -298,6 +298,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_maps_of_node),
+		cmocka_unit_test(test_stacks),
 		cmocka_unit_test(test_find),
 		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_large_numbers),
