@@ -32,9 +32,33 @@ struct task_struct___loop {
 	struct sched_info sched_info;
 } __attribute__((preserve_access_index));
 
+/* The registers, by the kernel's own names for them. */
+struct pt_regs___loop {
+#if defined(__TARGET_ARCH_x86)
+	unsigned long bp;
+	unsigned long r9;
+	unsigned long di;
+	unsigned long orig_ax;
+	unsigned long ip;
+	unsigned long sp;
+#else
+	__u64 regs[31];
+	__u64 sp;
+	__u64 pc;
+	__u64 orig_x0;
+	__s32 syscallno;
+#endif
+} __attribute__((preserve_access_index));
+
 /* A turn that lasts so long is a stall; stacks are taken from half of it on. 0: all threads always.
  */
 const volatile __u64 stall_ns = 0;
+
+/*
+ * The process whose loops are watched, as the kernel numbers it, 0 before it was met: all others on
+ * the host are done with after one comparison.
+ */
+__u32 loop_tgid;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -43,6 +67,20 @@ struct {
 	__type(value, struct nd_loop_state);
 } loops SEC(".maps");
 
+static __always_inline struct nd_loop_state *find_loop(struct task_struct *task, __u64 *ret_ids)
+{
+	struct nd_loop_state *loop;
+
+	if (loop_tgid && (__u32)task->tgid != loop_tgid)
+		return NULL;
+	*ret_ids = pid_namespace_is_initial ? (__u64)task->tgid << 32 | (__u32)task->pid
+					    : ids_of(task);
+	loop = bpf_map_lookup_elem(&loops, ret_ids);
+	if (loop && !loop_tgid)
+		loop_tgid = task->tgid;
+	return loop;
+}
+
 /*
  * The kernel adds up what a thread waits for a CPU when it gets one. So what was added since it
  * last left a CPU is the wait that ended in between: it belongs to the turn, unless the turn began
@@ -50,7 +88,7 @@ struct {
  */
 static __always_inline void settle_delay(struct nd_loop_state *loop, struct task_struct *task)
 {
-	__u64 sum = BPF_CORE_READ((struct task_struct___loop *)task, sched_info.run_delay);
+	__u64 sum = ((struct task_struct___loop *)task)->sched_info.run_delay;
 	__u64 wait = sum - loop->run_delay_ns;
 
 	if (!loop->is_arriving) {
@@ -129,38 +167,52 @@ static __always_inline void end_turns(struct nd_loop_state *loop, struct task_st
 		count_turns(counters, count - 1, (end_ns - first_end_ns) / (count - 1));
 }
 
-/*
- * The turns that began since the last look, by libuv's own count. Before libuv 1.45 there is none:
- * there a time that was set since is taken for a new turn. Only in the thread itself.
- */
-static __always_inline __u64 read_turns(struct nd_loop_state *loop, __u64 *ret_time_ns)
+/* When the loop's time was set last, in nanoseconds. */
+static __always_inline __u64 read_time(const struct nd_loop_state *loop)
 {
-	__u64 counts[2] = {}, time_ms = 0, turns;
+	__u64 ms = 0;
 
-	bpf_probe_read_user(&time_ms, sizeof(time_ms), (const void *)loop->place.time_address);
-	*ret_time_ns = time_ms * 1000000;
-	if (!loop->place.turns_address)
-		return *ret_time_ns > loop->seen_ns;
+	bpf_probe_read_user(&ms, sizeof(ms), (const void *)loop->place.time_address);
+	return ms * 1000000;
+}
+
+/*
+ * The turns that began since the last look, by libuv's own count; the first look only takes note of
+ * that. Only in the thread itself.
+ */
+static __always_inline __u64 count_new_turns(struct nd_loop_state *loop)
+{
+	__u64 counts[2], turns = 0;
+
 	if (bpf_probe_read_user(counts, sizeof(counts), (const void *)loop->place.turns_address))
 		return 0;
-	/* The first look only takes note of the counts. */
-	turns = loop->turns ? counts[0] - loop->turns : 0;
-	if (loop->turns)
+	if (loop->turns) {
+		turns = counts[0] - loop->turns;
 		loop->counters.events += counts[1] - loop->events;
+	}
 	loop->turns = counts[0];
 	loop->events = counts[1];
 	return turns;
 }
 
-/* See whether a thread that is not idle has polled since the last look, without sleeping there. */
+/*
+ * See whether a thread that is not idle has polled since the last look, without sleeping there.
+ * Where libuv does not count, a time that was set since is taken for a new turn.
+ */
 static __always_inline void look(struct nd_loop_state *loop, struct task_struct *task, __u64 ids,
 				 __u64 now)
 {
-	__u64 time_ns, turns = read_turns(loop, &time_ns);
+	bool counts = loop->place.turns_address != 0;
+	__u64 turns = counts ? count_new_turns(loop) : 0, time_ns;
 
-	if (turns) {
+	if (turns || !counts) {
+		time_ns = read_time(loop);
+		if (!counts)
+			turns = time_ns > loop->seen_ns;
 		if (time_ns < loop->seen_ns || time_ns > now)
 			time_ns = now;
+	}
+	if (turns) {
 		end_turns(loop, task, ids, turns, time_ns);
 		begin_turn(loop, time_ns);
 	}
@@ -170,11 +222,9 @@ static __always_inline void look(struct nd_loop_state *loop, struct task_struct 
 static __always_inline void begin_poll(struct nd_loop_state *loop, struct task_struct *task,
 				       __u64 ids, __u64 now)
 {
-	__u64 time_ns, turns = read_turns(loop, &time_ns);
-
 	/* Without a count it is a new turn; with one it may be the same poll, begun anew. */
-	if (!loop->place.turns_address)
-		turns = 1;
+	__u64 turns = loop->place.turns_address ? count_new_turns(loop) : 1;
+
 	if (turns)
 		end_turns(loop, task, ids, turns, now);
 	else
@@ -184,13 +234,13 @@ static __always_inline void begin_poll(struct nd_loop_state *loop, struct task_s
 }
 
 /* The number of the system call that a thread is in, -1 for none; what it polls. */
-static __always_inline int get_call(const struct pt_regs *regs, int *ret_epoll_fd)
+static __always_inline int get_call(struct pt_regs___loop *regs, int *ret_epoll_fd)
 {
 	*ret_epoll_fd = -1;
 #if defined(__TARGET_ARCH_x86)
-	if (regs->orig_rax == 232 || regs->orig_rax == 281) /* epoll_wait, epoll_pwait */
-		*ret_epoll_fd = (int)regs->rdi;
-	return (int)regs->orig_rax;
+	if (regs->orig_ax == 232 || regs->orig_ax == 281) /* epoll_wait, epoll_pwait */
+		*ret_epoll_fd = (int)regs->di;
+	return (int)regs->orig_ax;
 #else
 	if (regs->syscallno == 22) /* epoll_pwait */
 		*ret_epoll_fd = (int)regs->orig_x0;
@@ -202,30 +252,31 @@ static __always_inline int get_call(const struct pt_regs *regs, int *ret_epoll_f
 static __always_inline void stop_running(struct nd_loop_state *loop, struct task_struct *task,
 					 __u64 ids, __u64 now)
 {
-	struct pt_regs regs = {};
-	int call, epoll_fd;
+	struct pt_regs___loop *regs = (void *)bpf_task_pt_regs(task);
+	int epoll_fd, call = get_call(regs, &epoll_fd);
 
-	bpf_probe_read_kernel(&regs, sizeof(regs), (const void *)bpf_task_pt_regs(task));
-	call = get_call(&regs, &epoll_fd);
 	loop->call = loop->left_asleep ? call : -1;
 	if (loop->left_asleep && epoll_fd >= 0 && epoll_fd == loop->place.epoll_fd) {
 		begin_poll(loop, task, ids, now);
 		return;
 	}
-	loop->pc = PT_REGS_IP(&regs);
-	loop->sp = PT_REGS_SP(&regs);
-	loop->fp = PT_REGS_FP(&regs);
+	loop->sp = regs->sp;
 #if defined(__TARGET_ARCH_x86)
-	loop->bytecode_offset = regs.r9;
+	loop->pc = regs->ip;
+	loop->fp = regs->bp;
+	loop->bytecode_offset = regs->r9;
+#else
+	loop->pc = regs->pc;
+	loop->fp = regs->regs[29];
 #endif
 	look(loop, task, ids, now);
 }
 
 static __always_inline void leave_cpu(struct task_struct *task, bool preempt, __u64 now)
 {
-	__u32 state = BPF_CORE_READ((struct task_struct___loop *)task, __state);
-	__u64 ids = ids_of(task);
-	struct nd_loop_state *loop = bpf_map_lookup_elem(&loops, &ids);
+	__u32 state = ((struct task_struct___loop *)task)->__state;
+	__u64 ids;
+	struct nd_loop_state *loop = find_loop(task, &ids);
 
 	if (!loop || loop->has_ended)
 		return;
@@ -246,8 +297,8 @@ static __always_inline void leave_cpu(struct task_struct *task, bool preempt, __
 
 static __always_inline void get_cpu(struct task_struct *task, __u64 now)
 {
-	__u64 ids = ids_of(task), off_ns;
-	struct nd_loop_state *loop = bpf_map_lookup_elem(&loops, &ids);
+	__u64 ids, off_ns;
+	struct nd_loop_state *loop = find_loop(task, &ids);
 	struct nd_loop_counters *counters;
 
 	if (!loop || !loop->left_ns)

@@ -109,8 +109,8 @@ int nd_sampler_visit_idle(struct nd_sampler *sampler,
 			  void *arg);
 
 /*
- * Measure the event loop of a thread from now on; the process was added before. -E2BIG when there
- * are too many, -ESRCH when the thread is gone.
+ * Measure the event loop of a thread from now on; its process was added before, and only that one.
+ * -E2BIG when there are too many, -ESRCH when the thread is gone.
  */
 int nd_sampler_add_loop(struct nd_sampler *sampler, pid_t pid, pid_t tid,
 			const struct nd_loop_place *place);
