@@ -104,6 +104,7 @@ static void on_check(uv_check_t *handle)
 {
 	struct nd_thread *thread = handle->data;
 
+	thread->checked = true;
 	change_phase(thread, ND_PHASE_POLL, ND_PHASE_CHECK, nd_clock_monotonic_ns());
 	if (nd_agent.active)
 		close_marker(thread, 1);
@@ -155,6 +156,7 @@ void nd_loop_add_handles(struct nd_thread *thread)
 	uv_check_start(&thread->check, on_check);
 	uv_unref((uv_handle_t *)&thread->check);
 	thread->has_phases = true;
+	thread->checked = true;
 }
 
 void nd_loop_remove_handles(struct nd_thread *thread)
@@ -224,6 +226,7 @@ void nd_loop_begin_late(struct nd_thread *thread)
 
 	nd_thread_hook(thread);
 	begin_counting(thread, now);
+	thread->checked = true;
 	thread->mark_ns = now;
 	set(&thread->slot->loop.busy_since_ns, now);
 }
@@ -263,11 +266,59 @@ static void write_handles(struct nd_thread *thread)
 	nd_ring_commit(&thread->ring, event, sizeof(*event));
 }
 
+/*
+ * Whether this is not the first poll of the iteration. A loop that measures its idle time, as all
+ * of Node's do (UV_METRICS_IDLE_TIME), first polls without waiting, and then again if there was
+ * nothing; it also polls again after a signal, and when more events came than it asked for. Between
+ * those our check handle is not called.
+ */
+static bool polls_again(const struct nd_thread *thread, int timeout)
+{
+	if (thread->has_phases)
+		return !thread->checked;
+	return thread->poll_found_nothing && timeout != 0;
+}
+
+static void begin_waiting(struct nd_loop_counters *loop, uint64_t now)
+{
+	set(&loop->busy_since_ns, 0);
+	set(&loop->idle_since_ns, now);
+}
+
+static void begin_poll(struct nd_thread *thread, int timeout)
+{
+	struct nd_loop_counters *loop = &thread->slot->loop;
+	uint64_t now = nd_clock_monotonic_ns();
+
+	if (loop->busy_since_ns && polls_again(thread, timeout)) {
+		if (!timeout)
+			return;
+		add(&loop->busy_ns, now - loop->busy_since_ns);
+		begin_waiting(loop, now);
+		return;
+	}
+	if (loop->busy_since_ns)
+		end_iteration(thread, now);
+	else if (!loop->start_ns)
+		begin_counting(thread, now);
+	else if (loop->idle_since_ns)
+		/* The first wait after nd_loop_begin_idle(), whose end was not seen. */
+		add(&loop->idle_ns, now - loop->idle_since_ns);
+	thread->checked = false;
+	if (timeout) {
+		begin_waiting(loop, now);
+		return;
+	}
+	/* Nothing is waited for, so the iteration begins here. */
+	set(&loop->idle_since_ns, 0);
+	thread->mark_ns = now;
+	set(&loop->busy_since_ns, now);
+}
+
 /* The thread, if it is about to poll for the events of its own loop. */
-static struct nd_thread *enter(int epfd)
+static struct nd_thread *enter(int epfd, int timeout)
 {
 	struct nd_thread *thread;
-	uint64_t now;
 
 	if (!nd_agent.active) {
 		thread = nd_thread_self();
@@ -281,55 +332,51 @@ static struct nd_thread *enter(int epfd)
 	nd_thread_hook(thread);
 	if (__atomic_load_n(&thread->want_handles, __ATOMIC_RELAXED))
 		write_handles(thread);
-	now = nd_clock_monotonic_ns();
-	if (thread->slot->loop.busy_since_ns)
-		end_iteration(thread, now);
-	else if (!thread->slot->loop.start_ns)
-		begin_counting(thread, now);
-	else if (thread->slot->loop.idle_since_ns)
-		/* The first wait after nd_loop_begin_idle(), whose end was not seen. */
-		add(&thread->slot->loop.idle_ns, now - thread->slot->loop.idle_since_ns);
-	set(&thread->slot->loop.idle_since_ns, now);
+	begin_poll(thread, timeout);
 	return thread;
 }
 
-static void leave(struct nd_thread *thread, int events)
+static void leave(struct nd_thread *thread, int timeout, int events)
 {
 	struct nd_loop_counters *loop = &thread->slot->loop;
+	uint64_t now, idle_since = loop->idle_since_ns;
 	int saved = errno;
-	uint64_t now = nd_clock_monotonic_ns();
 
-	add(&loop->idle_ns, now - loop->idle_since_ns);
-	set(&loop->idle_since_ns, 0);
+	if (idle_since) {
+		now = nd_clock_monotonic_ns();
+		add(&loop->idle_ns, now - idle_since);
+		set(&loop->idle_since_ns, 0);
+		thread->mark_ns = now;
+		set(&loop->busy_since_ns, now);
+	}
 	if (events > 0)
 		add(&loop->events, (uint64_t)events);
-	thread->mark_ns = now;
+	thread->poll_found_nothing = !timeout && events == 0;
 	if (thread->has_phases) {
 		__atomic_store_n(&loop->phase, (uint32_t)ND_PHASE_POLL, __ATOMIC_RELAXED);
 		close_marker(thread, 0);
 	}
-	set(&loop->busy_since_ns, now);
 	errno = saved;
 }
 
 static int on_epoll_wait(int epfd, struct epoll_event *events, int max, int timeout)
 {
-	struct nd_thread *thread = enter(epfd);
+	struct nd_thread *thread = enter(epfd, timeout);
 	int count = ((epoll_wait_function *)wait_hook.original)(epfd, events, max, timeout);
 
 	if (thread)
-		leave(thread, count);
+		leave(thread, timeout, count);
 	return count;
 }
 
 static int on_epoll_pwait(int epfd, struct epoll_event *events, int max, int timeout,
 			  const sigset_t *mask)
 {
-	struct nd_thread *thread = enter(epfd);
+	struct nd_thread *thread = enter(epfd, timeout);
 	int count = ((epoll_pwait_function *)pwait_hook.original)(epfd, events, max, timeout, mask);
 
 	if (thread)
-		leave(thread, count);
+		leave(thread, timeout, count);
 	return count;
 }
 

@@ -5,8 +5,10 @@
 /*
  * How long each iteration of an event loop keeps it from polling, and with what.
  *
- * An iteration is what lies between two waits in epoll on the loop's own descriptor; what a nested
- * loop of spawnSync() waits for is part of it. Times are exact: each iteration is measured.
+ * An iteration begins when epoll has nothing more to wait for on the loop's own descriptor, and
+ * ends when it polls there next; what a nested loop of spawnSync() waits for is part of it. A poll
+ * that does not wait is no idle time, as in Node's own performance.eventLoopUtilization(). Times
+ * are exact: each iteration is measured.
  */
 
 #include <stdbool.h>

@@ -51,8 +51,10 @@ struct nd_thread {
 	uv_idle_t marker[2];
 	bool marker_closing[2];
 	bool has_phases;
-	int closing;	  /* of `prepare` and `check`: libuv is not done with them */
-	uint64_t mark_ns; /* when the current phase began */
+	int closing;		 /* of `prepare` and `check`: libuv is not done with them */
+	bool checked;		 /* our check handle was called since the iteration's first poll */
+	bool poll_found_nothing; /* the last one, which did not wait either */
+	uint64_t mark_ns;	 /* when the current phase began */
 	uint64_t phase_ns[ND_PHASE_COUNT];
 
 	uint64_t gc_start_ns[5]; /* by bit of enum nd_gc_type */

@@ -84,8 +84,8 @@ struct nd_loop_counters {
 	uint64_t iterations;	/* finished ones */
 	uint64_t busy_ns;	/* of finished iterations */
 	uint64_t idle_ns;	/* waited in epoll */
-	uint64_t busy_since_ns; /* the current iteration's start, 0 while it polls */
-	uint64_t idle_since_ns; /* 0 while it does not poll */
+	uint64_t busy_since_ns; /* the current iteration's start, 0 while it waits */
+	uint64_t idle_since_ns; /* 0 while it does not wait */
 	uint64_t max_ns;	/* longest iteration */
 	uint64_t events;	/* that polling gave */
 	uint64_t stalls;	/* iterations over the threshold */
