@@ -34,22 +34,22 @@ static uint32_t *find_slot(const struct nd_set *set, const char *record)
 /* Room for twice as many records. */
 static int grow(struct nd_set *set)
 {
-	struct nd_set grown = *set;
-	uint32_t id;
+	uint32_t slot_count = set->slot_count ? set->slot_count * 2 : FIRST_SLOTS, id;
+	uint32_t *slots = calloc(slot_count, sizeof(*slots));
+	char *records = NULL;
 
-	grown.slot_count = set->slot_count ? set->slot_count * 2 : FIRST_SLOTS;
-	grown.slots = calloc(grown.slot_count, sizeof(*grown.slots));
-	if (!grown.slots)
-		return -ENOMEM;
-	grown.records = reallocarray(set->records, grown.slot_count / 2, set->size);
-	if (!grown.records) {
-		free(grown.slots);
+	if (slots)
+		records = reallocarray(set->records, slot_count / 2, set->size);
+	if (!records) {
+		free(slots);
 		return -ENOMEM;
 	}
-	for (id = 0; id < set->count; id++)
-		*find_slot(&grown, grown.records + id * set->size) = id + 1;
 	free(set->slots);
-	*set = grown;
+	set->slots = slots;
+	set->slot_count = slot_count;
+	set->records = records;
+	for (id = 0; id < set->count; id++)
+		*find_slot(set, records + id * set->size) = id + 1;
 	return 0;
 }
 

@@ -247,7 +247,7 @@ static void fill_events(struct scratch *scratch, const struct nd_events *events,
 	union detail *details = take(scratch, events->event_count, sizeof(*details));
 	size_t i;
 
-	message->event = take(scratch, events->event_count, sizeof(*message->event));
+	message->event = take(scratch, events->event_count, sizeof(Nodiag__Event *));
 	if (scratch->failed)
 		return;
 	message->n_event = events->event_count;
@@ -355,7 +355,7 @@ int nd_codec_encode_events(const struct nd_events *events, struct nd_buf *out)
 			(int64_t)(samples[i].time_ns -
 				  (i ? samples[i - 1].time_ns : events->time_ns));
 	fill_events(&scratch, events, &message);
-	message.counters = take(&scratch, events->counters_count, sizeof(*message.counters));
+	message.counters = take(&scratch, events->counters_count, sizeof(Nodiag__Counters *));
 	message.n_counters = message.counters ? events->counters_count : 0;
 	for (i = 0; i < message.n_counters; i++)
 		message.counters[i] = make_counters(&scratch, &events->counters[i]);

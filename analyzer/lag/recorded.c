@@ -119,7 +119,7 @@ static int read_all(struct reader *reader, struct nd_profile *frames, struct nd_
 	struct nd_lag_recorded *result = reader->result;
 
 	reader->names = nd_recorded_new(reader->recording, frames);
-	reader->first = calloc(ND_CHANNEL_SLOTS_MAX, sizeof(*reader->first));
+	reader->first = calloc(ND_CHANNEL_SLOTS_MAX, sizeof(struct nd_channel_slot *));
 	if (!reader->names || !reader->first || read_items(reader))
 		return nd_err_set_errno(err, -ENOMEM, "cannot read the recording");
 	if (!reader->has_agent) {
