@@ -21,7 +21,7 @@ struct out {
 	char temporary[4160]; /* name until it is complete; "" when it has none */
 	int fd;
 	bool force;
-	bool is_new; /* a file of our own making: not stdout, not a device */
+	bool is_new;   /* a file of our own making: not stdout, not a device */
 	uint64_t size; /* bytes written by out_append() */
 };
 

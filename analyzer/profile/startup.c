@@ -164,7 +164,7 @@ static int build(struct builder *b, uint32_t nodes_count)
 }
 
 int nd_startup_modules(const struct nd_profile *profile, struct nd_startup_module **ret_modules,
-		    size_t *ret_count)
+		       size_t *ret_count)
 {
 	uint32_t nodes_count, frames_count, *place = NULL;
 	struct nd_startup_module *modules = NULL;

@@ -32,6 +32,6 @@ struct nd_startup_module {
  * the array. -ENOMEM, -E2BIG beyond ND_MODULES_MAX.
  */
 int nd_startup_modules(const struct nd_profile *profile, struct nd_startup_module **ret_modules,
-		    size_t *ret_count);
+		       size_t *ret_count);
 
 #endif /* NODIAG_ANALYZER_PROFILE_STARTUP_H */

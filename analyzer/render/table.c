@@ -39,7 +39,6 @@ struct table {
 	bool colour;
 };
 
-
 static int init_row(struct row *row, const struct nd_profile *profile,
 		    const struct nd_function *function)
 {

@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "analyzer/profile/startup.h"
 #include "analyzer/profile/profile.h"
+#include "analyzer/profile/startup.h"
 
 static uint32_t add_frame(struct nd_profile *profile, const char *name, const char *file,
 			  enum nd_frame_kind kind, uint32_t line)
