@@ -15,6 +15,7 @@
 #include "analyzer/profile/profile.h"
 #include "analyzer/symbols/symbolizer.h"
 #include "cli/agent.h"
+#include "cli/arguments.h"
 #include "cli/channel.h"
 #include "cli/command.h"
 #include "cli/file.h"
@@ -41,9 +42,7 @@
 struct attach {
 	const char *name; /* "nodiag attach" or "nodiag detach" */
 	struct target target;
-	unsigned int help; /* what argp_help() is asked for, 0: nothing */
-	char **args;	   /* what is no option */
-	size_t args_count;
+	struct arguments arguments;
 	struct nd_profile *frames;
 	struct nd_symbolizer *symbolizer;
 	bool via_inspector;
@@ -53,21 +52,17 @@ struct attach {
 	struct nd_err err;
 };
 
-enum { OPT_VIA = 256, OPT_USAGE };
+enum { OPT_VIA = 256 };
 
 static const struct argp_option attach_options[] = {
 	{"via", OPT_VIA, "WAY", 0,
 	 "ptrace, or inspector where that is not permitted (default ptrace)", 1},
-	{NULL, 0, NULL, 0, "Help", -1},
-	{"help", '?', NULL, 0, "Give this help list", -1},
-	{"usage", OPT_USAGE, NULL, 0, "Give a short usage message", -1},
+	ARGUMENTS_HELP_OPTIONS,
 	{0},
 };
 
 static const struct argp_option detach_options[] = {
-	{NULL, 0, NULL, 0, "Help", -1},
-	{"help", '?', NULL, 0, "Give this help list", -1},
-	{"usage", OPT_USAGE, NULL, 0, "Give a short usage message", -1},
+	ARGUMENTS_HELP_OPTIONS,
 	{0},
 };
 
@@ -88,23 +83,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case OPT_VIA:
 		return parse_via(attach, arg);
-	case '?':
-		attach->help = ARGP_HELP_STD_HELP;
-		return 0;
-	case OPT_USAGE:
-		attach->help = ARGP_HELP_USAGE;
-		return 0;
-	case ARGP_KEY_ARGS:
-		attach->args = state->argv + state->next;
-		attach->args_count = (size_t)(state->argc - state->next);
-		return 0;
-	case ARGP_KEY_ERROR:
-		if (!attach->err.code)
-			nd_err_set(&attach->err, -EINVAL, "unknown or incomplete option '%s'",
-				   state->argv[state->next - 1]);
-		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return arguments_parse(key, state, &attach->arguments, &attach->err);
 	}
 }
 
@@ -145,10 +125,10 @@ static int parse_arguments(struct attach *attach, const struct argp *argp, int a
 			nd_err_hint(&attach->err, "%s --help", attach->name);
 		return EXIT_USAGE;
 	}
-	if (attach->help)
+	if (attach->arguments.help)
 		return EXIT_DONE;
-	return target_parse(&syntax, attach->args, attach->args_count, command, &attach->target,
-			    &attach->err);
+	return target_parse(&syntax, attach->arguments.list, attach->arguments.count, command,
+			    &attach->target, &attach->err);
 }
 
 static bool is_js(void *arg, uint64_t pc)
@@ -411,7 +391,7 @@ static int do_all(struct attach *attach, int (*one)(struct attach *attach, struc
 
 static int print_help(struct attach *attach, const struct argp *argp, char *name)
 {
-	argp_help(argp, stdout, attach->help, name);
+	argp_help(argp, stdout, attach->arguments.help, name);
 	return out_flush_stdout(&attach->err) ? EXIT_FAILED : EXIT_DONE;
 }
 
@@ -420,13 +400,13 @@ static int run(struct attach *attach, const struct argp *argp, int argc, char **
 {
 	int ret = parse_arguments(attach, argp, argc, argv);
 
-	if (!ret && attach->help)
+	if (!ret && attach->arguments.help)
 		ret = print_help(attach, argp, argv[0]);
 	else if (!ret)
 		ret = init(attach);
 	if (ret)
 		term_error(&attach->err);
-	else if (!attach->help)
+	else if (!attach->arguments.help)
 		ret = do_all(attach, one);
 	nd_buf_fini(&attach->image);
 	nd_symbolizer_free(attach->symbolizer);

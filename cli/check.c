@@ -14,6 +14,7 @@
 #include "analyzer/render/json_text.h"
 #include "analyzer/render/terminal.h"
 #include "cli/abilities.h"
+#include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/out.h"
 #include "cli/target.h"
@@ -31,24 +32,20 @@
 
 struct check {
 	bool json;
-	unsigned int help; /* what argp_help() is asked for, 0: nothing */
+	struct arguments arguments;
 	enum term_colour colour;
-	char **args;
-	size_t args_count;
 	pid_t pid; /* 0: the machine */
 	struct abilities abilities;
 	struct nd_err err;
 };
 
-enum { OPT_JSON = 256, OPT_COLOR, OPT_USAGE };
+enum { OPT_JSON = 256, OPT_COLOR };
 
 static const struct argp_option options[] = {
 	{NULL, 0, NULL, 0, "Output", 1},
 	{"json", OPT_JSON, NULL, 0, "Write JSON for programs in place of the list", 1},
 	{"color", OPT_COLOR, "WHEN", 0, "Colour the list: auto, always or never (default auto)", 1},
-	{NULL, 0, NULL, 0, "Help", -1},
-	{"help", '?', NULL, 0, "Give this help list", -1},
-	{"usage", OPT_USAGE, NULL, 0, "Give a short usage message", -1},
+	ARGUMENTS_HELP_OPTIONS,
 	{0},
 };
 
@@ -70,23 +67,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_COLOR:
 		return term_parse_colour(arg, &check->colour, &check->err);
-	case '?':
-		check->help = ARGP_HELP_STD_HELP;
-		return 0;
-	case OPT_USAGE:
-		check->help = ARGP_HELP_USAGE;
-		return 0;
-	case ARGP_KEY_ARGS:
-		check->args = state->argv + state->next;
-		check->args_count = (size_t)(state->argc - state->next);
-		return 0;
-	case ARGP_KEY_ERROR:
-		if (!check->err.code)
-			nd_err_set(&check->err, -EINVAL, "unknown or incomplete option '%s'",
-				   state->argv[state->next - 1]);
-		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return arguments_parse(key, state, &check->arguments, &check->err);
 	}
 }
 
@@ -202,18 +184,19 @@ static int print(const struct check *check, struct nd_err *err)
 static int parse_pid(struct check *check)
 {
 	const struct target_syntax syntax = {.command = "nodiag check", .pids_only = true};
-	const char *arg = check->args_count ? check->args[0] : NULL;
+	const char *arg = check->arguments.count ? check->arguments.list[0] : NULL;
 	struct target target;
 	int ret;
 
 	if (!arg)
 		return 0;
-	if (check->args_count > 1) {
-		nd_err_set(&check->err, -EINVAL, "'%s': one process at a time", check->args[1]);
+	if (check->arguments.count > 1) {
+		nd_err_set(&check->err, -EINVAL, "'%s': one process at a time",
+			   check->arguments.list[1]);
 	} else if (arg[strspn(arg, "0123456789")]) {
 		nd_err_set(&check->err, -EINVAL, "'%s' is no process id", arg);
 	} else {
-		ret = target_parse(&syntax, check->args, 1, NULL, &target, &check->err);
+		ret = target_parse(&syntax, check->arguments.list, 1, NULL, &target, &check->err);
 		check->pid = ret ? 0 : target.pids[0];
 		return ret;
 	}
@@ -244,8 +227,8 @@ int command_check(int argc, char **argv)
 	struct check check = {0};
 	int ret = argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, &check);
 
-	if (check.help) {
-		argp_help(&argp, stdout, check.help, argv[0]);
+	if (check.arguments.help) {
+		argp_help(&argp, stdout, check.arguments.help, argv[0]);
 		ret = out_flush_stdout(&check.err) ? EXIT_FAILED : EXIT_DONE;
 	} else if (ret) {
 		nd_err_hint(&check.err, "nodiag check --help");

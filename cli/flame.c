@@ -13,6 +13,7 @@
 #include "analyzer/profile/import.h"
 #include "analyzer/profile/profile.h"
 #include "analyzer/render/render.h"
+#include "cli/arguments.h"
 #include "cli/closing.h"
 #include "cli/command.h"
 #include "cli/file.h"
@@ -41,10 +42,8 @@ struct flame {
 	const char *output; /* NULL: a default name */
 	bool force;
 	bool has_duration;
-	unsigned int help; /* what argp_help() is asked for, 0: nothing */
+	struct arguments arguments;
 	enum term_colour colour;
-	char **args; /* what is no option */
-	size_t args_count;
 	char **command; /* what stands behind "--" */
 	struct session_result result;
 	struct nd_err err;
@@ -57,8 +56,7 @@ enum {
 	OPT_IDLE,
 	OPT_SOURCE_MAPS,
 	OPT_FORCE,
-	OPT_COLOR,
-	OPT_USAGE
+	OPT_COLOR
 };
 
 static const struct argp_option options[] = {
@@ -81,9 +79,7 @@ static const struct argp_option options[] = {
 	{"force", OPT_FORCE, NULL, 0, "Replace FILE if it exists", 2},
 	{"color", OPT_COLOR, "WHEN", 0, "Colour the table: auto, always or never (default auto)",
 	 2},
-	{NULL, 0, NULL, 0, "Help", -1},
-	{"help", '?', NULL, 0, "Give this help list", -1},
-	{"usage", OPT_USAGE, NULL, 0, "Give a short usage message", -1},
+	ARGUMENTS_HELP_OPTIONS,
 	{0},
 };
 
@@ -174,23 +170,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_COLOR:
 		return term_parse_colour(arg, &flame->colour, &flame->err);
-	case '?':
-		flame->help = ARGP_HELP_STD_HELP;
-		return 0;
-	case OPT_USAGE:
-		flame->help = ARGP_HELP_USAGE;
-		return 0;
-	case ARGP_KEY_ARGS:
-		flame->args = state->argv + state->next;
-		flame->args_count = (size_t)(state->argc - state->next);
-		return 0;
-	case ARGP_KEY_ERROR:
-		if (!flame->err.code)
-			nd_err_set(&flame->err, -EINVAL, "unknown or incomplete option '%s'",
-				   state->argv[state->next - 1]);
-		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return arguments_parse(key, state, &flame->arguments, &flame->err);
 	}
 }
 
@@ -356,10 +337,10 @@ static int parse_arguments(struct flame *flame, int argc, char **argv)
 			nd_err_hint(&flame->err, "nodiag flame --help");
 		return EXIT_USAGE;
 	}
-	if (flame->help)
+	if (flame->arguments.help)
 		return EXIT_DONE;
-	return target_parse(&syntax, flame->args, flame->args_count, flame->command, &flame->target,
-			    &flame->err);
+	return target_parse(&syntax, flame->arguments.list, flame->arguments.count, flame->command,
+			    &flame->target, &flame->err);
 }
 
 static int open_output(struct flame *flame, struct out *out)
@@ -382,8 +363,8 @@ int command_flame(int argc, char **argv)
 	struct out out = {.fd = -1};
 	int ret = parse_arguments(&flame, argc, argv);
 
-	if (!ret && flame.help) {
-		argp_help(&argp, stdout, flame.help, argv[0]);
+	if (!ret && flame.arguments.help) {
+		argp_help(&argp, stdout, flame.arguments.help, argv[0]);
 		if (!out_flush_stdout(&flame.err))
 			return EXIT_DONE;
 		term_error(&flame.err);

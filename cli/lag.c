@@ -12,6 +12,7 @@
 #include "analyzer/lag/recorded.h"
 #include "analyzer/profile/profile.h"
 #include "analyzer/render/render.h"
+#include "cli/arguments.h"
 #include "cli/channel.h"
 #include "cli/closing.h"
 #include "cli/command.h"
@@ -52,10 +53,8 @@ struct lag {
 	bool startup;
 	bool has_duration;
 	struct limit limit;
-	unsigned int help; /* what argp_help() is asked for, 0: nothing */
+	struct arguments arguments;
 	enum term_colour colour;
-	char **args; /* what is no option */
-	size_t args_count;
 	char **command; /* what stands behind "--" */
 	struct nd_profile *frames;
 	struct nd_lag *answer;
@@ -63,7 +62,7 @@ struct lag {
 	struct nd_err err;
 };
 
-enum { OPT_THRESHOLD = 256, OPT_STARTUP, OPT_JSON, OPT_FAIL_IF, OPT_COLOR, OPT_USAGE };
+enum { OPT_THRESHOLD = 256, OPT_STARTUP, OPT_JSON, OPT_FAIL_IF, OPT_COLOR };
 
 static const struct argp_option options[] = {
 	{NULL, 0, NULL, 0, "Watching", 1},
@@ -80,9 +79,7 @@ static const struct argp_option options[] = {
 	 "Exit with 5 if the delay's mean, p50, p90, p99, p99.9 or max is more than TIME", 2},
 	{"color", OPT_COLOR, "WHEN", 0, "Colour the answer: auto, always or never (default auto)",
 	 2},
-	{NULL, 0, NULL, 0, "Help", -1},
-	{"help", '?', NULL, 0, "Give this help list", -1},
-	{"usage", OPT_USAGE, NULL, 0, "Give a short usage message", -1},
+	ARGUMENTS_HELP_OPTIONS,
 	{0},
 };
 
@@ -175,23 +172,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return parse_limit(lag, arg);
 	case OPT_COLOR:
 		return term_parse_colour(arg, &lag->colour, &lag->err);
-	case '?':
-		lag->help = ARGP_HELP_STD_HELP;
-		return 0;
-	case OPT_USAGE:
-		lag->help = ARGP_HELP_USAGE;
-		return 0;
-	case ARGP_KEY_ARGS:
-		lag->args = state->argv + state->next;
-		lag->args_count = (size_t)(state->argc - state->next);
-		return 0;
-	case ARGP_KEY_ERROR:
-		if (!lag->err.code)
-			nd_err_set(&lag->err, -EINVAL, "unknown or incomplete option '%s'",
-				   state->argv[state->next - 1]);
-		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return arguments_parse(key, state, &lag->arguments, &lag->err);
 	}
 }
 
@@ -209,14 +191,14 @@ static int parse_arguments(struct lag *lag, int argc, char **argv)
 			nd_err_hint(&lag->err, "nodiag lag --help");
 		return EXIT_USAGE;
 	}
-	if (lag->help)
+	if (lag->arguments.help)
 		return EXIT_DONE;
-	ret = target_parse(&syntax, lag->args, lag->args_count, lag->command, &lag->target,
-			   &lag->err);
+	ret = target_parse(&syntax, lag->arguments.list, lag->arguments.count, lag->command,
+			   &lag->target, &lag->err);
 	if (ret)
 		return ret;
 	if (lag->target.pids_count > 1) {
-		nd_err_set(&lag->err, -EINVAL, "'%s': give one process id", lag->args[1]);
+		nd_err_set(&lag->err, -EINVAL, "'%s': give one process id", lag->arguments.list[1]);
 		nd_err_hint(&lag->err, "nodiag lag --help");
 		return EXIT_USAGE;
 	}
@@ -443,7 +425,7 @@ static int run(struct lag *lag)
 
 static int print_help(struct lag *lag, char *name)
 {
-	argp_help(&argp, stdout, lag->help, name);
+	argp_help(&argp, stdout, lag->arguments.help, name);
 	return out_flush_stdout(&lag->err) ? EXIT_FAILED : EXIT_DONE;
 }
 
@@ -453,7 +435,7 @@ int command_lag(int argc, char **argv)
 	int ret = parse_arguments(&lag, argc, argv);
 
 	if (!ret)
-		ret = lag.help ? print_help(&lag, argv[0]) : run(&lag);
+		ret = lag.arguments.help ? print_help(&lag, argv[0]) : run(&lag);
 	if (ret && lag.err.code)
 		term_error(&lag.err);
 	nd_lag_free(lag.answer);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "analyzer/render/json_text.h"
+#include "cli/arguments.h"
 #include "cli/channel.h"
 #include "cli/command.h"
 #include "cli/nodes.h"
@@ -27,22 +28,20 @@
 
 struct ps {
 	bool json;
-	unsigned int help; /* what argp_help() is asked for, 0: nothing */
+	struct arguments arguments;
 	enum term_colour colour;
 	struct nodes nodes;
 	struct nd_err err;
 };
 
-enum { OPT_JSON = 256, OPT_COLOR, OPT_USAGE };
+enum { OPT_JSON = 256, OPT_COLOR };
 
 static const struct argp_option options[] = {
 	{NULL, 0, NULL, 0, "Output", 1},
 	{"json", OPT_JSON, NULL, 0, "Write JSON for programs in place of the table", 1},
 	{"color", OPT_COLOR, "WHEN", 0, "Colour the table: auto, always or never (default auto)",
 	 1},
-	{NULL, 0, NULL, 0, "Help", -1},
-	{"help", '?', NULL, 0, "Give this help list", -1},
-	{"usage", OPT_USAGE, NULL, 0, "Give a short usage message", -1},
+	ARGUMENTS_HELP_OPTIONS,
 	{0},
 };
 
@@ -65,24 +64,13 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_COLOR:
 		return term_parse_colour(arg, &ps->colour, &ps->err);
-	case '?':
-		ps->help = ARGP_HELP_STD_HELP;
-		return 0;
-	case OPT_USAGE:
-		ps->help = ARGP_HELP_USAGE;
-		return 0;
 	case ARGP_KEY_ARG:
 		/* Whoever asks for help gets it, whatever else is there. */
 		if (!ps->err.code)
 			nd_err_set(&ps->err, -EINVAL, "'%s': ps lists all Node.js processes", arg);
 		return 0;
-	case ARGP_KEY_ERROR:
-		if (!ps->err.code)
-			nd_err_set(&ps->err, -EINVAL, "unknown or incomplete option '%s'",
-				   state->argv[state->next - 1]);
-		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return arguments_parse(key, state, &ps->arguments, &ps->err);
 	}
 }
 
@@ -263,8 +251,8 @@ int command_ps(int argc, char **argv)
 	struct ps ps = {0};
 	int ret = argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, &ps);
 
-	if (ps.help) {
-		argp_help(&argp, stdout, ps.help, argv[0]);
+	if (ps.arguments.help) {
+		argp_help(&argp, stdout, ps.arguments.help, argv[0]);
 		ret = out_flush_stdout(&ps.err);
 	} else if (ret || ps.err.code) {
 		nd_err_hint(&ps.err, "nodiag ps --help");

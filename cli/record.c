@@ -11,6 +11,7 @@
 
 #include "analyzer/profile/profile.h"
 #include "analyzer/render/units.h"
+#include "cli/arguments.h"
 #include "cli/closing.h"
 #include "cli/command.h"
 #include "cli/losses.h"
@@ -36,15 +37,13 @@ struct record {
 	const char *output; /* NULL: a default name */
 	bool force;
 	bool has_duration;
-	unsigned int help; /* what argp_help() is asked for, 0: nothing */
-	char **args;	   /* what is no option */
-	size_t args_count;
+	struct arguments arguments;
 	char **command; /* what stands behind "--" */
 	struct record_result result;
 	struct nd_err err;
 };
 
-enum { OPT_THRESHOLD = 256, OPT_KERNEL, OPT_NO_KERNEL, OPT_FORCE, OPT_USAGE };
+enum { OPT_THRESHOLD = 256, OPT_KERNEL, OPT_NO_KERNEL, OPT_FORCE };
 
 static const struct argp_option options[] = {
 	{NULL, 0, NULL, 0, "Recording", 1},
@@ -61,9 +60,7 @@ static const struct argp_option options[] = {
 	{"output", 'o', "FILE", 0,
 	 "Write to FILE, - for stdout (default record-PID-TIME.nd, or record-TIME.nd)", 2},
 	{"force", OPT_FORCE, NULL, 0, "Replace FILE if it exists", 2},
-	{NULL, 0, NULL, 0, "Help", -1},
-	{"help", '?', NULL, 0, "Give this help list", -1},
-	{"usage", OPT_USAGE, NULL, 0, "Give a short usage message", -1},
+	ARGUMENTS_HELP_OPTIONS,
 	{0},
 };
 
@@ -131,23 +128,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_FORCE:
 		record->force = true;
 		return 0;
-	case '?':
-		record->help = ARGP_HELP_STD_HELP;
-		return 0;
-	case OPT_USAGE:
-		record->help = ARGP_HELP_USAGE;
-		return 0;
-	case ARGP_KEY_ARGS:
-		record->args = state->argv + state->next;
-		record->args_count = (size_t)(state->argc - state->next);
-		return 0;
-	case ARGP_KEY_ERROR:
-		if (!record->err.code)
-			nd_err_set(&record->err, -EINVAL, "unknown or incomplete option '%s'",
-				   state->argv[state->next - 1]);
-		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return arguments_parse(key, state, &record->arguments, &record->err);
 	}
 }
 
@@ -165,15 +147,15 @@ static int parse_arguments(struct record *record, int argc, char **argv)
 			nd_err_hint(&record->err, "nodiag record --help");
 		return EXIT_USAGE;
 	}
-	if (record->help)
+	if (record->arguments.help)
 		return EXIT_DONE;
-	ret = target_parse(&syntax, record->args, record->args_count, record->command,
-			   &record->target, &record->err);
+	ret = target_parse(&syntax, record->arguments.list, record->arguments.count,
+			   record->command, &record->target, &record->err);
 	if (ret)
 		return ret;
 	if (record->target.kind == TARGET_FILE || record->target.pids_count > 1) {
 		nd_err_set(&record->err, -EINVAL, "'%s': give one process id",
-			   record->args[record->target.pids_count > 1]);
+			   record->arguments.list[record->target.pids_count > 1]);
 		nd_err_hint(&record->err, "nodiag record --help");
 		return EXIT_USAGE;
 	}
@@ -258,7 +240,7 @@ static int run(struct record *record, struct out *out)
 
 static int print_help(struct record *record, char *name)
 {
-	argp_help(&argp, stdout, record->help, name);
+	argp_help(&argp, stdout, record->arguments.help, name);
 	return out_flush_stdout(&record->err) ? EXIT_FAILED : EXIT_DONE;
 }
 
@@ -271,7 +253,7 @@ int command_record(int argc, char **argv)
 	struct out out = {.fd = -1};
 	int ret = parse_arguments(&record, argc, argv);
 
-	if (!ret && record.help) {
+	if (!ret && record.arguments.help) {
 		ret = print_help(&record, argv[0]);
 	} else if (!ret) {
 		ret = open_output(&record, &out);

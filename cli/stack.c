@@ -11,6 +11,7 @@
 #include "analyzer/render/render.h"
 #include "analyzer/stacks/stacks.h"
 #include "analyzer/symbols/symbolizer.h"
+#include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/losses.h"
 #include "cli/out.h"
@@ -29,26 +30,22 @@ struct stack {
 	struct target target;
 	bool json;
 	bool source_maps;
-	unsigned int help; /* what argp_help() is asked for, 0: nothing */
+	struct arguments arguments;
 	enum term_colour colour;
-	char **args; /* what is no option */
-	size_t args_count;
 	struct nd_profile *profile;
 	struct nd_symbolizer *symbolizer;
 	struct nd_stacks stacks;
 	struct nd_err err;
 };
 
-enum { OPT_JSON = 256, OPT_SOURCE_MAPS, OPT_COLOR, OPT_USAGE };
+enum { OPT_JSON = 256, OPT_SOURCE_MAPS, OPT_COLOR };
 
 static const struct argp_option option_table[] = {
 	{"json", OPT_JSON, NULL, 0, "Print JSON, for your own programs", 1},
 	{"source-maps", OPT_SOURCE_MAPS, NULL, 0,
 	 "Show original sources (TypeScript) where scripts name a source map", 1},
 	{"color", OPT_COLOR, "WHEN", 0, "Colour names: auto, always or never (default auto)", 1},
-	{NULL, 0, NULL, 0, "Help", -1},
-	{"help", '?', NULL, 0, "Give this help list", -1},
-	{"usage", OPT_USAGE, NULL, 0, "Give a short usage message", -1},
+	ARGUMENTS_HELP_OPTIONS,
 	{0},
 };
 
@@ -76,23 +73,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_COLOR:
 		return term_parse_colour(arg, &stack->colour, &stack->err);
-	case '?':
-		stack->help = ARGP_HELP_STD_HELP;
-		return 0;
-	case OPT_USAGE:
-		stack->help = ARGP_HELP_USAGE;
-		return 0;
-	case ARGP_KEY_ARGS:
-		stack->args = state->argv + state->next;
-		stack->args_count = (size_t)(state->argc - state->next);
-		return 0;
-	case ARGP_KEY_ERROR:
-		if (!stack->err.code)
-			nd_err_set(&stack->err, -EINVAL, "unknown or incomplete option '%s'",
-				   state->argv[state->next - 1]);
-		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return arguments_parse(key, state, &stack->arguments, &stack->err);
 	}
 }
 
@@ -109,10 +91,10 @@ static int parse_arguments(struct stack *stack, int argc, char **argv)
 			nd_err_hint(&stack->err, "nodiag stack --help");
 		return EXIT_USAGE;
 	}
-	if (stack->help)
+	if (stack->arguments.help)
 		return EXIT_DONE;
-	return target_parse(&syntax, stack->args, stack->args_count, command, &stack->target,
-			    &stack->err);
+	return target_parse(&syntax, stack->arguments.list, stack->arguments.count, command,
+			    &stack->target, &stack->err);
 }
 
 static int init(struct stack *stack)
@@ -295,7 +277,7 @@ static int answer(struct stack *stack)
 
 static int print_help(struct stack *stack, char *name)
 {
-	argp_help(&argp, stdout, stack->help, name);
+	argp_help(&argp, stdout, stack->arguments.help, name);
 	return out_flush_stdout(&stack->err) ? EXIT_FAILED : EXIT_DONE;
 }
 
@@ -304,13 +286,13 @@ int command_stack(int argc, char **argv)
 	struct stack stack = {0};
 	int ret = parse_arguments(&stack, argc, argv);
 
-	if (!ret && stack.help)
+	if (!ret && stack.arguments.help)
 		ret = print_help(&stack, argv[0]);
 	else if (!ret)
 		ret = init(&stack);
 	if (ret)
 		term_error(&stack.err);
-	else if (!stack.help)
+	else if (!stack.arguments.help)
 		ret = answer(&stack);
 	fini(&stack);
 	return ret;

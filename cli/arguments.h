@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NODIAG_CLI_ARGUMENTS_H
+#define NODIAG_CLI_ARGUMENTS_H
+
+/* What the command lines of all commands have in common. */
+
+#include <argp.h>
+#include <stddef.h>
+
+struct nd_err;
+
+/* The key of --usage; that of --help is '?'. A command's own keys begin at 256. */
+#define ARGUMENTS_USAGE 0x1000
+
+/* The last rows of a command's table of options. */
+#define ARGUMENTS_HELP_OPTIONS                                                                     \
+	{NULL, 0, NULL, 0, "Help", -1}, {"help", '?', NULL, 0, "Give this help list", -1},         \
+	{                                                                                          \
+		"usage", ARGUMENTS_USAGE, NULL, 0, "Give a short usage message", -1                \
+	}
+
+struct arguments {
+	unsigned int help; /* what argp_help() is asked for, 0: nothing */
+	char **list;	   /* what is no option, borrowed */
+	size_t count;
+};
+
+/*
+ * Handle what a command's parser does not know itself: help, what is no option, and errors, which
+ * are set in `err` where there is none yet.
+ */
+error_t arguments_parse(int key, const struct argp_state *state, struct arguments *arguments,
+			struct nd_err *err);
+
+#endif /* NODIAG_CLI_ARGUMENTS_H */
