@@ -11,13 +11,13 @@ import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import {
+  isCall,
   line,
   lineOf,
   makeFolder,
   needRoot,
   needSampling,
   nodeOf,
-  nodiag,
   percent,
   programPath,
   readProfile,
@@ -25,6 +25,7 @@ import {
   recordProgram,
   runNodiag,
   start,
+  takeStacks,
 } from './harness.mjs';
 
 needSampling();
@@ -39,6 +40,12 @@ function assertLoop(profile, file = 'loop.cjs') {
   assert.ok(profile.share(profile.own(file, 'spin')) > 0.9, profile.table());
 }
 
+/** The main thread of what `nodiag stack --json` shows. */
+function assertStuck(process, file = 'loop.cjs') {
+  const main = process.threads.find(({ role }) => role === 'main');
+  assert.ok(main.stack.some((call) => isCall(call, file, 'stuck')), JSON.stringify(main));
+}
+
 /** The only child of a process. */
 function childOf(pid) {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ');
@@ -50,16 +57,24 @@ test('a process in another pid namespace', async () => {
   const as = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc'];
   const outer = await start('loop.cjs', { as });
   assertLoop(await record({ pid: childOf(outer.pid) }));
+  assertStuck(await takeStacks(childOf(outer.pid)));
   await outer.stop();
 });
 
-test('nodiag in a pid namespace, with its target', async () => {
-  const script = `"$1" "$2" > /dev/null & sleep 1.5
-    "$3" flame -d 2s -r 499 -f json -o - $!; status=$?; kill -9 $!; exit $status`;
-  const shell = ['sh', '-c', script, 'sh', node, programPath('loop.cjs'), nodiag];
+/** Run a command of nodiag on a program, both in a pid namespace of their own. */
+function runInside(...words) {
+  const script = `"$1" "$2" > /dev/null & sleep 1.5; shift 2
+    "$@" $!; status=$?; kill -9 $!; exit $status`;
+  const shell = ['sh', '-c', script, 'sh', node, programPath('loop.cjs')];
   const unshare = ['--pid', '--fork', '--kill-child', '--mount-proc', ...shell];
-  const run = await runNodiag([], { as: ['unshare', ...unshare] });
-  assertLoop(readProfile(run));
+  return runNodiag(words, { as: ['unshare', ...unshare] });
+}
+
+test('nodiag in a pid namespace, with its target', async () => {
+  const profile = await runInside('flame', '-d', '2s', '-r', '499', '-f', 'json', '-o', '-');
+  assertLoop(readProfile(profile));
+  const stacks = await runInside('stack', '--json');
+  assertStuck(JSON.parse(stacks.stdout).processes[0]);
 });
 
 test('a process in another mount namespace, with files that are only there', async () => {
@@ -76,6 +91,7 @@ test('a process in another mount namespace, with files that are only there', asy
   try {
     assert.deepEqual(readdirSync(folder), [], 'the files are here too');
     assertLoop(await record(inner), 'app.cjs');
+    assertStuck(await takeStacks(inner.pid), 'app.cjs');
   } finally {
     inner.kill('SIGKILL');
   }
