@@ -104,6 +104,10 @@ static int learn_process(struct session *s, struct nd_err *err)
 	ret = nd_symbolizer_add_process(s->symbolizer, s->result->pid, &s->layout, &why);
 	if (ret == -ENOMEM || ret == -ESRCH)
 		return nd_err_set_errno(err, ret, "cannot look at %d", s->result->pid);
+	if (ret == -ENOENT) {
+		target_set_not_node(s->result->pid, &why, err);
+		return ret;
+	}
 	if (ret)
 		snprintf(s->result->unnamed, sizeof(s->result->unnamed), "%s", why.what);
 	nd_symbolizer_describe(s->symbolizer, s->result->pid, s->result->runtime,
@@ -147,17 +151,18 @@ static int open_running(struct session *s, struct nd_err *err)
 	int ret = lag_agent_open(pid, &s->source, err);
 
 	s->result->pid = pid;
-	if (ret != -ENOENT)
+	if (ret != -ENOENT && ret != -EPERM)
 		return ret;
-	ret = lag_probes_open(s->options, &s->source, &why);
-	if (!ret)
+	if (!lag_probes_open(s->options, &s->source, &why))
 		return 0;
-	nd_err_set(err, ret, "there is no agent in %d, and %s", pid, why.what);
-	return nd_err_hint(
-		err,
-		"run it with sudo, or load the agent: nodiag attach %d, or start it with "
-		"LD_PRELOAD=%s",
-		pid, agent_get_stub());
+	if (ret == -EPERM)
+		return nd_err_hint(err, "run it with sudo, or as the user that runs process %d",
+				   pid);
+	nd_err_set(err, why.code, "there is no agent in %d, and %s", pid, why.what);
+	return nd_err_hint(err,
+			   "run it with sudo, or load the agent: nodiag attach %d, or start it with "
+			   "LD_PRELOAD=%s",
+			   pid, agent_get_stub());
 }
 
 /* Start the command with the agent in it, and wait for that to answer. */

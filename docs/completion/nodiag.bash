@@ -76,6 +76,49 @@ _nodiag_record() {
 	esac
 }
 
+_nodiag_lag() {
+	local options='-d --duration= -l --live --startup --threshold= --color= --fail-if= --json --help
+		--usage'
+
+	case $previous in
+	-d | --duration)
+		mapfile -t COMPREPLY < <(compgen -W '10s 30s 1m 5m' -- "$current")
+		;;
+	--threshold)
+		mapfile -t COMPREPLY < <(compgen -W '20ms 50ms 100ms' -- "$current")
+		;;
+	--color)
+		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$current")
+		;;
+	--fail-if)
+		mapfile -t COMPREPLY < <(compgen -W 'mean= p50= p90= p99= p99.9= max=' -- "$current")
+		compopt -o nospace
+		;;
+	*)
+		if [[ $current == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
+			[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
+		else
+			mapfile -t COMPREPLY < <(compgen -W "$(_nodiag_pids)" -- "$current"
+				compgen -f -X '!*.nd' -- "$current")
+			compopt -o filenames
+		fi
+		;;
+	esac
+}
+
+# $1 are the options besides --help.
+_nodiag_attach() {
+	if [[ $previous == --via ]]; then
+		mapfile -t COMPREPLY < <(compgen -W 'ptrace inspector' -- "$current")
+	elif [[ $current == -* ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$1 --help --usage" -- "$current")
+		[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
+	else
+		mapfile -t COMPREPLY < <(compgen -W "$(_nodiag_pids)" -- "$current")
+	fi
+}
+
 # Commands with few options: $1 are those besides --color and --help, $2 are words besides options,
 # such as process ids.
 _nodiag_list() {
@@ -126,6 +169,15 @@ _nodiag() {
 		;;
 	record)
 		_nodiag_record
+		;;
+	lag)
+		_nodiag_lag
+		;;
+	attach)
+		_nodiag_attach --via=
+		;;
+	detach)
+		_nodiag_attach ''
 		;;
 	ps)
 		_nodiag_list --json ''

@@ -89,8 +89,8 @@ function assertBlock(stalls, name, done, slackMs) {
 function assertBlocks({ lag, done, stderr }, slackMs) {
   const names = new Set(done.blocks.map((block) => block.function));
   const others = lag.stalls.filter((stall) => !names.has(stall.function?.name));
-  // A loop that had no CPU was late, whatever it was about to do.
-  const invented = others.filter((stall) => stall.kind !== 'descheduled');
+  // A loop that had no CPU was late, whatever it was about to do; and V8 collects when it likes to.
+  const invented = others.filter(({ kind }) => kind !== 'descheduled' && kind !== 'gc');
   assert.deepEqual(invented, [], describe(lag.stalls, done));
   for (const name of Object.keys(expected)) assertBlock(lag.stalls, name, done, slackMs);
   assert.match(stderr, /by eBPF.*\n.*the agent would add/);
