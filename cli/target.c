@@ -203,10 +203,14 @@ void target_get_script(const char *command, char *buf, size_t size)
 
 void target_set_not_node(pid_t pid, const struct nd_err *why, struct nd_err *err)
 {
-	char state;
+	char exe[4096];
 
-	if (!nd_procfs_read_state(pid, pid, &state) && state == 'Z') {
-		nd_err_set(err, -ESRCH, "process %d has ended, and only waits for its parent", pid);
+	/* The link goes with the program, before the process does. */
+	if (nd_procfs_read_exe(pid, exe, sizeof(exe)) == -ESRCH) {
+		nd_err_set(err, -ESRCH,
+			   "process %d runs no program: it has ended, or is the "
+			   "kernel's",
+			   pid);
 		return;
 	}
 	nd_err_set(err, -ENOENT, "%d is not a Node.js process: %s", pid, why->what);
