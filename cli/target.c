@@ -173,6 +173,14 @@ int target_parse(const struct target_syntax *syntax, char **args, size_t count, 
 
 void target_set_not_node(pid_t pid, const struct nd_err *why, struct nd_err *err)
 {
+	char exe[4096];
+
+	/* The link goes with the program, before the process does. */
+	if (nd_procfs_read_exe(pid, exe, sizeof(exe)) == -ESRCH) {
+		nd_err_set(err, -ESRCH,
+			   "process %d runs no program: it has ended, or is the kernel's", pid);
+		return;
+	}
 	nd_err_set(err, -ENOENT, "%d is not a Node.js process: %s", pid, why->what);
 	nd_err_hint(err, "nodiag ps lists the ones that run");
 }
