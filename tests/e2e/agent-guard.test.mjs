@@ -253,7 +253,7 @@ for (const [name, squat] of Object.entries({
       const as = ['setpriv', '--reuid=12345', '--regid=12345', '--clear-groups', ...preloaded,
         `NODIAG_LOG=${log}`];
       await withServer(async (program, pid) => {
-        await fails(['lag', '-d', '300ms', pid], 3, /there is no agent/);
+        await fails(['detach', pid], 3, /there is no agent/);
         assert.match(readFileSync(log, 'utf8'), /no socket/);
       }, { as });
       assert.deepEqual(readdirSync(folder), []);
@@ -404,7 +404,7 @@ test('a child that was forked, and that became no other program', async () => {
         // It has the reader's connection too, which tells the reader of the end otherwise.
         child = await program.ask('fork', '60');
         assert.equal(threadsNamed(child, 'nodiag').length, 0);
-        await fails(['lag', '-d', '300ms', String(child)], 3, /there is no agent/);
+        await fails(['detach', String(child)], 3, /there is no agent/);
         await sleep(500);
         await program.stop();
       },
