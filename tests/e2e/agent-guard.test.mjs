@@ -30,6 +30,8 @@ import {
   readAgent,
   runNodiag,
   start,
+  threadsNamed,
+  until,
 } from './harness.mjs';
 
 needNode();
@@ -87,22 +89,8 @@ function field(pid, name) {
   return readFileSync(`/proc/${pid}/status`, 'utf8').match(`${name}:\\s*(\\S+)`)[1];
 }
 
-function threadsNamed(pid, name) {
-  return readdirSync(`/proc/${pid}/task`).filter(
-    (tid) => readFileSync(`/proc/${pid}/task/${tid}/comm`, 'utf8').trim() === name,
-  );
-}
-
 function timersOf(pid) {
   return readFileSync(`/proc/${pid}/timers`, 'utf8').match(/^ID:/gm)?.length ?? 0;
-}
-
-async function until(condition, what) {
-  for (let tries = 0; tries < 500; tries++) {
-    if (condition()) return;
-    await sleep(10);
-  }
-  assert.fail(what);
 }
 
 // Ends of the program
@@ -265,7 +253,7 @@ for (const [name, squat] of Object.entries({
       const as = ['setpriv', '--reuid=12345', '--regid=12345', '--clear-groups', ...preloaded,
         `NODIAG_LOG=${log}`];
       await withServer(async (program, pid) => {
-        await fails(['lag', '-d', '300ms', pid], 3, /there is no agent/);
+        await fails(['detach', pid], 3, /there is no agent/);
         assert.match(readFileSync(log, 'utf8'), /no socket/);
       }, { as });
       assert.deepEqual(readdirSync(folder), []);
@@ -292,6 +280,12 @@ test('a server that began as root', async () => {
 
 // Attach and detach
 
+async function detach(pid) {
+  await succeed(['detach', pid]);
+  // Its last act is the answer.
+  await until(() => threadsNamed(pid, 'nodiag').length === 0, 'its thread is still there');
+}
+
 /** After a detach, nothing of the process is other than it was. */
 function stateOf(pid) {
   return {
@@ -312,7 +306,7 @@ test('attach twice is one agent, and detach leaves nothing', async () => {
     assert.equal(threadsNamed(pid, 'nodiag').length, 1);
     assert.notEqual(field(pid, 'SigCgt'), before.caught);
     await program.ask('port');
-    await succeed(['detach', pid]);
+    await detach(pid);
     assert.deepEqual(stateOf(pid), before);
     await fails(['detach', pid], 3, /there is no agent/);
     await succeed(['attach', pid]);
@@ -329,9 +323,8 @@ test('detach from a busy program', async () => {
     await program.ask('mix');
     const reader = await startReader(pid, 'stalls', '10');
     await sleep(300);
-    await succeed(['detach', pid]);
-    const { timers, threads } = stateOf(pid);
-    assert.deepEqual([timers, threads], [0, 0]);
+    await detach(pid);
+    assert.equal(stateOf(pid).timers, 0);
     assert.equal(await reader.ended, 0, 'the reader ends');
   });
 });
@@ -340,13 +333,11 @@ test('detach from a program that does not come round, and in the middle of anoth
   await withServer(async (program, pid) => {
     await program.ask('sleep', '2500');
     await sleep(100);
-    const detach = succeed(['detach', pid]);
+    const detached = detach(pid);
     await sleep(300);
     await fails(['attach', pid], 1, /is being detached/);
     await fails(['lag', '-d', '300ms', pid], 1, /is being detached/);
-    await detach;
-    await program.ask('port');
-    assert.equal(stateOf(pid).threads, 0);
+    await detached;
   });
 });
 
@@ -413,7 +404,7 @@ test('a child that was forked, and that became no other program', async () => {
         // It has the reader's connection too, which tells the reader of the end otherwise.
         child = await program.ask('fork', '60');
         assert.equal(threadsNamed(child, 'nodiag').length, 0);
-        await fails(['lag', '-d', '300ms', String(child)], 3, /there is no agent/);
+        await fails(['detach', String(child)], 3, /there is no agent/);
         await sleep(500);
         await program.stop();
       },

@@ -138,6 +138,26 @@ export async function start(name, options = {}) {
   return program;
 }
 
+/** The threads of a process with that name. */
+export function threadsNamed(pid, name) {
+  return readdirSync(`/proc/${pid}/task`).filter((tid) => {
+    try {
+      return readFileSync(`/proc/${pid}/task/${tid}/comm`, 'utf8') === `${name}\n`;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Wait for something that is about to happen. */
+export async function until(condition, what) {
+  for (let tries = 0; tries < 500; tries++) {
+    if (condition()) return;
+    await sleep(10);
+  }
+  assert.fail(what);
+}
+
 const NOBODY = 65534;
 
 /** As the option `as` of runNodiag(): run nodiag without any privilege. */

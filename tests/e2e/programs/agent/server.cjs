@@ -4,6 +4,7 @@
 // A server that does as it is told.
 
 const fs = require('node:fs');
+const { Worker } = require('node:worker_threads');
 const http = require('node:http');
 const { performance } = require('node:perf_hooks');
 const { serve } = require('../lib/control.cjs');
@@ -23,6 +24,8 @@ function mix(round) {
   Promise.resolve().then(() => spin(1));
 }
 
+const churn = {};
+
 const commands = {
   port: () => server.address().port,
   block: (ms) => {
@@ -31,6 +34,29 @@ const commands = {
   },
   sleep: (ms) => {
     setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(ms)));
+    return 0;
+  },
+  /** So many workers live at a time, each for some 30 ms, until so many have ended. */
+  churn: (total, together) => {
+    const code = 'const end = Date.now() + 20; setInterval(() => Date.now() > end && process.exit(3), 5)';
+    churn.ended = churn.failed = 0;
+    let born = 0;
+    const bear = () => {
+      if (born++ >= Number(total)) return;
+      const worker = new Worker(code, { eval: true });
+      worker.on('error', () => churn.failed++);
+      worker.on('exit', (status) => {
+        churn.ended++;
+        if (status !== 3) churn.failed++;
+        bear();
+      });
+    };
+    for (let i = 0; i < Number(together); i++) bear();
+    return 0;
+  },
+  churned: () => churn,
+  gc: () => {
+    gc();
     return 0;
   },
   /** Open files until there are no more. */
