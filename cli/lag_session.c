@@ -159,10 +159,11 @@ static int open_running(struct session *s, struct nd_err *err)
 		return nd_err_hint(err, "run it with sudo, or as the user that runs process %d",
 				   pid);
 	nd_err_set(err, why.code, "there is no agent in %d, and %s", pid, why.what);
-	return nd_err_hint(err,
-			   "run it with sudo, or load the agent: nodiag attach %d, or start it with "
-			   "LD_PRELOAD=%s",
-			   pid, agent_get_stub());
+	return nd_err_hint(
+		err,
+		"run it with sudo, or load the agent: nodiag attach %d, or start it with "
+		"LD_PRELOAD=%s",
+		pid, agent_get_stub());
 }
 
 /* Start the command with the agent in it, and wait for that to answer. */

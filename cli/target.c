@@ -15,6 +15,7 @@
 #include "cli/units.h"
 #include "common/buf.h"
 #include "common/err.h"
+#include "common/procfs.h"
 #include "proto/limits.h"
 
 /* Print those that it could be, as 'nodiag ps' does, but on stderr. */
