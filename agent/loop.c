@@ -383,14 +383,19 @@ static int on_epoll_pwait(int epfd, struct epoll_event *events, int max, int tim
 bool nd_loop_hook(void)
 {
 	const void *libuv = (const void *)uv_run;
+	bool hooked = false;
 
 	/* Entries that already lead to us are from a start before. */
 	if (!found_wait && !found_pwait) {
 		found_wait = nd_got_find(libuv, "epoll_wait", &wait_hook);
 		found_pwait = nd_got_find(libuv, "epoll_pwait", &pwait_hook);
 	}
-	return (found_wait && nd_got_set(&wait_hook, (void *)on_epoll_wait)) |
-	       (found_pwait && nd_got_set(&pwait_hook, (void *)on_epoll_pwait));
+	/* Which one libuv calls depends on its version. */
+	if (found_wait)
+		hooked = nd_got_set(&wait_hook, (void *)on_epoll_wait);
+	if (found_pwait)
+		hooked |= nd_got_set(&pwait_hook, (void *)on_epoll_pwait);
+	return hooked;
 }
 
 void nd_loop_unhook(void)

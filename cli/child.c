@@ -83,7 +83,7 @@ int child_go(struct child *child, char **command, struct nd_err *err)
 		return 0;
 	child_reap(child, true);
 	nd_err_set_errno(err, -error, "cannot run '%s'", command[0]);
-	nd_err_hint(err, "give the path of a program, as in: nodiag flame -- node app.js");
+	nd_err_hint(err, "give the path of a program, as in: -- node app.js");
 	return error == ENOENT ? EXIT_COMMAND_NOT_FOUND : EXIT_COMMAND_NOT_RUNNABLE;
 }
 
