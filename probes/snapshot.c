@@ -281,7 +281,10 @@ static int take(struct taker *taker)
 		return ret;
 	for (i = 0; i < taker->count; i++)
 		late += is_late(&taker->tracees[i]);
-	return late ? run_tracer(taker, trace_late) : 0;
+	/* Should this fail they stay without stacks, which is told. */
+	if (late)
+		run_tracer(taker, trace_late);
+	return 0;
 }
 
 /* Take it with all signals blocked: nothing may stop nodiag while it stops others. */
