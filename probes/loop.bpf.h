@@ -256,7 +256,8 @@ static __always_inline void stop_running(struct nd_loop_state *loop, struct task
 	int epoll_fd, call = get_call(regs, &epoll_fd);
 
 	loop->call = loop->left_asleep ? call : -1;
-	if (loop->left_asleep && epoll_fd >= 0 && epoll_fd == loop->place.epoll_fd) {
+	/* A thread that is preempted in its poll polls, too. */
+	if (epoll_fd >= 0 && epoll_fd == loop->place.epoll_fd) {
 		begin_poll(loop, task, ids, now);
 		return;
 	}

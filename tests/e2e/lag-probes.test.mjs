@@ -14,6 +14,9 @@ needRoot('for eBPF');
 const PROGRAM = 'block.cjs';
 const ROUNDS = 2;
 
+/** Blocks last for 120 ms, see block.cjs. */
+const THRESHOLD_MS = 90;
+
 /** What block.cjs says it did, and where, as nodiag calls it. */
 const expected = {
   js: { kinds: ['js'], text: 'for (let i = 0' },
@@ -27,14 +30,15 @@ const expected = {
   read: { kinds: ['syscall'], text: 'fs.readSync(' },
 };
 
-/** What a look at a loop that never waits may miss at each end of a block: a tick of its CPU time. */
+/** What may be missed at an end of a block where the loop then polls without waiting: a tick. */
 const TICK_MS = 11;
 
 async function watchBlocks(args) {
   const program = await start(PROGRAM, { args });
   try {
     let done;
-    const run = await runNodiag(['lag', '--json', '--threshold', '90ms', String(program.pid)], {
+    const flags = ['-d', '1m', '--json', '--threshold', `${THRESHOLD_MS}ms`];
+    const run = await runNodiag(['lag', ...flags, String(program.pid)], {
       onStart: async (child) => {
         await untilWatching(program.pid);
         done = await program.ask('block', ROUNDS);
@@ -61,23 +65,30 @@ function describe(stalls, done) {
   return [...seen, ...done.blocks.map((b) => JSON.stringify(b)), `gaps ${done.gaps}`].join('\n');
 }
 
+/** Whether a block had no CPU for so much of its time that another function may stand for it. */
+const isStarved = ({ ms, turnMs, waitedMs }) => waitedMs + turnMs - ms > 0.3 * turnMs;
+
 /** Each block's function must have been seen as often as it blocked, and for as long. */
 function assertBlock(stalls, name, done, slackMs) {
   const { kinds, text: place } = expected[name];
   const rounds = done.blocks.filter((block) => block.name === name);
   const mine = stalls.filter((stall) => stall.function?.name === rounds[0].function);
-  const ms = (sum, block) => sum + block.ms;
-  const seen = mine.reduce((sum, stall) => sum + stall.total_ns / 1e6, 0);
-  const waited = rounds.reduce((sum, block) => sum + block.waitedMs, 0);
-  const truth = rounds.reduce(ms, 0);
+  const sum = (list, value) => list.reduce((total, item) => total + value(item), 0);
+  const seen = sum(mine, (stall) => stall.total_ns / 1e6);
+  const count = sum(mine, (stall) => stall.count);
+  const truth = sum(rounds, (block) => block.ms);
+  const most = sum(rounds, (block) => block.turnMs);
+  const waited = sum(rounds, (block) => block.waitedMs);
   const text = `${name}: ${seen.toFixed(1)} ms, by its clock ${truth.toFixed(1)} ms`;
-  const count = mine.reduce((sum, stall) => sum + stall.count, 0);
   console.log(text);
-  assert.equal(count, ROUNDS, `${text}\n${describe(stalls, done)}`);
-  assert.ok(seen > truth - ROUNDS * slackMs, `${name}: ${seen} ms of ${truth}`);
-  assert.ok(seen < truth + ROUNDS * slackMs + waited + truth / 10, `${name}: ${seen} of ${truth}`);
+  const starved = rounds.filter(isStarved).length;
+  assert.ok(count <= ROUNDS && count >= ROUNDS - starved, `${text}\n${describe(stalls, done)}`);
+  if (count === ROUNDS) {
+    assert.ok(seen > truth - ROUNDS * slackMs, text);
+    assert.ok(seen < most + ROUNDS * slackMs + waited + truth / 10, text);
+  }
   for (const stall of mine) {
-    if (stall.kind === 'descheduled') assert.ok(waited > 0.3 * truth, `${name} had a CPU`);
+    if (stall.kind === 'descheduled') assert.ok(starved > 0, `${name} had a CPU`);
     else assert.ok(kinds.includes(stall.kind), `${name}: ${stall.kind}`);
     assert.equal(stall.function.file, programPath(PROGRAM));
     const first = lineOf(PROGRAM, `function ${stall.function.name}()`);
@@ -87,13 +98,23 @@ function assertBlock(stalls, name, done, slackMs) {
 }
 
 function assertBlocks({ lag, done, stderr }, slackMs) {
-  const names = new Set(done.blocks.map((block) => block.function));
-  const others = lag.stalls.filter((stall) => !names.has(stall.function?.name));
-  // A loop that had no CPU was late, whatever it was about to do; and V8 collects when it likes to.
-  const invented = others.filter(({ kind }) => kind !== 'descheduled' && kind !== 'gc');
-  assert.deepEqual(invented, [], describe(lag.stalls, done));
   for (const name of Object.keys(expected)) assertBlock(lag.stalls, name, done, slackMs);
   assert.match(stderr, /by eBPF.*\n.*the agent would add/);
+}
+
+/** Whatever else was late had no CPU, or V8 chose to collect. */
+function assertNoneInvented({ lag, done }) {
+  const names = new Set(done.blocks.map((block) => block.function));
+  const others = lag.stalls.filter((stall) => !names.has(stall.function?.name));
+  const invented = others.filter(({ kind }) => kind !== 'descheduled' && kind !== 'gc');
+  assert.deepEqual(invented, [], describe(lag.stalls, done));
+}
+
+/** The program saw each long turn of its loop itself. */
+function assertGaps({ lag, done }, slackMs) {
+  const gaps = done.gaps.filter((ms) => ms > THRESHOLD_MS - slackMs).length;
+  const count = lag.loops[0].stalls;
+  assert.ok(count <= gaps, `${count} of ${gaps}\n${describe(lag.stalls, done)}`);
 }
 
 function assertUnknown({ lag }) {
@@ -110,12 +131,14 @@ function assertUnknown({ lag }) {
 
 test('a loop that waits between its blocks', async () => {
   const seen = await watchBlocks([]);
-  assertBlocks(seen, 5);
+  assertBlocks(seen, TICK_MS);
+  assertNoneInvented(seen);
   assertUnknown(seen);
 });
 
 test('a loop that never waits, and is no stall for that', async () => {
   const seen = await watchBlocks(['busy']);
   assertBlocks(seen, 2 * TICK_MS);
+  assertGaps(seen, 2 * TICK_MS);
   assert.ok(seen.lag.loops[0].iterations > 10_000 || Number(line) < 20);
 });

@@ -99,25 +99,28 @@ async function blockOnce(name) {
   await sleep(PAUSE_MS);
   if (name === 'read') writer.stdin.write('\n');
   await sleep(PAUSE_MS);
+  const turns = gaps.length;
   const waitedBefore = waitedMs();
   const start = performance.now();
   end = start + BLOCK_MS;
   blocks[name]();
   const ms = performance.now() - start;
   const waited = waitedMs() - waitedBefore;
-  return { name, function: blocks[name].name, ms, waitedMs: waited };
+  await sleep(PAUSE_MS);
+  return { name, function: blocks[name].name, ms, turnMs: gaps[turns] ?? ms, waitedMs: waited };
 }
 
 /**
- * @returns {{blocks: Array<{name: string, function: string, ms: number, waitedMs: number}>,
- *   gaps: number[]}} `gaps`: milliseconds between turns that were far apart, with "busy"
+ * `ms`: how long it blocked; `turnMs`: how long the turn of the loop was in which it did, with "busy";
+ * `waitedMs`: for how long of that it had no CPU; `gaps`: all long turns, with "busy".
+ *
+ * @returns {{blocks: Array<{name: string, function: string, ms: number, turnMs: number,
+ *   waitedMs: number}>, gaps: number[]}}
  */
 async function block(rounds, ...names) {
   const done = [];
-  gaps.length = 0;
   for (let round = 0; round < Number(rounds); round++)
     for (const name of names.length ? names : Object.keys(blocks)) done.push(await blockOnce(name));
-  await sleep(PAUSE_MS);
   return { blocks: done, gaps };
 }
 
