@@ -46,7 +46,7 @@ const started = {
   'perf record 99 Hz': { start: perfStart, attach: perfCommand(99), missing: needsPerf },
   'node --cpu-prof': { start: cpuProfStart },
   '0x': { start: zeroXStart('--collect-only') },
-  'clinic flame': { start: clinicStart('--collect-only'), missing: needsClinic },
+  'clinic flame': { start: clinicStart('flame', '--collect-only'), missing: needsClinic },
 };
 
 function needsRootAndPerf() {

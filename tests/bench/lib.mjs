@@ -69,6 +69,11 @@ export const asNobody = isRoot
 
 export const nodiag = resolve(process.env.NODIAG ?? join(here, '../../build/release/cli/nodiag'));
 
+/** What LD_PRELOAD names; a program that reads from the agent, and one for small measurements. */
+export const agent = join(dirname(nodiag), '../agent/libnodiag-agent.so');
+export const readAgent = join(dirname(nodiag), '../tests/tools/read_agent');
+export const micro = join(dirname(nodiag), '../tests/bench/micro');
+
 /** The node under test. */
 export const node = join(here, `node_modules/node${values.line}/bin/node`);
 

@@ -77,7 +77,7 @@ const ways = {
     answer: '.html',
   },
   '0x': { start: zeroXStart(), answer: '.html' },
-  'clinic flame': { start: clinicStart('--open=false'), answer: '.html', missing: needsClinic },
+  'clinic flame': { start: clinicStart('flame', '--open=false'), answer: '.html', missing: needsClinic },
 };
 
 async function renderPerf(folder) {

@@ -66,8 +66,9 @@ export function zeroXStart(...options) {
   return (node, folder) => [node, zeroX, ...options, '-D', join(folder, '0x'), '--', node];
 }
 
-export function clinicStart(...options) {
-  return (node, folder) => [node, clinic, 'flame', ...options, '--dest', folder, '--', node];
+/** `clinic flame`, `clinic doctor`. */
+export function clinicStart(tool, ...options) {
+  return (node, folder) => [node, clinic, tool, ...options, '--dest', folder, '--', node];
 }
 
 export function needsRoot() {

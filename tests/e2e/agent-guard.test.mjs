@@ -33,6 +33,7 @@ import {
   threadsNamed,
   until,
 } from './harness.mjs';
+import { futureV8, patchNode } from './patch.mjs';
 
 needNode();
 needRoot('to be other users, and to attach');
@@ -389,6 +390,26 @@ test('the channel stays out of core dumps', async () => {
     assert.match(ours[0], /VmFlags:.* dd\b/);
   });
 });
+
+// Before, V8 also checks a sum over its snapshot.
+if (Number(line) >= 22) {
+  test('a V8 of the future', async () => {
+    const folder = makeFolder();
+    const log = join(folder, 'log');
+    const future = patchNode(node, join(folder, 'node'), ...futureV8(node));
+    const as = [...preloaded, `NODIAG_LOG=${log}`];
+    await withServer(async (program, pid) => {
+      const UNKNOWN_V8 = 1;
+      assert.equal(look(pid).reason, UNKNOWN_V8);
+      assert.match(readFileSync(log, 'utf8'), /reason 1\n/);
+      assert.equal(readFileSync(log, 'utf8').split('\n').length, 2, 'one line');
+      const run = await succeed(['lag', '-d', '300ms', pid]);
+      assert.match(run.stderr, /not tested with its V8/);
+      await program.ask('gc');
+      assert.equal(look(pid).slots.find((slot) => slot.kind === 'main').gcs, 0);
+    }, { as, node: future, nodeFlags: ['--expose-gc'] });
+  });
+}
 
 test('a child that was forked, and that became no other program', async () => {
   let child;

@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { chmodSync, copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -27,6 +27,7 @@ import {
   start,
   takeStacks,
 } from './harness.mjs';
+import { futureV8, patchNode } from './patch.mjs';
 
 needSampling();
 needRoot('to make namespaces');
@@ -107,45 +108,6 @@ test('a stripped node', async () => {
   assert.ok(profile.loss('native_unnamed') > 0, 'builtins have no names, and that is not told');
 });
 
-/** Where in the file an exported symbol's value is. */
-function offsetOf(binary, data, symbol) {
-  const nm = execFileSync('nm', ['-D', binary], { encoding: 'latin1', maxBuffer: 1 << 28 });
-  const found = nm.split('\n').find((entry) => entry.split(' ')[2]?.startsWith(symbol));
-  assert.ok(found, `${symbol} is not in ${binary}`);
-  const address = BigInt(`0x${found.split(' ')[0]}`);
-  const headers = Number(data.readBigUInt64LE(32)); // e_phoff
-  for (let i = 0; i < data.readUInt16LE(56); i++) {
-    const header = data.subarray(headers + i * 56);
-    const [offset, start, size] = [8, 16, 32].map((at) => header.readBigUInt64LE(at));
-    if (header.readUInt32LE(0) === 1 && address >= start && address < start + size) {
-      return Number(address - start + offset);
-    }
-  }
-  assert.fail(`${symbol} is not in the file`);
-}
-
-/** A copy of node in which an exported int has another value. */
-function patchNode(name, symbol, change) {
-  const path = join(folder, name);
-  copyFileSync(node, path);
-  const data = readFileSync(path);
-  const offset = offsetOf(node, data, symbol);
-  data.writeInt32LE(change(data.readInt32LE(offset), data), offset);
-  writeFileSync(path, data);
-  chmodSync(path, 0o755);
-  return path;
-}
-
-/** V8 refuses a snapshot of another version than its own, so that one must be of the future too. */
-function patchVersion(major, data) {
-  const version = execFileSync(node, ['-p', 'process.versions.v8'], { encoding: 'latin1' }).trim();
-  assert.ok(version.startsWith(`${major}.`) && major > 9 && major < 99);
-  for (let at = data.indexOf(version); at >= 0; at = data.indexOf(version, at + 1)) {
-    data.write('99', at, 'latin1');
-  }
-  return 99;
-}
-
 const patches = {
   'a V8 with another JSFunction': ['v8dbg_class_JSFunction__shared__', (value) => value + 8],
   'a V8 with another Script': ['v8dbg_class_Script__source__', (value) => value + 8],
@@ -153,7 +115,7 @@ const patches = {
 };
 // Before, V8 also checks a sum over its snapshot.
 if (Number(line) >= 22) {
-  patches['a V8 of the future'] = ['_ZN2v88internal7Version6major_E', patchVersion];
+  patches['a V8 of the future'] = futureV8(node);
 }
 
 const definitions = {
@@ -165,7 +127,8 @@ const definitions = {
 
 for (const [name, [symbol, change]] of Object.entries(patches)) {
   test(name, async () => {
-    const program = await start('phases.cjs', { node: patchNode('patched', symbol, change) });
+    const patched = patchNode(node, join(folder, 'patched'), symbol, change);
+    const program = await start('phases.cjs', { node: patched });
     const flags = ['-d', '2s', '-r', '997', '-f', 'json', '-o', '-'];
     const run = await runNodiag(['flame', ...flags, String(program.pid)]);
     await program.stop();

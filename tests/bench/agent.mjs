@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// What the agent costs the program that it is in, doing nothing but count, and with readers; beside
+// it what others use to watch an event loop. CPU time per request of a server that does nothing.
+//
+// The agent is attached and detached in one process per round, with plain runs before and after;
+// what a program must be started with is measured in a process per run. Each has its own null.
+
+import { existsSync } from 'node:fs';
+
+import {
+  agent,
+  bracket,
+  choose,
+  interrupt,
+  kill,
+  micro,
+  nodiag,
+  ours,
+  readAgent,
+  report,
+  rounds,
+  run,
+  seconds,
+  Series,
+  start,
+} from './lib.mjs';
+import { settle, withProgram } from './program.mjs';
+import { clinicStart, needsClinic, needsRoot } from './ways.mjs';
+
+const attached = {
+  null: {},
+  agent: { attach: true, missing: needsRoot },
+  'agent, nodiag lag': {
+    attach: true,
+    reader: (pid) => [nodiag, 'lag', '--json', '-d', '1h', pid],
+    missing: needsRoot,
+  },
+  'agent, 99 Hz': {
+    attach: true,
+    reader: (pid) => [readAgent, pid, 'cpu', 99, 3600],
+    missing: needsRoot,
+  },
+  'agent, 249 Hz': {
+    attach: true,
+    reader: (pid) => [readAgent, pid, 'cpu', 249, 3600],
+    missing: needsRoot,
+  },
+};
+
+const blockedAt = ours('node_modules/blocked-at/package.json');
+
+const started = {
+  null: {},
+  'agent (LD_PRELOAD)': { start: (node) => ['env', `LD_PRELOAD=${agent}`, node] },
+  monitorEventLoopDelay: { start: (node) => [node, '-r', ours('programs/monitor.cjs')] },
+  'blocked-at': {
+    start: (node) => [node, '-r', ours('programs/blocked.cjs')],
+    missing: () => (existsSync(blockedAt) ? '' : "not installed: 'npm run peers'"),
+  },
+  'clinic doctor': { start: clinicStart('doctor', '--collect-only'), missing: needsClinic },
+};
+
+async function measureAttached(program, { attach, reader }) {
+  if (!attach) return program.measureCost(seconds);
+  await run([nodiag, 'attach', program.pid]);
+  const child = reader ? start(reader(program.pid)) : undefined;
+  await settle();
+  const cost = await program.measureCost(seconds);
+  if (child?.spawnargs.includes('lag')) await interrupt(child);
+  else if (child) kill(child, 'SIGKILL');
+  await child?.ended;
+  await run([nodiag, 'detach', program.pid]);
+  return cost;
+}
+
+function measureStarted(name, memory) {
+  return withProgram('hello', started[name], async (program) => {
+    const cost = await program.measureCost(seconds);
+    memory.add(name, (await program.ask('memory')) / 1e6);
+    return cost;
+  });
+}
+
+const attachedRatios = new Series();
+const startedRatios = new Series();
+const memory = new Series();
+for (let round = 0; round < rounds; round++) {
+  await withProgram('hello', {}, (program) => {
+    const measure = (name = 'null') => measureAttached(program, attached[name]);
+    return bracket(choose(attached), round, measure, attachedRatios);
+  });
+  const measure = (name = 'null') => measureStarted(name, memory);
+  await bracket(choose(started), round, measure, startedRatios);
+}
+
+report('agent', 'CPU time of a request, to that of the plain server: attached to it',
+  choose(attached).map((name) => ({ way: name, 'CPU ratio': attachedRatios.get(name) })));
+report('agent', 'CPU time of a request, to that of the plain server: started with it',
+  choose(started).map((name) => ({
+    way: name,
+    'CPU ratio': startedRatios.get(name),
+    'RSS MB': memory.get(name),
+  })));
+
+const { stdout } = await run([micro, agent]);
+report('agent', 'One event written, and one program started that is not Node', JSON.parse(stdout));
