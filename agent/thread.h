@@ -33,8 +33,8 @@ struct nd_baseline {
 struct nd_thread {
 	struct nd_channel_slot *slot;
 	struct nd_ring ring;
-	uint32_t tid;
 	pthread_t pthread;
+	uint32_t tid;
 	clockid_t cpu_clock;
 	int schedstat_fd; /* -1 where the kernel has none */
 	uintptr_t stack_end;
@@ -51,9 +51,9 @@ struct nd_thread {
 	uv_idle_t marker[2];
 	bool marker_closing[2];
 	bool has_phases;
-	int closing;		 /* of `prepare` and `check`: libuv is not done with them */
 	bool checked;		 /* our check handle was called since the iteration's first poll */
 	bool poll_found_nothing; /* the last one, which did not wait either */
+	int closing;		 /* of `prepare` and `check`: libuv is not done with them */
 	uint64_t mark_ns;	 /* when the current phase began */
 	uint64_t phase_ns[ND_PHASE_COUNT];
 
@@ -64,13 +64,13 @@ struct nd_thread {
 
 	/* Of the agent's thread. */
 	struct nd_baseline baseline[2];
-	uint32_t baselines;	   /* taken so far */
 	uint64_t watched_start_ns; /* of the iteration that was there at the last look */
 	uint64_t stall_start_ns;   /* the stall it takes stacks of; read by the signal handler */
-	int32_t asleep_in;	   /* the system call that it slept in at the last look, or -1 */
 	uint64_t next_sample_ns;
-	bool has_timer;
+	uint32_t baselines; /* taken so far */
+	int32_t asleep_in;  /* the system call that it slept in at the last look, or -1 */
 	timer_t timer;
+	bool has_timer;
 	bool want_handles; /* set by the agent's thread, taken by its own */
 };
 
