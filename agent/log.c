@@ -9,33 +9,48 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A line longer than this is cut. */
-#define LINE_MAX_BYTES 512
+/* A text longer than this is cut. */
+#define TEXT_MAX_BYTES 512
 
-void nd_log(const char *fmt, ...)
+/* One write, so that lines of several processes do not mix. Nobody to tell if it fails. */
+static void write_line(const char *path, const char *line, size_t len)
 {
-	const char *path = secure_getenv("NODIAG_LOG");
-	char line[LINE_MAX_BYTES];
-	int saved = errno, fd, len;
-	va_list ap;
+	ssize_t written;
+	int fd;
 
-	if (!path || !*path)
-		return;
-	len = snprintf(line, sizeof(line) - 1, "nodiag-agent %d: ", getpid());
-	va_start(ap, fmt);
-	len += vsnprintf(line + len, sizeof(line) - 1 - (size_t)len, fmt, ap);
-	va_end(ap);
-	len = len < (int)sizeof(line) - 1 ? len : (int)sizeof(line) - 2;
-	line[len++] = '\n';
 	if (!strcmp(path, "stderr"))
 		fd = dup(STDERR_FILENO);
 	else
 		fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0600);
-	/* One write, so that lines of several processes do not mix. Nobody to tell if it fails. */
-	if (fd >= 0) {
-		if (write(fd, line, (size_t)len) < 0)
-			len = 0;
-		close(fd);
-	}
+	if (fd < 0)
+		return;
+	written = write(fd, line, len);
+	(void)written;
+	close(fd);
+}
+
+__attribute__((format(printf, 2, 0))) static void log_to(const char *path, const char *fmt,
+							 va_list ap)
+{
+	char text[TEXT_MAX_BYTES], line[TEXT_MAX_BYTES + 32];
+	int len;
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	len = snprintf(line, sizeof(line), "nodiag-agent %d: %s\n", getpid(), text);
+	if (len > 0 && len < (int)sizeof(line))
+		write_line(path, line, (size_t)len);
+}
+
+void nd_log(const char *fmt, ...)
+{
+	const char *path = secure_getenv("NODIAG_LOG");
+	int saved = errno;
+	va_list ap;
+
+	if (!path || !*path)
+		return;
+	va_start(ap, fmt);
+	log_to(path, fmt, ap);
+	va_end(ap);
 	errno = saved;
 }

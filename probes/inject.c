@@ -446,7 +446,7 @@ static int find_and_borrow(struct tracee *t, struct nd_injected *ret_injected)
 {
 	enum nd_start_place place = ND_START_AT_POLL;
 	uint64_t begin = nd_clock_monotonic_ns();
-	struct registers saved;
+	struct registers saved = {0};
 	int ret = interrupt(t);
 
 	if (!ret)
