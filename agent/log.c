@@ -35,6 +35,7 @@ __attribute__((format(printf, 2, 0))) static void log_to(const char *path, const
 	char text[TEXT_MAX_BYTES], line[TEXT_MAX_BYTES + 32];
 	int len;
 
+	/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start() is in nd_log() */
 	vsnprintf(text, sizeof(text), fmt, ap);
 	len = snprintf(line, sizeof(line), "nodiag-agent %d: %s\n", getpid(), text);
 	if (len > 0 && len < (int)sizeof(line))
