@@ -18,12 +18,19 @@ function describe() {
   };
 }
 
+// On a busy machine the agent's thread may not have had a CPU yet.
+const script = `for i in $(seq 100); do
+  "$0" "$1" >> "$2" 2> /dev/null && exit
+  sleep 0.05
+done
+exit 1`;
+
 /** Call `then` once the loop has come round, and the agent was looked at. */
 function look(then) {
   setTimeout(() => {
     const { READ_AGENT, RESULT } = process.env;
     if (READ_AGENT) {
-      execFileSync('sh', ['-c', '"$0" "$1" >> "$2"', READ_AGENT, String(process.pid), RESULT]);
+      execFileSync('sh', ['-c', script, READ_AGENT, String(process.pid), RESULT]);
     }
     then();
   }, 20);
