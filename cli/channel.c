@@ -118,10 +118,14 @@ static int connect_to(pid_t pid, int *ret_fd)
 	if (ret)
 		return ret;
 	ret = connect_as(&status, pid, status.uid, ret_fd);
-	/* A server may have begun as root, and gone on as somebody else. */
-	if (ret == -ENOENT && status.uid)
-		ret = connect_as(&status, pid, 0, ret_fd);
-	return ret;
+	if (ret != -ENOENT || !status.uid)
+		return ret;
+	/*
+	 * A server may have begun as root, and gone on as somebody else. Root's folder is closed to
+	 * others, whether it has the socket or not.
+	 */
+	ret = connect_as(&status, pid, 0, ret_fd);
+	return ret == -EACCES || ret == -EPERM ? -ENOENT : ret;
 }
 
 static int receive_hello(struct channel *channel, int *ret_memory)
