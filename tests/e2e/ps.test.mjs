@@ -205,7 +205,7 @@ test('the busy one comes first, and the table says the same', async () => {
     const { status, stdout } = await runNodiag(['ps']);
     assert.equal(status, 0);
     const rows = stdout.toString().split('\n');
-    assert.match(rows[0], /^ *PID +USER +NODE +THR +WRK +CPU% +RSS +UP .*SEES +SCRIPT$/);
+    assert.match(rows[0], /^ *PID +USER +NODE +THR +WRK +CPU% +RSS +UP .*SEES( +AGENT)? +SCRIPT$/);
     const row = rows.find((text) => text.trimStart().startsWith(`${busy.pid} `));
     assert.ok(row?.includes(` ${expected.node} `), row);
     assert.ok(row.includes(programPath('loop.cjs')), row);
