@@ -82,10 +82,10 @@ class Load {
     }
   }
 
+  /** Connections stay, since they are among what the server holds. */
   async stop() {
     this.stopped = true;
     await Promise.all(this.clients);
-    this.agent.destroy();
   }
 }
 
@@ -112,6 +112,7 @@ async function underLoad(as, body, warmUp) {
     assert.match(readFileSync(`/proc/${program.pid}/status`, 'utf8'), /TracerPid:\t0/);
   } finally {
     await load.stop();
+    load.agent.destroy();
     await program.stop();
   }
 }
