@@ -297,6 +297,13 @@ static void add_name(const struct writer *w, uint32_t frame)
 	end_sgr(w);
 }
 
+static bool is_anonymous(const struct writer *w, uint32_t frame)
+{
+	uint32_t count;
+
+	return !strcmp(nd_profile_frames(w->frames, &count)[frame].name, "(anonymous)");
+}
+
 static void add_place(const struct writer *w, uint32_t frame, uint32_t line, uint32_t column)
 {
 	uint32_t count;
@@ -348,6 +355,8 @@ static void add_culprit(const struct writer *w, const struct nd_culprit *culprit
 		if (culprit->has_entry) {
 			nd_buf_add_str(w->out, ", from ");
 			add_name(w, culprit->entry);
+			if (is_anonymous(w, culprit->entry))
+				add_place(w, culprit->entry, 0, 0);
 		}
 	} else if (culprit->syscall >= 0) {
 		nd_buf_addf(w->out, "asleep in system call %d", culprit->syscall);
