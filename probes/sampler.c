@@ -345,7 +345,7 @@ int nd_sampler_visit_idle(struct nd_sampler *sampler,
  */
 static int begin_waiting(struct nd_sampler *sampler, pid_t pid, pid_t tid, uint64_t now_ns)
 {
-	struct nd_loop_state state;
+	struct nd_loop_state state = {0};
 	struct nd_wait wait;
 	int ret = nd_procfs_read_wait(pid, tid, &wait);
 
