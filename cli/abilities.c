@@ -159,11 +159,10 @@ static int try_ptrace(void)
 static void add_ptrace(struct abilities *abilities, const struct nd_proc_status *self)
 {
 	static const char title[] = "stacks of threads that wait";
-	const struct ability *memory = &abilities->list[abilities->count - 1];
+	const struct ability memory = abilities->list[abilities->count - 1];
 
 	if (!try_ptrace())
-		abilities_add(abilities, "ptrace", title, memory->state, memory->why,
-			      memory->allow);
+		abilities_add(abilities, "ptrace", title, memory.state, memory.why, memory.allow);
 	else if (self->has_seccomp_filter)
 		abilities_add(abilities, "ptrace", title, ABILITY_NO,
 			      "a seccomp filter forbids ptrace", HOST);
