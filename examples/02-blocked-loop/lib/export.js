@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-const orders = Array.from({ length: 60_000 }, (_, id) => ({
+const orders = Array.from({ length: 200_000 }, (_, id) => ({
   id,
   customer: `customer ${id % 997}`,
   total: (id * 7919) % 10_000,
