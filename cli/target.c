@@ -188,8 +188,13 @@ void target_set_not_node(pid_t pid, const struct nd_err *why, struct nd_err *err
 
 int target_fail(pid_t pid, int ret, struct nd_err *err)
 {
-	if ((ret == -EPERM || ret == -EACCES) && !err->hint[0])
-		nd_err_hint(err, "run it with sudo, or as the user that runs process %d", pid);
+	if ((ret == -EPERM || ret == -EACCES) && !err->hint[0]) {
+		if (geteuid())
+			nd_err_hint(err, "run it with sudo, or as the user that runs process %d",
+				    pid);
+		else
+			nd_err_hint(err, "nodiag check says what keeps even root out");
+	}
 	if (ret == -ESRCH || ret == -ENOENT)
 		return EXIT_NO_TARGET;
 	if (ret == -EPERM || ret == -EACCES)
