@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "analyzer/heap/graph.h"
 #include "analyzer/heap/heap.h"
@@ -13,7 +14,9 @@
 struct search {
 	const struct nd_heap *heap;
 	const struct nd_heap_pairs *pairs;
-	uint8_t *seen_once; /* a bit for each pair */
+	uint8_t *seen_once;   /* a bit for each pair */
+	uint8_t *seen_before; /* the same when the user's roots were done */
+	uint8_t *reached;     /* a bit for each node, of the search for lasting ways */
 	int32_t *distance;
 	uint32_t *before;
 	uint32_t *queue;
@@ -103,21 +106,104 @@ static void search_all(struct search *s)
 	}
 	has_roots = s->tail > 0;
 	search(s);
+	memcpy(s->seen_before, s->seen_once, s->pairs->count / 8 + 1);
 	s->head = 0;
 	s->tail = 0;
 	visit(s, heap->root, ND_HEAP_NONE, has_roots ? ND_HEAP_DISTANCE_SYSTEM : 0);
 	search(s);
 }
 
+/*
+ * Roots with what is there only while the snapshot is taken, the better ones first: what is on the
+ * stack, what V8's own code holds, and, by edges of the strong roots named "12 / IdentityMapBase",
+ * any object that the snapshot took a note of.
+ */
+static const char *const passing_roots[] = {"(Stack roots)", "(Handle scope)", "(Strong roots)"};
+
+#define PASSING_ROOTS (sizeof(passing_roots) / sizeof(passing_roots[0]))
+
+/* Put it off, if it is one of these. */
+static bool put_off(const struct nd_heap *heap, uint32_t node, uint32_t passing[PASSING_ROOTS])
+{
+	size_t i;
+
+	if (heap->type[node] != ND_HEAP_SYNTHETIC)
+		return false;
+	for (i = 0; i < PASSING_ROOTS; i++)
+		if (passing[i] == ND_HEAP_NONE &&
+		    !strcmp(nd_heap_name(heap, node), passing_roots[i])) {
+			passing[i] = node;
+			return true;
+		}
+	return false;
+}
+
+static void go_on(struct search *s, uint32_t node)
+{
+	const struct nd_heap *heap = s->heap;
+	uint32_t e, to;
+
+	for (e = heap->first_edge[node]; e < heap->first_edge[node + 1]; e++) {
+		to = nd_heap_edge_to(heap, e);
+		if (nd_heap_edge_type(heap, e) == ND_HEAP_EDGE_WEAK ||
+		    nd_heap_bit(s->reached, to) || !is_passable(s, node, e))
+			continue;
+		nd_heap_set_bit(s->reached, to);
+		s->before[to] = node;
+		s->queue[s->tail++] = to;
+	}
+}
+
+static void drain(struct search *s, uint32_t passing[PASSING_ROOTS])
+{
+	uint32_t node;
+
+	while (s->head < s->tail) {
+		node = s->queue[s->head++];
+		if (!put_off(s->heap, node, passing))
+			go_on(s, node);
+	}
+}
+
+/*
+ * Find the ways from the root once more, for those that no user's root reaches: by roots that pass
+ * only where there are no others. Distances stay.
+ */
+static void search_lasting(struct search *s)
+{
+	const struct nd_heap *heap = s->heap;
+	uint32_t passing[PASSING_ROOTS] = {ND_HEAP_NONE, ND_HEAP_NONE, ND_HEAP_NONE}, node;
+	size_t i;
+
+	for (node = 0; node < heap->node_count && s->distance[heap->root]; node++)
+		if (s->distance[node] >= 0 && s->distance[node] < ND_HEAP_DISTANCE_SYSTEM)
+			nd_heap_set_bit(s->reached, node);
+	nd_heap_set_bit(s->reached, heap->root);
+	s->queue[0] = heap->root;
+	s->head = 0;
+	s->tail = 1;
+	drain(s, passing);
+	for (i = 0; i < PASSING_ROOTS; i++) {
+		if (passing[i] == ND_HEAP_NONE)
+			continue;
+		go_on(s, passing[i]);
+		drain(s, passing);
+	}
+}
+
 static int run(struct search *s)
 {
 	const struct nd_heap *heap = s->heap;
+	size_t pair_bytes = s->pairs->count / 8 + 1;
 	uint32_t i;
 
 	/* The root may be reached, and is then visited again. */
 	s->queue = malloc(((size_t)heap->node_count + 1) * sizeof(*s->queue));
-	s->seen_once = calloc(s->pairs->count / 8 + 1, 1);
-	if (!s->distance || !s->before || !s->queue || !s->seen_once)
+	s->seen_once = calloc(pair_bytes, 1);
+	s->seen_before = malloc(pair_bytes);
+	s->reached = calloc(heap->node_count / 8 + 1, 1);
+	if (!s->distance || !s->before || !s->queue || !s->seen_once || !s->seen_before ||
+	    !s->reached)
 		return -ENOMEM;
 	for (i = 0; i < heap->node_count; i++) {
 		s->distance[i] = ND_HEAP_DISTANCE_NONE;
@@ -127,6 +213,8 @@ static int run(struct search *s)
 	s->sloppy_map = nd_heap_find_string(heap, "sloppy_function_map");
 	s->descriptors = nd_heap_find_string(heap, "(map descriptors)");
 	search_all(s);
+	memcpy(s->seen_once, s->seen_before, pair_bytes);
+	search_lasting(s);
 	return 0;
 }
 
@@ -143,6 +231,8 @@ int nd_heap_find_distances(const struct nd_heap *heap, const struct nd_heap_pair
 
 	free(s.queue);
 	free(s.seen_once);
+	free(s.seen_before);
+	free(s.reached);
 	if (ret) {
 		free(s.distance);
 		free(s.before);

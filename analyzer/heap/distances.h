@@ -17,7 +17,8 @@ struct nd_heap_pairs;
 
 /*
  * Find the distance of each node, and the one before it on a shortest way from the root:
- * ND_HEAP_NONE where there is none, as for the root. The caller frees both. 0 or -ENOMEM.
+ * ND_HEAP_NONE where there is none, as for the root. That way does not begin with what is on the
+ * stack while the snapshot is taken, unless there is no other. The caller frees both. 0 or -ENOMEM.
  */
 int nd_heap_find_distances(const struct nd_heap *heap, const struct nd_heap_pairs *pairs,
 			   int32_t **ret_distance, uint32_t **ret_before);
