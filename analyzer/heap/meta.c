@@ -148,7 +148,7 @@ static int read_count(const json_t *head, const char *key, uint32_t min, uint32_
 static int read_counts(const json_t *head, struct nd_heap_meta *ret, struct nd_err *err)
 {
 	json_int_t bytes = json_integer_value(json_object_get(head, "extra_native_bytes"));
-	uint32_t index;
+	uint32_t index = 0;
 
 	if (read_count(head, "node_count", 1, ND_HEAP_NODES_MAX, &ret->node_count, err) ||
 	    read_count(head, "edge_count", 0, ND_HEAP_EDGES_MAX, &ret->edge_count, err))

@@ -153,7 +153,8 @@ static int list_children(struct finder *f, uint32_t node)
 
 	f->list.count = 0;
 	for (child = f->a->child[node]; child != ND_HEAP_NONE; child = f->a->sibling[child])
-		if ((!f->series || nd_heap_bit(f->fresh, child)) && list_add(&f->list, child))
+		if ((!f->series || nd_heap_bit(f->fresh, child)) && weight(f, child) &&
+		    list_add(&f->list, child))
 			return -ENOMEM;
 	return 0;
 }
@@ -164,7 +165,7 @@ static int go_down(struct finder *f, struct nd_heap_suspect *suspect)
 	uint32_t heaviest;
 	uint64_t bytes;
 
-	for (;;) {
+	while (f->list.count) {
 		heaviest = find_heaviest(f);
 		bytes = weight(f, heaviest);
 		if (bytes < suspect->bytes / 100 * MOST ||
@@ -174,6 +175,7 @@ static int go_down(struct finder *f, struct nd_heap_suspect *suspect)
 		if (list_children(f, heaviest))
 			return -ENOMEM;
 	}
+	return 0;
 }
 
 /* What most of the list is. */
@@ -257,10 +259,13 @@ static int look_into(struct finder *f, const uint32_t *holder, uint64_t min,
 		};
 		f->list.count = 0;
 		for (node = 0; node < f->heap->node_count; node++)
-			if (holder[node] == largest[i] && list_add(&f->list, node))
+			if (holder[node] == largest[i] && weight(f, node) &&
+			    list_add(&f->list, node))
 				return -ENOMEM;
 		if (go_down(f, suspect))
 			return -ENOMEM;
+		if (!f->list.count)
+			continue;
 		if (f->series)
 			add_steps(f, suspect);
 		describe(f, suspect);
