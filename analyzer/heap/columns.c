@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,13 +97,34 @@ static int set_detachedness(struct nd_heap_columns *c, uint32_t node, uint8_t st
 	return 0;
 }
 
-static void name_string(struct nd_heap_columns *c, const struct nd_heap_numbers *numbers,
-			uint32_t at, uint32_t string)
+/*
+ * Strings come last, so of all that are named only the largest is kept. Taking the larger one
+ * without a branch costs less than guessing one.
+ */
+static void name_string(struct nd_heap_columns *c, uint32_t string, uint64_t offset)
 {
-	if (string <= c->string_max && c->string_offset)
-		return;
-	c->string_max = string;
-	c->string_offset = numbers->offset[at];
+	bool is_larger = string > c->string_max;
+
+	c->string_max = is_larger ? string : c->string_max;
+	c->string_offset = is_larger ? offset : c->string_offset;
+}
+
+/* Which number of a node cannot be. */
+static int bad_node(const struct nd_heap_columns *c, const struct nd_heap_numbers *numbers,
+		    uint32_t at, struct nd_err *err)
+{
+	const uint64_t *v = (const uint64_t *)&numbers->value[at];
+	const struct nd_heap_meta *meta = &c->meta;
+
+	if (v[meta->node_type] >= meta->node_types)
+		return out_of_range(numbers, at, meta->node_type, "a node's type", err);
+	if (v[meta->node_name] >= ND_HEAP_STRINGS_MAX)
+		return out_of_range(numbers, at, meta->node_name, "a node's name", err);
+	if (v[meta->node_id] > UINT32_MAX)
+		return out_of_range(numbers, at, meta->node_id, "a node's id", err);
+	if (v[meta->node_size] > ND_HEAP_BYTES_MAX - c->self_size)
+		return out_of_range(numbers, at, meta->node_size, "a node's size", err);
+	return out_of_range(numbers, at, meta->node_edges, "a node's edge count", err);
 }
 
 static int add_node(struct nd_heap_columns *c, const struct nd_heap_numbers *numbers, uint32_t at,
@@ -113,16 +135,11 @@ static int add_node(struct nd_heap_columns *c, const struct nd_heap_numbers *num
 	struct nd_heap *heap = c->heap;
 	uint32_t node = heap->node_count;
 
-	if (v[meta->node_type] >= meta->node_types)
-		return out_of_range(numbers, at, meta->node_type, "a node's type", err);
-	if (v[meta->node_name] >= ND_HEAP_STRINGS_MAX)
-		return out_of_range(numbers, at, meta->node_name, "a node's name", err);
-	if (v[meta->node_id] > UINT32_MAX)
-		return out_of_range(numbers, at, meta->node_id, "a node's id", err);
-	if (v[meta->node_size] > ND_HEAP_BYTES_MAX - c->self_size)
-		return out_of_range(numbers, at, meta->node_size, "a node's size", err);
-	if (v[meta->node_edges] > meta->edge_count - c->edges)
-		return out_of_range(numbers, at, meta->node_edges, "a node's edge count", err);
+	if (v[meta->node_type] >= meta->node_types || v[meta->node_name] >= ND_HEAP_STRINGS_MAX ||
+	    v[meta->node_id] > UINT32_MAX ||
+	    v[meta->node_size] > ND_HEAP_BYTES_MAX - c->self_size ||
+	    v[meta->node_edges] > meta->edge_count - c->edges)
+		return bad_node(c, numbers, at, err);
 	heap->type[node] = meta->node_type_of[v[meta->node_type]];
 	heap->name[node] = (uint32_t)v[meta->node_name];
 	heap->id[node] = (uint32_t)v[meta->node_id];
@@ -131,7 +148,7 @@ static int add_node(struct nd_heap_columns *c, const struct nd_heap_numbers *num
 	heap->node_count++;
 	c->edges += v[meta->node_edges];
 	c->self_size += v[meta->node_size];
-	name_string(c, numbers, at + (uint32_t)meta->node_name, heap->name[node]);
+	name_string(c, heap->name[node], numbers->offset[at + (uint32_t)meta->node_name]);
 	if (meta->node_detachedness < 0)
 		return 0;
 	return set_detachedness(c, node, (uint8_t)v[meta->node_detachedness], err);
@@ -168,63 +185,84 @@ static int reserve_edges(struct nd_heap_columns *c, uint32_t need, struct nd_err
 	return 0;
 }
 
+/* What an edge is, from its numbers. */
+struct edge {
+	uint64_t type; /* the file's */
+	uint64_t to;   /* an index of the file, a multiple of the fields of a node */
+	int64_t name;
+	bool is_numbered;
+};
+
+static struct edge get_edge(const struct nd_heap_meta *meta, const int64_t *v)
+{
+	uint64_t type = (uint64_t)v[meta->edge_type];
+
+	return (struct edge){
+		.type = type,
+		.to = (uint64_t)v[meta->edge_to],
+		.name = v[meta->edge_name],
+		.is_numbered =
+			type < meta->edge_types &&
+			nd_heap_edge_is_numbered((enum nd_heap_edge_type)meta->edge_type_of[type]),
+	};
+}
+
 /*
  * Numbers of elements are unsigned 32-bit ones, which V8 prints as signed from Node.js 24 on. Other
  * names are strings.
  */
-static int add_edge_name(struct nd_heap_columns *c, const struct nd_heap_numbers *numbers,
-			 uint32_t at, bool is_number, struct nd_err *err)
+static bool is_name(const struct edge *edge)
 {
-	int64_t name = numbers->value[at];
-
-	if (is_number ? name < INT32_MIN || name > UINT32_MAX
-		      : name < 0 || name >= ND_HEAP_STRINGS_MAX)
-		return out_of_range(numbers, at, 0, "an edge's name", err);
-	c->heap->edge_name[c->heap->edge_count] = (uint32_t)name;
-	if (!is_number)
-		name_string(c, numbers, at, (uint32_t)name);
-	return 0;
+	if (edge->is_numbered)
+		return edge->name >= INT32_MIN && edge->name <= UINT32_MAX;
+	return edge->name >= 0 && edge->name < ND_HEAP_STRINGS_MAX;
 }
 
-static int add_edge(struct nd_heap_columns *c, const struct nd_heap_numbers *numbers, uint32_t at,
-		    struct nd_err *err)
+/* Which number of an edge cannot be. */
+static int bad_edge(const struct nd_heap_columns *c, const struct nd_heap_numbers *numbers,
+		    uint32_t at, const struct edge *edge, struct nd_err *err)
 {
-	const uint64_t *v = (const uint64_t *)&numbers->value[at];
 	const struct nd_heap_meta *meta = &c->meta;
-	uint32_t fields = meta->node_fields, node;
-	enum nd_heap_edge_type type;
 
-	if (v[meta->edge_type] >= meta->edge_types)
+	if (edge->type >= meta->edge_types)
 		return out_of_range(numbers, at, meta->edge_type, "an edge's type", err);
-	if (v[meta->edge_to] >= (uint64_t)meta->node_count * fields)
-		return out_of_range(numbers, at, meta->edge_to, "an edge's node", err);
-	/* A division of 32 bits takes a fraction of the time. */
-	node = v[meta->edge_to] <= UINT32_MAX ? (uint32_t)v[meta->edge_to] / fields
-					      : (uint32_t)(v[meta->edge_to] / fields);
-	if ((uint64_t)node * fields != v[meta->edge_to])
-		return out_of_range(numbers, at, meta->edge_to, "an edge's node", err);
-	type = (enum nd_heap_edge_type)meta->edge_type_of[v[meta->edge_type]];
-	if (add_edge_name(c, numbers, at + (uint32_t)meta->edge_name,
-			  nd_heap_edge_is_numbered(type), err))
-		return -EBADMSG;
-	c->heap->edge[c->heap->edge_count++] = node | (uint32_t)type << ND_HEAP_TO_BITS;
-	return 0;
+	if (!is_name(edge))
+		return out_of_range(numbers, at, meta->edge_name, "an edge's name", err);
+	return out_of_range(numbers, at, meta->edge_to, "an edge's node", err);
 }
 
 int nd_heap_columns_take_edges(void *arg, const struct nd_heap_numbers *numbers, struct nd_err *err)
 {
 	struct nd_heap_columns *c = arg;
-	uint32_t fields = c->meta.edge_fields, i;
-	int ret;
+	const struct nd_heap_meta *meta = &c->meta;
+	uint32_t fields = meta->edge_fields, node_fields = meta->node_fields, node, count, i;
+	double inverse = 1.0 / node_fields;
+	struct edge edge;
 
 	if (numbers->count % fields)
 		return partial(numbers, "edges", err);
-	if (numbers->count / fields > c->meta.edge_count - c->heap->edge_count)
-		return too_many(numbers, "edges", c->meta.edge_count, err);
-	ret = reserve_edges(c, c->heap->edge_count + numbers->count / fields, err);
-	for (i = 0; i < numbers->count && !ret; i += fields)
-		ret = add_edge(c, numbers, i, err);
-	return ret;
+	if (numbers->count / fields > meta->edge_count - c->heap->edge_count)
+		return too_many(numbers, "edges", meta->edge_count, err);
+	if (reserve_edges(c, c->heap->edge_count + numbers->count / fields, err))
+		return -ENOMEM;
+	for (i = 0, count = c->heap->edge_count; i < numbers->count; i += fields, count++) {
+		edge = get_edge(meta, &numbers->value[i]);
+		/* Faster than to divide, and exact where there is no remainder. */
+		node = (uint32_t)((double)(edge.to & UINT32_MAX) * inverse + 0.5);
+		if (edge.to > UINT32_MAX)
+			node = edge.to / node_fields < ND_HEAP_NODES_MAX
+				       ? (uint32_t)(edge.to / node_fields)
+				       : ND_HEAP_NODES_MAX;
+		if (edge.type >= meta->edge_types || !is_name(&edge) || node >= meta->node_count ||
+		    (uint64_t)node * node_fields != edge.to)
+			return bad_edge(c, numbers, i, &edge, err);
+		c->heap->edge[count] = node | (uint32_t)meta->edge_type_of[edge.type]
+						      << ND_HEAP_TO_BITS;
+		c->heap->edge_name[count] = (uint32_t)edge.name;
+		name_string(c, edge.is_numbered ? 0 : (uint32_t)edge.name, numbers->offset[i]);
+	}
+	c->heap->edge_count = count;
+	return 0;
 }
 
 static int reserve_locations(struct nd_heap_columns *c, uint32_t need, struct nd_err *err)

@@ -83,48 +83,95 @@ static int punctuate(struct nd_heap_numbers *n, char c, uint64_t offset, struct 
 	return ret ? ret : 1;
 }
 
+/* As much of a number as there is. */
+static int read_digits(struct nd_heap_numbers *n, const char **p, const char *end, uint64_t offset,
+		       struct nd_err *err)
+{
+	const char *at = *p;
+
+	if (n->state == ENDED)
+		return unexpected(*at, offset, err);
+	n->state = DIGITS;
+	for (; at < end && *at >= '0' && *at <= '9'; at++)
+		if (++n->digits <= DIGITS_MAX)
+			n->partial = n->partial * 10 + (uint64_t)(*at - '0');
+	if (n->digits > DIGITS_MAX)
+		return nd_err_set(err, -EBADMSG, "a number of more than %d digits at byte %" PRIu64,
+				  DIGITS_MAX, offset);
+	*p = at;
+	return 0;
+}
+
+/*
+ * Whole numbers, each with its comma, as long as there are such: nearly all. What is in the making
+ * is not touched.
+ */
+static int read_whole(struct nd_heap_numbers *n, const char **p, const char *end, uint64_t offset,
+		      struct nd_err *err)
+{
+	const char *data = *p, *at = data;
+	uint32_t count = n->count;
+	unsigned int digit;
+	uint64_t value;
+	int ret;
+
+	/* Room for the longest number and its comma, so that only digits need be looked at. */
+	while (end - at > DIGITS_MAX + 1) {
+		digit = (unsigned int)(unsigned char)*at - '0';
+		if (digit > 9)
+			break;
+		data = at;
+		value = 0;
+		do {
+			value = value * 10 + digit;
+			digit = (unsigned int)(unsigned char)*++at - '0';
+		} while (digit <= 9 && at - data <= DIGITS_MAX);
+		if (*at != ',') {
+			at = data;
+			break;
+		}
+		n->value[count] = (int64_t)value;
+		n->offset[count] = offset + (uint64_t)(at - *p);
+		at++;
+		if (++count < n->limit)
+			continue;
+		n->count = count;
+		ret = n->take(n->arg, n, err);
+		n->count = count = 0;
+		if (ret)
+			return ret;
+	}
+	if (at > *p)
+		n->state = WANTED;
+	n->count = count;
+	*p = at;
+	return 0;
+}
+
 int nd_heap_numbers_feed(struct nd_heap_numbers *n, const char *data, size_t len, uint64_t offset,
 			 size_t *ret_used, struct nd_err *err)
 {
-	const char *p = data, *end = data + len, *start;
-	unsigned int digit;
-	uint64_t partial;
+	const char *p = data, *end = data + len, *before;
 	int ret;
 
 	while (p < end) {
-		digit = (unsigned int)(unsigned char)*p - '0';
-		if (digit > 9) {
+		before = p;
+		if (n->state <= WANTED && !n->negative) {
+			ret = read_whole(n, &p, end, offset + (uint64_t)(p - data), err);
+			if (ret)
+				return ret;
+		}
+		if (p < end && *p >= '0' && *p <= '9') {
+			ret = read_digits(n, &p, end, offset + (uint64_t)(p - data), err);
+			if (ret)
+				return ret;
+		} else if (p == before) {
 			ret = punctuate(n, *p, offset + (uint64_t)(p - data), err);
 			p++;
 			*ret_used = (size_t)(p - data);
 			if (ret)
 				return ret;
-			continue;
 		}
-		if (n->state == ENDED)
-			return unexpected(*p, offset + (uint64_t)(p - data), err);
-		start = p;
-		partial = n->partial;
-		do {
-			partial = partial * 10 + digit;
-			if (++p == end)
-				break;
-			digit = (unsigned int)(unsigned char)*p - '0';
-		} while (digit <= 9);
-		n->partial = partial;
-		n->state = DIGITS;
-		if ((size_t)(p - start) + n->digits > DIGITS_MAX)
-			return nd_err_set(err, -EBADMSG,
-					  "a number of more than %d digits at byte %" PRIu64,
-					  DIGITS_MAX, offset + (uint64_t)(start - data));
-		n->digits += (uint32_t)(p - start);
-		if (p == end || *p != ',')
-			continue;
-		ret = add(n, offset + (uint64_t)(p - data), err);
-		if (ret)
-			return ret;
-		n->state = WANTED;
-		p++;
 	}
 	*ret_used = len;
 	return 0;
