@@ -105,9 +105,13 @@ static int choose_sampler(struct session *s, const struct nd_sampler_options *op
 {
 	static const char *const names[] = {"eBPF", "perf_event", "the agent", ""};
 	const struct session_hooks *hooks = s->options->hooks;
-	int ret = nd_sampler_open(options, &s->sampler, ret_why, err);
 	bool is_open = false;
+	int ret;
 
+	if (hooks && hooks->no_sampler)
+		return nd_sampler_open_none(&s->sampler) ? nd_err_set(err, -ENOMEM, "out of memory")
+							 : 0;
+	ret = nd_sampler_open(options, &s->sampler, ret_why, err);
 	if (ret && hooks && hooks->may_lack_sampler)
 		is_open = !nd_sampler_open_none(&s->sampler);
 	else if (ret && s->target->kind == TARGET_PIDS && s->target->pids_count == 1)
@@ -218,9 +222,10 @@ static bool all_ended(struct session *s)
 
 static void show_progress(const struct session *s, uint64_t elapsed_ns)
 {
+	const struct session_hooks *hooks = s->options->hooks;
 	struct nd_sampler_stats stats;
 
-	if (elapsed_ns < ND_NSEC_PER_SEC)
+	if (elapsed_ns < ND_NSEC_PER_SEC || (hooks && hooks->no_sampler))
 		return;
 	nd_sampler_get_stats(s->sampler, &stats);
 	if (s->options->duration_ns)
@@ -411,10 +416,7 @@ int session_run(const struct target *target, const struct session_options *optio
 	nd_symbolizer_free(s.symbolizer);
 	nd_sampler_close(s.sampler);
 	child_cancel(&s.child);
-	/* The command goes on to its own end, as if nodiag had not been there. */
-	if (target->kind == TARGET_COMMAND && !ret)
-		child_reap(&s.child, true);
-	ret_result->status = s.child.status;
+	ret_result->child = s.child;
 	interrupt_release();
 	return ret;
 }
