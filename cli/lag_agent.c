@@ -22,6 +22,7 @@ struct lag_agent {
 	struct nd_channel_slot *first; /* how the counters were at the beginning */
 	struct nd_sample_stack *record;
 	uint64_t stacks;
+	bool is_late;
 	const struct lag_observation *o; /* while events are handed on */
 };
 
@@ -64,6 +65,7 @@ static int update_counters(struct lag_agent *agent)
 	uint32_t i;
 	int ret = 0;
 
+	agent->is_late = false;
 	for (i = 0; i < channel_slots(agent->channel) && !ret; i++) {
 		if (!channel_copy_slot(agent->channel, i, &now) || now.kind == ND_THREAD_AGENT)
 			continue;
@@ -71,6 +73,7 @@ static int update_counters(struct lag_agent *agent)
 		counters.first = &agent->first[i];
 		if (counters.first->generation != now.generation)
 			counters.first = &zero;
+		agent->is_late |= lag_is_late(&now.loop, o->threshold_ns, counters.now_ns);
 		ret = o->sink.ops->set_counters(o->sink.impl, &counters);
 	}
 	return ret;
@@ -123,6 +126,13 @@ static int agent_finish(void *impl, const struct lag_observation *o)
 	return agent_read(agent, o);
 }
 
+static bool agent_is_late(void *impl)
+{
+	struct lag_agent *agent = impl;
+
+	return agent->is_late;
+}
+
 static void agent_report(void *impl, struct lag_report *ret_report)
 {
 	struct lag_agent *agent = impl;
@@ -162,6 +172,7 @@ static const struct lag_source_ops agent_ops = {
 	.read = agent_read,
 	.finish = agent_finish,
 	.is_over = agent_is_over,
+	.is_late = agent_is_late,
 	.report = agent_report,
 	.close = agent_close,
 };

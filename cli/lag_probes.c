@@ -44,6 +44,7 @@ struct lag_probes {
 	uint64_t find_ns; /* when threads were looked for last */
 	bool has_main;	  /* the main thread's loop was found */
 	bool has_exec;	  /* the process is another program now */
+	bool is_late;
 	uint64_t left_out;
 	const struct lag_observation *o; /* while records are handed on */
 };
@@ -192,9 +193,7 @@ static int handle_record(void *arg, const struct nd_sample_header *record)
 static bool is_stopped_late(const struct lag_probes *p, const struct nd_loop_state *state,
 			    uint64_t now_ns)
 {
-	return state->left_ns && state->counters.busy_since_ns &&
-	       now_ns > state->counters.busy_since_ns &&
-	       now_ns - state->counters.busy_since_ns >= p->o->threshold_ns / 2;
+	return state->left_ns && lag_is_late(&state->counters, p->o->threshold_ns, now_ns);
 }
 
 /*
@@ -254,6 +253,7 @@ static int update_loop(struct lag_probes *p, struct watched *w)
 	slot.loop = state.counters;
 	if (state.has_ended)
 		slot.state = ND_SLOT_ENDED;
+	p->is_late |= lag_is_late(&state.counters, o->threshold_ns, counters.now_ns);
 	ret = o->sink.ops->set_counters(o->sink.impl, &counters);
 	return ret ? ret : look_at_stopped(p, w, &state, counters.now_ns);
 }
@@ -265,6 +265,7 @@ static int probes_read(void *impl, const struct lag_observation *o)
 	int ret;
 
 	p->o = o;
+	p->is_late = false;
 	ret = nd_sampler_poll(p->sampler, 0, handle_record, p);
 	for (i = 0; i < p->count && ret >= 0; i++)
 		if (p->watched[i].has_loop)
@@ -316,6 +317,13 @@ static int probes_finish(void *impl, const struct lag_observation *o)
 	return ret;
 }
 
+static bool probes_is_late(void *impl)
+{
+	struct lag_probes *p = impl;
+
+	return p->is_late;
+}
+
 static void probes_report(void *impl, struct lag_report *ret_report)
 {
 	struct lag_probes *p = impl;
@@ -353,6 +361,7 @@ static const struct lag_source_ops probes_ops = {
 	.read = probes_read,
 	.finish = probes_finish,
 	.is_over = probes_is_over,
+	.is_late = probes_is_late,
 	.report = probes_report,
 	.close = probes_close,
 };

@@ -51,6 +51,8 @@ struct lag_source_ops {
 	int (*finish)(void *impl, const struct lag_observation *o);
 	/* Whether the process has ended, or cannot be observed any more. */
 	bool (*is_over)(void *impl, const struct lag_observation *o);
+	/* Whether a loop was close to a stall, or in one, when it was read last. */
+	bool (*is_late)(void *impl);
 	void (*report)(void *impl, struct lag_report *ret_report);
 	void (*close)(void *impl);
 };
@@ -62,6 +64,14 @@ struct lag_source {
 
 /* The agent in a process. -ENOENT when there is none, and as channel_open(). */
 int lag_agent_open(pid_t pid, struct lag_source *ret_source, struct nd_err *err);
+
+/* Whether a loop's current iteration is older than half of the threshold. */
+static inline bool lag_is_late(const struct nd_loop_counters *loop, uint64_t threshold_ns,
+			       uint64_t now_ns)
+{
+	return loop->busy_since_ns && now_ns > loop->busy_since_ns &&
+	       now_ns - loop->busy_since_ns >= threshold_ns / 2;
+}
 
 /* eBPF. -EPERM with a hint where it is not permitted. */
 int lag_probes_open(uint64_t threshold_ns, struct lag_source *ret_source, struct nd_err *err);

@@ -340,6 +340,15 @@ static int look(void *arg, const struct session_moment *moment, struct nd_err *e
 	return ret ? ret : r->result->is_full || (r->options->agent_only && r->loops_are_over);
 }
 
+/* Stacks want to be named before their stall is over, after which V8 may move what they speak of.
+ */
+static bool is_urgent(void *arg)
+{
+	struct recording *r = arg;
+
+	return r->loops.ops && r->loops.ops->is_late(r->loops.impl);
+}
+
 /* The failure, and that not all is lost. */
 static void explain(const struct recording *r, struct nd_err *err)
 {
@@ -354,6 +363,7 @@ static int run(struct recording *r, struct nd_err *err)
 		.begin = begin,
 		.add_stack = add_stack,
 		.look = look,
+		.is_urgent = is_urgent,
 		.arg = r,
 		.may_lack_sampler = true,
 		.no_sampler = r->options->agent_only,

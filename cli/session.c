@@ -26,8 +26,9 @@
 /* How long to wait for samples before looking at clocks, signals and the target again. */
 #define POLL_MS 50
 
-/* The same where an agent's stacks want to be named while the objects they speak of are there. */
-#define POLL_HOOKS_MS 20
+/* The same where the hooks want to look more often, and where they are in a hurry. */
+#define POLL_HOOKS_MS  20
+#define POLL_URGENT_MS 5
 
 /* A process that has just started does not know its own version yet. */
 #define DESCRIBE_AFTER_NS (300 * ND_NSEC_PER_MSEC)
@@ -265,9 +266,17 @@ static bool is_over(struct session *s, uint64_t elapsed_ns)
 	       (options->is_over && options->is_over(options->arg, s->child.pid));
 }
 
+static int choose_pause(const struct session *s)
+{
+	const struct session_hooks *hooks = s->options->hooks;
+
+	if (!hooks)
+		return POLL_MS;
+	return hooks->is_urgent(hooks->arg) ? POLL_URGENT_MS : POLL_HOOKS_MS;
+}
+
 static int record(struct session *s, struct nd_err *err)
 {
-	int poll_ms = s->options->hooks ? POLL_HOOKS_MS : POLL_MS;
 	uint64_t elapsed;
 	int ret = 0;
 
@@ -278,7 +287,7 @@ static int record(struct session *s, struct nd_err *err)
 		if (elapsed > DESCRIBE_AFTER_NS)
 			describe_target(s);
 		show_progress(s, elapsed);
-		ret = poll_samples(s, poll_ms);
+		ret = poll_samples(s, choose_pause(s));
 		if (ret < 0)
 			return nd_err_set_errno(err, ret, "cannot read samples");
 		ret = look(s, false, err);

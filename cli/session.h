@@ -53,6 +53,8 @@ struct session_hooks {
 	int (*add_stack)(void *arg, const struct nd_stack *stack);
 	/* After each round, at least fifty times a second. As begin(), or 1 to end the session. */
 	int (*look)(void *arg, const struct session_moment *moment, struct nd_err *err);
+	/* Whether the next look should come sooner than that. */
+	bool (*is_urgent)(void *arg);
 	void *arg;
 	/* Where sampling is not permitted, go on without, and leave the agent to the hooks. */
 	bool may_lack_sampler;
