@@ -172,6 +172,8 @@ int nd_heap_meta_decode(const char *text, size_t len, struct nd_heap_meta *ret, 
 	const json_t *meta = json_object_get(head, "meta");
 	int code;
 
+	if (!head && json_error_code(&error) == json_error_out_of_memory)
+		return nd_err_set(err, -ENOMEM, "out of memory for its head");
 	if (!head)
 		return nd_err_set(err, -EBADMSG, "its head is no JSON: %s", error.text);
 	code = read_node_fields(meta, &found, err);

@@ -37,7 +37,7 @@ struct nd_heap_meta {
 	uint64_t extra_native_bytes;
 };
 
-/* Read the object's text. -EBADMSG with `err` set. */
+/* Read the object's text. -EBADMSG or -ENOMEM, with `err` set. */
 int nd_heap_meta_decode(const char *text, size_t len, struct nd_heap_meta *ret, struct nd_err *err);
 
 #endif /* NODIAG_ANALYZER_HEAP_META_H */

@@ -255,15 +255,17 @@ static int read_head(struct nd_heap_reader *r, const char *data, size_t len, siz
 		     struct nd_err *err)
 {
 	int ended = skip(r, data, len, ret_used);
+	int ret = nd_buf_add(&r->head, data, *ret_used);
 
-	if (nd_buf_add(&r->head, data, *ret_used))
+	if (ret == -ENOMEM)
+		return nd_err_set(err, ret, "out of memory for its head");
+	if (ret)
 		return nd_err_set(err, -E2BIG, "its head has more than %u bytes", ND_HEAP_HEAD_MAX);
 	if (!ended)
 		return 0;
-	if (nd_heap_meta_decode(r->head.data, r->head.len, &r->columns.meta, err))
-		return -EBADMSG;
+	ret = nd_heap_meta_decode(r->head.data, r->head.len, &r->columns.meta, err);
 	nd_buf_fini(&r->head);
-	return 1;
+	return ret ? ret : 1;
 }
 
 /* The states in which many bytes are alike. Use at least one, or change the state. */

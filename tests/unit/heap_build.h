@@ -4,6 +4,7 @@
 
 /* Heap snapshots made by hand: from nodes and edges to the text that V8 would write. */
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -126,7 +127,7 @@ static inline int build_read(const char *text, size_t len, size_t step, struct n
 {
 	struct nd_heap_reader *reader = nd_heap_reader_new();
 	size_t at, part;
-	int code = reader ? 0 : -1;
+	int code = reader ? 0 : -ENOMEM;
 
 	for (at = 0; at < len && !code; at += part) {
 		part = len - at < step ? len - at : step;
