@@ -296,7 +296,8 @@ static void test_no_snapshot(void **state)
 			 -EBADMSG);
 	assert_non_null(head);
 	memset(head, ' ', ND_HEAP_HEAD_MAX + 100);
-	memcpy(head, "{\"snapshot\":{", 13);
+	strcpy(head, "{\"snapshot\":{");
+	head[strlen(head)] = ' ';
 	assert_int_equal(build_read(head, ND_HEAP_HEAD_MAX + 100, 65536, &heap, &err), -E2BIG);
 	free(head);
 }
