@@ -161,14 +161,17 @@ static int choose(struct nd_heap_interfaces *ret, uint64_t objects, struct nd_in
 	ret->interface = chosen;
 	if (!chosen)
 		return -ENOMEM;
-	for (i = 0; i < lists->count; i++)
-		if (lists->shape[i].count >= COUNT_MIN &&
-		    (uint64_t)lists->shape[i].count * SHARE >= objects)
-			chosen[count++] = (struct nd_heap_interface){
-				.names = lists->pool + lists->shape[i].start,
-				.len = lists->shape[i].len,
-				.count = lists->shape[i].count,
-			};
+	for (i = 0; i < lists->count; i++) {
+		if (lists->shape[i].count < COUNT_MIN ||
+		    (uint64_t)lists->shape[i].count * SHARE < objects)
+			continue;
+		chosen[count] = (struct nd_heap_interface){
+			.names = lists->pool + lists->shape[i].start,
+			.len = lists->shape[i].len,
+			.count = lists->shape[i].count,
+		};
+		count++;
+	}
 	qsort(chosen, count, sizeof(*chosen), compare);
 	ret->count = count;
 	for (i = 0; i < count; i++)

@@ -65,7 +65,7 @@ struct nd_heap_reader {
 	struct nd_heap_columns columns;
 	struct nd_heap_numbers numbers;
 	struct nd_heap_strings strings;
-	struct nd_err *err; /* for what is called while unpacking */
+	struct nd_err err; /* set by what is called while unpacking */
 };
 
 struct nd_heap_reader *nd_heap_reader_new(void)
@@ -308,7 +308,7 @@ static int read_text(void *arg, const char *data, size_t len)
 	int ret = 0;
 
 	while (at < len && !ret) {
-		ret = run(r, data + at, len - at, r->offset, r->err, &used);
+		ret = run(r, data + at, len - at, r->offset, &r->err, &used);
 		at += used;
 		r->offset += used;
 	}
@@ -341,15 +341,23 @@ static int unpack(struct nd_heap_reader *r, const void *data, size_t len)
 }
 
 /* An error that has no words yet is of the unpacker. */
-static int explain(const struct nd_heap_reader *r, int ret, struct nd_err *err)
+static int explain(struct nd_heap_reader *r, int ret)
 {
-	if (!ret || err->code)
+	if (!ret || r->err.code)
 		return ret;
 	if (ret == -ENOMEM)
-		return nd_err_set(err, ret, "out of memory");
-	return nd_err_set(err, ret,
+		return nd_err_set(&r->err, ret, "out of memory");
+	return nd_err_set(&r->err, ret,
 			  "its %s data is damaged or cut off, after %" PRIu64 " bytes of text",
 			  r->packing == GZIP ? "gzip" : "zstd", r->offset);
+}
+
+/* Hand an error on. */
+static int fail(const struct nd_heap_reader *r, int ret, struct nd_err *err)
+{
+	if (ret && err)
+		*err = r->err;
+	return ret;
 }
 
 static int feed(struct nd_heap_reader *r, const char *data, size_t len)
@@ -377,20 +385,14 @@ static int feed(struct nd_heap_reader *r, const char *data, size_t len)
 
 int nd_heap_reader_feed(struct nd_heap_reader *r, const void *data, size_t len, struct nd_err *err)
 {
-	struct nd_err own = {0};
-	int ret;
-
-	r->err = &own;
-	ret = explain(r, feed(r, data, len), &own);
-	if (ret && err)
-		*err = own;
-	return ret;
+	return fail(r, explain(r, feed(r, data, len)), err);
 }
 
 /* Whether the packed data had an end, and the snapshot in it. */
-static int end(struct nd_heap_reader *r, struct nd_err *err)
+static int end(struct nd_heap_reader *r)
 {
 	unsigned int missing = (NODES | EDGES | STRING_TABLE | SNAPSHOT) & ~r->seen;
+	struct nd_err *err = &r->err;
 	int ret = 0;
 
 	if (r->packing == UNKNOWN)
@@ -400,7 +402,7 @@ static int end(struct nd_heap_reader *r, struct nd_err *err)
 	else if (r->packing == ZSTD)
 		ret = nd_unzstd_finish(r->unzstd);
 	if (ret)
-		return explain(r, ret, err);
+		return explain(r, ret);
 	if (!r->offset)
 		return nd_err_set(err, -EBADMSG, "it is empty");
 	if (r->state != END) {
@@ -421,23 +423,17 @@ static int end(struct nd_heap_reader *r, struct nd_err *err)
 int nd_heap_reader_finish(struct nd_heap_reader *r, struct nd_heap **ret_heap, struct nd_err *err)
 {
 	struct nd_heap *heap = r->columns.heap;
-	struct nd_err own = {0};
-	int ret;
+	int ret = end(r);
 
-	r->err = &own;
-	ret = end(r, &own);
 	if (!ret) {
 		heap->string_bytes = r->strings.bytes;
 		heap->string_start = r->strings.start;
 		heap->string_count = r->strings.count;
 		r->strings = (struct nd_heap_strings){0};
-		ret = nd_heap_columns_finish(&r->columns, &own);
+		ret = nd_heap_columns_finish(&r->columns, &r->err);
 	}
-	if (ret) {
-		if (err)
-			*err = own;
-		return ret;
-	}
+	if (ret)
+		return fail(r, ret, err);
 	*ret_heap = heap;
 	r->columns.heap = NULL;
 	return 0;
