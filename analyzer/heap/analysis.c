@@ -21,6 +21,7 @@ void nd_heap_analysis_fini(struct nd_heap_analysis *a)
 	free(a->class_of);
 	free(a->child);
 	free(a->sibling);
+	free(a->top);
 	free(a->class);
 	nd_heap_classes_fini(&a->classes);
 	nd_heap_interfaces_fini(&a->interfaces);
@@ -170,6 +171,34 @@ static int sum_classes(const struct nd_heap *heap, struct nd_heap_analysis *a)
 	return ret;
 }
 
+static bool is_global_name(const char *name)
+{
+	return !strcmp(name, "global") || !strncmp(name, "global /", 8) ||
+	       !strcmp(name, "Window") || !strncmp(name, "Window /", 8);
+}
+
+static int find_top(const struct nd_heap *heap, struct nd_heap_analysis *a)
+{
+	uint32_t context = nd_heap_find_string(heap, "system / NativeContext"), i;
+	uint8_t *is_global = calloc(heap->string_count / 8 + 1, 1);
+
+	a->top = calloc(heap->node_count / 8 + 1, 1);
+	if (!is_global || !a->top) {
+		free(is_global);
+		return -ENOMEM;
+	}
+	for (i = 0; i < heap->string_count; i++)
+		if (is_global_name(nd_heap_string(heap, i)))
+			nd_heap_set_bit(is_global, i);
+	for (i = 0; i < heap->node_count; i++)
+		if (i == heap->root || heap->type[i] == ND_HEAP_SYNTHETIC ||
+		    (heap->type[i] == ND_HEAP_HIDDEN && heap->name[i] == context) ||
+		    (heap->type[i] == ND_HEAP_OBJECT && nd_heap_bit(is_global, heap->name[i])))
+			nd_heap_set_bit(a->top, i);
+	free(is_global);
+	return 0;
+}
+
 int nd_heap_analyse(struct nd_heap *heap, struct nd_intern *names, struct nd_heap_analysis *ret,
 		    struct nd_err *err)
 {
@@ -182,21 +211,12 @@ int nd_heap_analyse(struct nd_heap *heap, struct nd_intern *names, struct nd_hea
 		code = build_tree(heap, &a);
 	if (!code)
 		code = sum_classes(heap, &a);
+	if (!code)
+		code = find_top(heap, &a);
 	if (!code) {
 		*ret = a;
 		return 0;
 	}
 	nd_heap_analysis_fini(&a);
 	return nd_err_set(err, code, "out of memory for a heap of %u objects", heap->node_count);
-}
-
-bool nd_heap_is_top(const struct nd_heap *heap, uint32_t node)
-{
-	const char *name;
-
-	if (node == heap->root || heap->type[node] == ND_HEAP_SYNTHETIC)
-		return true;
-	name = nd_heap_name(heap, node);
-	return (heap->type[node] == ND_HEAP_HIDDEN && !strcmp(name, "system / NativeContext")) ||
-	       (heap->type[node] == ND_HEAP_OBJECT && !strncmp(name, "global", 6));
 }

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "analyzer/heap/classes.h"
+#include "analyzer/heap/graph.h"
 #include "analyzer/heap/interfaces.h"
 
 struct nd_err;
@@ -35,6 +36,7 @@ struct nd_heap_analysis {
 	uint32_t *class_of;
 	uint32_t *child;   /* the first that it dominates immediately, or ND_HEAP_NONE */
 	uint32_t *sibling; /* the next with the same dominator */
+	uint8_t *top;	   /* a bit for each, see nd_heap_is_top() */
 
 	struct nd_heap_classes classes;
 	struct nd_heap_class *class;
@@ -49,7 +51,13 @@ int nd_heap_analyse(struct nd_heap *heap, struct nd_intern *names, struct nd_hea
 		    struct nd_err *err);
 void nd_heap_analysis_fini(struct nd_heap_analysis *analysis);
 
-/* Whether a node holds the whole program, so that it says nothing to hang there. */
-bool nd_heap_is_top(const struct nd_heap *heap, uint32_t node);
+/*
+ * Whether a node holds the whole program, so that it says nothing to hang there: V8's roots, global
+ * objects and their contexts.
+ */
+static inline bool nd_heap_is_top(const struct nd_heap_analysis *analysis, uint32_t node)
+{
+	return nd_heap_bit(analysis->top, node);
+}
 
 #endif /* NODIAG_ANALYZER_HEAP_ANALYSIS_H */

@@ -69,6 +69,12 @@ struct classifier {
 	const uint8_t *detached; /* a bit for each node, or NULL */
 	uint32_t *of_string;
 	uint32_t of_type[ND_HEAP_NODE_TYPES];
+	uint32_t location; /* the first that is not of an earlier node */
+
+	/* The last class with a place, for objects come in rows of one class. */
+	uint32_t last_name;
+	uint32_t last_class;
+	struct nd_heap_location last;
 };
 
 /* An element of a page, "<div class=...>", loses its attributes. */
@@ -101,26 +107,54 @@ static int add_detached(struct classifier *c, const char *name, uint32_t *ret_cl
 	return ret;
 }
 
+/* Nodes and locations are both in order, so one goes along with the other. */
+static const struct nd_heap_location *next_location(struct classifier *c, uint32_t node)
+{
+	const struct nd_heap *heap = c->heap;
+
+	while (c->location < heap->location_count && heap->location[c->location].node < node)
+		c->location++;
+	if (c->location == heap->location_count || heap->location[c->location].node != node)
+		return NULL;
+	return &heap->location[c->location];
+}
+
+static int classify_located(struct classifier *c, uint32_t name,
+			    const struct nd_heap_location *location, uint32_t *ret_class)
+{
+	const char *text = nd_heap_string(c->heap, name);
+	struct nd_heap_class_key key = {
+		.is_located = 1,
+		.script = location->script,
+		.line = location->line,
+		.column = location->column,
+	};
+
+	if (!c->last_class || c->last_name != name || c->last.script != location->script ||
+	    c->last.line != location->line || c->last.column != location->column) {
+		if (add_key(c->classes, text, strlen(text), &key, ret_class))
+			return -ENOMEM;
+		c->last_name = name;
+		c->last = *location;
+		c->last_class = *ret_class + 1;
+	}
+	*ret_class = c->last_class - 1;
+	return 0;
+}
+
 /* By the constructor's name, and its place, where there is one. */
 static int classify_named(struct classifier *c, uint32_t node, uint32_t *ret_class)
 {
 	const struct nd_heap *heap = c->heap;
 	const struct nd_heap_location *location = NULL;
-	struct nd_heap_class_key key = {0};
 	uint32_t name = heap->name[node];
 
 	if (c->detached && nd_heap_bit(c->detached, node))
 		return add_detached(c, nd_heap_string(heap, name), ret_class);
 	if (heap->type[node] == ND_HEAP_OBJECT)
-		location = nd_heap_find_location(heap, node);
-	if (location) {
-		key.is_located = 1;
-		key.script = location->script;
-		key.line = location->line;
-		key.column = location->column;
-		return add_key(c->classes, nd_heap_string(heap, name),
-			       strlen(nd_heap_string(heap, name)), &key, ret_class);
-	}
+		location = next_location(c, node);
+	if (location)
+		return classify_located(c, name, location, ret_class);
 	if (!c->of_string[name]) {
 		if (add_named(c, nd_heap_string(heap, name), ret_class))
 			return -ENOMEM;

@@ -308,7 +308,7 @@ static void add_step(struct words *w, uint32_t from, const struct nd_heap_step *
 		nd_buf_add_str(w->out, "[*]");
 	} else if (type == ND_HEAP_EDGE_PROPERTY || type == ND_HEAP_EDGE_ELEMENT) {
 		if (w->out->len == w->start && heap->type[from] == ND_HEAP_OBJECT &&
-		    nd_heap_is_top(heap, from))
+		    nd_heap_is_top(w->paths->analysis, from))
 			nd_buf_add_str(w->out, "global");
 		nd_heap_add_edge(heap, step->edge, w->out);
 	} else {

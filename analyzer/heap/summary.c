@@ -77,7 +77,7 @@ static int rank_objects(struct nd_heap_summary *s, uint32_t limit)
 	uint32_t node, count = 0;
 
 	for (node = 0; node < heap->node_count; node++) {
-		if (nd_heap_is_top(heap, node) || !nd_heap_is_top(heap, a->dominator[node]))
+		if (nd_heap_is_top(a, node) || !nd_heap_is_top(a, a->dominator[node]))
 			continue;
 		/* A power of two is full. */
 		if (!(count & (count - 1))) {

@@ -84,7 +84,7 @@ static uint32_t find_holder(const struct finder *f, uint32_t node)
 
 	if (!nd_heap_bit(f->fresh, node) || node == f->heap->root || nd_heap_bit(f->fresh, holder))
 		return ND_HEAP_NONE;
-	if (!nd_heap_is_top(f->heap, holder))
+	if (!nd_heap_is_top(f->a, holder))
 		return holder;
 	do
 		node = f->a->before[node];
@@ -310,12 +310,11 @@ static int find_gatherers(struct finder *f, uint32_t *holder, struct nd_heap_sus
 	min = least(ret->bytes, HEAP_MIN, HEAP_BYTES_MIN);
 	for (node = 0; node < f->heap->node_count; node++) {
 		holder[node] = ND_HEAP_NONE;
-		if (nd_heap_is_top(f->heap, node) ||
-		    !nd_heap_is_top(f->heap, f->a->dominator[node]))
+		if (nd_heap_is_top(f->a, node) || !nd_heap_is_top(f->a, f->a->dominator[node]))
 			continue;
 		holder[node] = f->a->before[node];
 		if (f->a->retained[node] >= min || holder[node] == ND_HEAP_NONE ||
-		    nd_heap_is_top(f->heap, holder[node]))
+		    nd_heap_is_top(f->a, holder[node]))
 			holder[node] = node;
 		f->charge[holder[node]] += f->a->retained[node];
 	}
