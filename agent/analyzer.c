@@ -14,7 +14,6 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -244,7 +243,7 @@ static bool is_running(const char *folder)
 	return is_held;
 }
 
-void nd_analyzer_start(const char *folder)
+bool nd_analyzer_start(const char *folder)
 {
 	char command[] = "collect", idle[] = IDLE_OPTION, variable[256];
 	char *argv[] = {analyzer.program, command, idle, NULL};
@@ -253,7 +252,7 @@ void nd_analyzer_start(const char *folder)
 	int error;
 
 	if (!environment)
-		return;
+		return false;
 	analyzer.environment = NULL;
 	while (environment[count])
 		count++;
@@ -263,4 +262,5 @@ void nd_analyzer_start(const char *folder)
 	if (error)
 		nd_log("cannot start the analyzer '%s': %s", analyzer.program, strerror(error));
 	free(environment);
+	return !error;
 }

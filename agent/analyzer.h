@@ -7,6 +7,8 @@
  * for all processes of the user. The one that comes first starts it.
  */
 
+#include <stdbool.h>
+
 /*
  * Note what the environment asks for. On the main thread: the program may change its environment,
  * which no other thread may read meanwhile.
@@ -18,8 +20,9 @@ const char *nd_analyzer_get_output(void);
 
 /*
  * Start an analyzer for the processes whose sockets are in `folder`, if the environment asks for
- * one, and none runs. Once, by the agent's thread, which waits for the program to begin.
+ * one, and none runs. Once, by the agent's thread, which waits for the program to begin. Returns
+ * whether one should come now.
  */
-void nd_analyzer_start(const char *folder);
+bool nd_analyzer_start(const char *folder);
 
 #endif /* NODIAG_AGENT_ANALYZER_H */
