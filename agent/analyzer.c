@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -146,6 +147,16 @@ void nd_analyzer_read_environment(void)
 	else
 		nd_log("no analyzer is started: there is no nodiag beside the agent; "
 		       "NODIAG_ANALYZER may name one");
+}
+
+bool nd_analyzer_is(pid_t pid)
+{
+	struct stat ours, theirs;
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	return analyzer.program[0] && !stat(analyzer.program, &ours) && !stat(path, &theirs) &&
+	       ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
 const char *nd_analyzer_get_output(void)

@@ -8,6 +8,7 @@
  */
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 /*
  * Note what the environment asks for. On the main thread: the program may change its environment,
@@ -24,5 +25,8 @@ const char *nd_analyzer_get_output(void);
  * whether one should come now.
  */
 bool nd_analyzer_start(const char *folder);
+
+/* Whether a process runs the program that is started as analyzer. */
+bool nd_analyzer_is(pid_t pid);
 
 #endif /* NODIAG_AGENT_ANALYZER_H */

@@ -193,13 +193,30 @@ __attribute__((destructor)) static void on_exit_program(void)
 		unlink(control.path);
 }
 
+static bool get_peer(int fd, struct ucred *ret_peer)
+{
+	socklen_t len = sizeof(*ret_peer);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ret_peer, &len);
+}
+
 static bool may_talk(int fd)
 {
 	struct ucred peer;
-	socklen_t len = sizeof(peer);
 
-	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) &&
-	       (peer.uid == geteuid() || peer.uid == 0);
+	return get_peer(fd, &peer) && (peer.uid == geteuid() || peer.uid == 0);
+}
+
+/*
+ * Names are read from memory, which Yama (ptrace_scope 1) lets only ancestors do and who has leave:
+ * the analyzer gets it where the environment asks for one. Without Yama this does nothing.
+ */
+static void let_read(int fd)
+{
+	struct ucred peer;
+
+	if (*nd_analyzer_get_output() && get_peer(fd, &peer) && nd_analyzer_is(peer.pid))
+		prctl(PR_SET_PTRACER, (unsigned long)peer.pid, 0, 0, 0);
 }
 
 static bool send_hello(int fd)
@@ -276,6 +293,7 @@ static int start_reading(struct client *client, const struct nd_start *start)
 		return -EINVAL;
 	client->is_reader = true;
 	control.analyzer_due_ns = 0;
+	let_read(client->fd);
 	end_reading();
 	nd_agent.hz = start->hz;
 	nd_agent.threshold_ns = start->threshold_ns;

@@ -203,6 +203,7 @@ testWith('a cluster', '%p.nd', async (world) => {
     await answersOf(world, `${pid}.nd`, /^(blockLoop|spin)$/);
   }
   await eventually(() => readdirSync(world.folder).length === 3, 'the primary has no file');
+  assert.equal(analyzersOf(world).length, 1);
 });
 
 testWith('after one that was killed, the next process starts another', 'r.nd', async (world) => {
