@@ -19,6 +19,7 @@
 #include "proto/channel.h"
 #include "proto/event.h"
 #include "proto/frame.h"
+#include "proto/span.h"
 
 struct nd_buf;
 
@@ -96,6 +97,12 @@ struct nd_event_named {
 	int32_t syscall; /* as in struct nd_event_sample */
 };
 
+/* A span that began or ended. */
+struct nd_event_spanned {
+	struct nd_event event;
+	const struct nd_event_span *span; /* sound; its `event` is the same */
+};
+
 /* An event of the agent, of one of the kinds that are here. */
 union nd_recorded_event {
 	struct nd_event event;
@@ -105,6 +112,7 @@ union nd_recorded_event {
 	struct nd_event_blocked blocked;
 	struct nd_event_handles handles;
 	struct nd_event_named named;
+	struct nd_event_spanned spanned;
 };
 
 /* The counters of a thread; `slot.ring` means nothing. */
