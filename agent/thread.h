@@ -17,6 +17,7 @@
 
 #include "agent/node_abi.h"
 #include "agent/script.h"
+#include "agent/trace.h"
 #include "common/ring.h"
 #include "proto/channel.h"
 
@@ -64,6 +65,7 @@ struct nd_thread {
 	uint64_t iteration_gc_ns; /* pauses in the current iteration */
 
 	struct nd_script_state script;
+	struct nd_trace_state trace;
 
 	/* Of the agent's thread. */
 	struct nd_baseline baseline[2];
