@@ -8,6 +8,7 @@
 
 #include "analyzer/lag/lag.h"
 #include "analyzer/symbols/symbolizer.h"
+#include "analyzer/trace/trace.h"
 #include "cli/channel.h"
 #include "cli/lag_session.h"
 #include "cli/lag_source.h"
@@ -33,6 +34,11 @@ static int handle_event(void *arg, const struct nd_event *event, size_t size)
 	struct nd_named_stack stack = {0};
 	int ret;
 
+	if (o->options->trace) {
+		ret = nd_trace_add_event(o->options->trace, event, size);
+		if (ret)
+			return ret;
+	}
 	if (event->kind != ND_EVENT_SAMPLE)
 		return nd_lag_add_event(o->lag, event, size);
 	if (size < sizeof(struct nd_event_sample) ||
@@ -83,13 +89,14 @@ static int agent_start(void *impl, const struct lag_observation *o, struct nd_er
 	struct lag_agent *agent = impl;
 	uint32_t i, slots = channel_slots(agent->channel);
 	uint32_t features = channel_get_hello(agent->channel)->features;
+	uint32_t wanted = ND_FEATURE_STALLS | (o->options->trace ? ND_FEATURE_TRACE : 0);
 	int ret;
 
 	agent->first = calloc(slots, sizeof(*agent->first));
 	agent->record = malloc(sizeof(*agent->record) + ND_SAMPLE_COPY_MAX);
 	if (!agent->first || !agent->record)
 		return nd_err_set(err, -ENOMEM, "out of memory");
-	ret = channel_start(agent->channel, ND_FEATURE_STALLS, 0, o->options->threshold_ns, err);
+	ret = channel_start(agent->channel, wanted, 0, o->options->threshold_ns, err);
 	if (ret)
 		return ret;
 	/* A command is observed from its beginning: there all counters are zero. */
@@ -103,10 +110,31 @@ static int agent_start(void *impl, const struct lag_observation *o, struct nd_er
 	return 0;
 }
 
+/* How tracing went, in those threads that are known. */
+static void read_tracing(const struct lag_agent *agent, struct lag_result *result)
+{
+	const struct nd_hello *hello = channel_get_hello(agent->channel);
+	struct nd_channel_slot slot;
+	uint32_t i;
+
+	if (!(hello->features & ND_FEATURE_TRACE))
+		result->untraced = hello->reason ? channel_reason_text(hello->reason)
+						 : "the agent in it is of an older nodiag";
+	for (i = 0; i < channel_slots(agent->channel); i++) {
+		if (!channel_copy_slot(agent->channel, i, &slot) || slot.kind == ND_THREAD_AGENT)
+			continue;
+		result->spans_lost += slot.spans_lost;
+		if (slot.tracing > ND_TRACING_ON)
+			result->untraced = channel_tracing_text(slot.tracing);
+	}
+}
+
 static void agent_finish(void *impl, const struct lag_observation *o)
 {
 	struct lag_agent *agent = impl;
 
+	if (o->options->trace)
+		read_tracing(agent, o->result);
 	/* A loop that polls tells of its handles at once; one that is busy told at the start. */
 	if (!channel_is_over(agent->channel) && !channel_want_handles(agent->channel, NULL)) {
 		poll(NULL, 0, HANDLES_MS);

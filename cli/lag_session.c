@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "analyzer/lag/lag.h"
 #include "analyzer/profile/profile.h"
@@ -151,7 +152,9 @@ static int open_running(struct session *s, struct nd_err *err)
 	int ret = lag_agent_open(pid, &s->source, err);
 
 	s->result->pid = pid;
-	if (ret != -ENOENT && ret != -EPERM)
+	if (ret == -ENOENT && s->options->trace)
+		return nd_err_hint(err, "load it: nodiag attach %d", pid);
+	if ((ret != -ENOENT && ret != -EPERM) || s->options->trace)
 		return ret;
 	if (!lag_probes_open(s->options, &s->source, &why))
 		return 0;
@@ -171,6 +174,9 @@ static int start_command(struct session *s, struct nd_err *err)
 {
 	int ret = agent_preload(err);
 
+	/* From its first request on, and not only when it is found to run. */
+	if (!ret && s->options->trace)
+		setenv("NODIAG_TRACE", "1", 1);
 	if (!ret)
 		ret = child_start(&s->child, s->target->command, err);
 	if (ret)
@@ -224,7 +230,7 @@ int lag_session_run(const struct target *target, const struct lag_options *optio
 	};
 	int ret;
 
-	*ret_result = (struct lag_result){.source = "", .adds = "", .reason = ""};
+	*ret_result = (struct lag_result){.source = "", .adds = "", .reason = "", .untraced = ""};
 	interrupt_catch();
 	ret = run(&s, err);
 	if (s.source.ops)

@@ -43,7 +43,7 @@ struct record {
 	struct nd_err err;
 };
 
-enum { OPT_THRESHOLD = 256, OPT_KERNEL, OPT_NO_KERNEL, OPT_FORCE };
+enum { OPT_THRESHOLD = 256, OPT_TRACE, OPT_KERNEL, OPT_NO_KERNEL, OPT_FORCE };
 
 static const struct argp_option options[] = {
 	{NULL, 0, NULL, 0, "Recording", 1},
@@ -54,6 +54,8 @@ static const struct argp_option options[] = {
 	{"threshold", OPT_THRESHOLD, "TIME", 0,
 	 "An iteration of an event loop that lasts so long is a stall (default 50ms, at least 1ms)",
 	 1},
+	{"trace", OPT_TRACE, NULL, 0,
+	 "Follow HTTP requests, too, for nodiag trace; the agent must be in the process", 1},
 	{"kernel", OPT_KERNEL, NULL, 0, "Take kernel stacks (default where permitted)", 1},
 	{"no-kernel", OPT_NO_KERNEL, NULL, 0, "Take no kernel stacks", 1},
 	{NULL, 0, NULL, 0, "Output", 2},
@@ -118,6 +120,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return parse_rate(record, arg);
 	case OPT_THRESHOLD:
 		return parse_time(record, arg, THRESHOLD_MIN_NS, &record->options.threshold_ns);
+	case OPT_TRACE:
+		record->options.trace = true;
+		return 0;
 	case OPT_KERNEL:
 	case OPT_NO_KERNEL:
 		record->options.session.kernel = key == OPT_KERNEL;

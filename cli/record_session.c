@@ -167,7 +167,8 @@ static void learn_process(struct recording *r, pid_t pid)
 static int open_agent(struct recording *r, pid_t pid)
 {
 	bool by_agent = !r->result->session.sampler[0];
-	uint32_t features = ND_FEATURE_STALLS | (by_agent ? ND_FEATURE_CPU : 0);
+	uint32_t features = ND_FEATURE_STALLS | (by_agent ? ND_FEATURE_CPU : 0) |
+			    (r->options->trace ? ND_FEATURE_TRACE : 0);
 	struct record_result *result = r->result;
 	struct nd_err why = {0};
 	int ret = channel_open(pid, &r->channel, &why);
@@ -380,6 +381,9 @@ static int run(struct recording *r, struct nd_err *err)
 
 	if (r->target->kind == TARGET_COMMAND && agent_preload(&why))
 		snprintf(r->result->no_agent, sizeof(r->result->no_agent), "%s", why.what);
+	/* From its first request on, and not only when its agent is found. */
+	if (r->target->kind == TARGET_COMMAND && r->options->trace)
+		setenv("NODIAG_TRACE", "1", 1);
 	options.hooks = &hooks;
 	ret = session_run(r->target, &options, r->profile, &r->result->session, err);
 	/* After a failure, which most likely is a full disk, the end may still find room. */

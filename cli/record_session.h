@@ -20,6 +20,7 @@ struct nd_profile;
 struct record_options {
 	struct session_options session;
 	uint64_t threshold_ns; /* of a stall */
+	bool trace;	       /* follow requests, too */
 };
 
 /* How it went, for the closing words. */
