@@ -110,9 +110,12 @@
       span.state = state;
   }
 
-  /* From the list in which they came; request.headers would be made for us alone. */
+  /*
+   * From the list in which they came; request.headers would be made for us alone. Returns whether
+   * there is a body.
+   */
   function readHeaders(span, raw) {
-    let remote, state;
+    let hasBody = false, remote, state;
     for (let i = 0; i + 1 < raw.length; i += 2) {
       const first = raw[i].charCodeAt(0) | 32;
       if (first === 104 /* h */ && span.host === undefined && isName(raw[i], "host")) {
@@ -122,10 +125,15 @@
           remote = raw[i + 1];
         else if (isName(raw[i], "tracestate"))
           state = state === undefined ? raw[i + 1] : `${state},${raw[i + 1]}`;
+        else
+          hasBody ||= isName(raw[i], "transfer-encoding");
+      } else if (first === 99 /* c */) {
+        hasBody ||= isName(raw[i], "content-length");
       }
     }
     if (remote !== undefined)
       setRemote(span, remote, state);
+    return hasBody;
   }
 
   /* What is known of a socket, and the requests on it that are not answered yet, last one first. */
@@ -184,6 +192,18 @@
     storage.enterWith(span);
   }
 
+  /*
+   * With AsyncContextFrame a connection has the context that it was made in, and not that of its
+   * last request; so what arrives of a body later is handed on in the request's own.
+   */
+  function followBody(readable, span) {
+    if (storeKey !== undefined)
+      return;
+    const { push } = readable;
+    readable.push = (chunk, encoding) =>
+      storage.run(span, () => push.call(readable, chunk, encoding));
+  }
+
   /* A connection that is used again, or upgraded, is no longer about the span. */
   function leave(span) {
     if (span.resource !== undefined && span.resource[storeKey] === span)
@@ -218,7 +238,8 @@
       span.target = request.url;
       span.next = connection.spans;
       connection.spans = span;
-      readHeaders(span, request.rawHeaders);
+      if (readHeaders(span, request.rawHeaders))
+        followBody(request, span);
       span.begin();
       enter(span);
     } catch {
@@ -265,6 +286,7 @@
     if (headers.traceparent !== undefined)
       setRemote(span, headers.traceparent, headers.tracestate);
     stream[spanOf] = span;
+    followBody(stream, span);
     span.begin();
     enter(span);
   }

@@ -20,8 +20,8 @@ async function handle(request, response) {
   // What the last piece of a body leads to is still this request's doing.
   else if (what === 'pieces') {
     let last;
-    request.on('data', () => {
-      last = ask(`${url}/plain/${id}`);
+    request.on('data', (chunk) => {
+      if (String(chunk) === 'last') last = ask(`${url}/plain/${id}`);
     });
     request.on('end', async () => response.end(JSON.stringify(await last)));
   } else response.end('hello');
