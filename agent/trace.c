@@ -29,19 +29,25 @@ extern const unsigned int nd_trace_js_len __attribute__((visibility("hidden")));
 #define TRACEPARENT_SPAN  36
 #define TRACEPARENT_FLAGS 53
 
-/* What the script hands over of each span, in this order; trace.js has the same. */
+/*
+ * What the script hands over of each span; trace.js has the same. Numbers are in an array that both
+ * sides have, since each argument of a call costs more than all of them there.
+ */
+enum number {
+	NUMBER_KIND,
+	NUMBER_FLAGS,
+	NUMBER_SPAN,
+	NUMBER_PARENT, /* a span of this thread, or 0 */
+	NUMBER_ROOT,   /* the span that began the trace in this thread */
+	NUMBER_START,
+	NUMBER_STATUS,
+	NUMBER_VERSION,
+	NUMBER_COUNT
+};
+
+/* Arguments, strings or undefined. */
 enum argument {
-	ARG_KIND, /* these are numbers */
-	ARG_FLAGS,
-	ARG_NUMBER,
-	ARG_PARENT, /* a span of this thread, or 0 */
-	ARG_ROOT,   /* the span that began the trace in this thread */
-	ARG_START,
-	ARG_STATUS,
-	ARG_VERSION,
-	ARG_NUMBERS,
-	ARG_REMOTE =
-		ARG_NUMBERS, /* these are strings, or undefined: the "traceparent" it came with */
+	ARG_REMOTE, /* the "traceparent" that it came with */
 	ARG_METHOD,
 	ARG_ROUTE,
 	ARG_TARGET,
@@ -53,8 +59,11 @@ enum argument {
 
 /* A record that is being made. */
 struct draft {
-	struct nd_event_span span; /* without its texts */
-	char text[ND_SPAN_TEXTS][ND_SPAN_TEXT_MAX];
+	union {
+		struct nd_event_span span;
+		char room[ND_SPAN_SIZE_MAX];
+	};
+	size_t size;
 };
 
 static bool always;
@@ -131,189 +140,198 @@ static bool read_remote(struct napi_env__ *env, struct napi_value__ *value,
 	       len == TRACEPARENT_LEN;
 }
 
-static uint64_t read_number(struct napi_env__ *env, struct napi_value__ *value)
+static uint64_t number(const struct nd_thread *thread, enum number index)
 {
-	double number;
+	double value = thread->trace.numbers[index];
 
-	return !napi_get_value_double(env, value, &number) && number > 0 ? (uint64_t)number : 0;
+	return value > 0 ? (uint64_t)value : 0;
 }
 
 /* Whose the span is. */
 static void fill_ids(const struct nd_thread *thread, struct napi_env__ *env,
-		     struct napi_value__ *const *argv, const uint64_t *numbers,
-		     struct nd_event_span *span)
+		     struct napi_value__ *remote_value, struct nd_event_span *span)
 {
+	uint64_t parent = number(thread, NUMBER_PARENT);
 	char remote[TRACEPARENT_LEN + 1];
-	bool has_remote = read_remote(env, argv[ARG_REMOTE], remote);
+	bool has_remote = read_remote(env, remote_value, remote);
 
-	make_span_id(thread, numbers[ARG_NUMBER], span->span_id);
+	make_span_id(thread, number(thread, NUMBER_SPAN), span->span_id);
 	if (has_remote)
 		read_hex(remote + 3, span->trace_id, sizeof(span->trace_id));
 	else
-		make_trace_id(thread, numbers[ARG_ROOT], span->trace_id);
-	if (numbers[ARG_PARENT]) {
-		make_span_id(thread, numbers[ARG_PARENT], span->parent_id);
+		make_trace_id(thread, number(thread, NUMBER_ROOT), span->trace_id);
+	if (parent) {
+		make_span_id(thread, parent, span->parent_id);
 	} else if (has_remote) {
 		read_hex(remote + TRACEPARENT_SPAN, span->parent_id, sizeof(span->parent_id));
 		span->flags |= ND_SPAN_REMOTE_PARENT;
 	}
 }
 
-/* V8 cuts a text that is too long. */
-static void read_text(struct napi_env__ *env, struct napi_value__ *value, char *ret)
+static char *end_of(struct draft *draft)
+{
+	return draft->room + draft->size;
+}
+
+/* The text at the draft's end is this one, and so long. */
+static void keep_text(struct draft *draft, enum nd_span_text text, size_t len)
+{
+	draft->room[draft->size + len] = '\0';
+	draft->span.text_size[text] = (uint8_t)(len + 1);
+	draft->size += len + 1;
+}
+
+/* Put a text at the draft's end, cut by V8 where it is too long. */
+static size_t read_text(struct draft *draft, struct napi_env__ *env, struct napi_value__ *value)
 {
 	size_t len;
 
-	if (napi_get_value_string_latin1(env, value, ret, ND_SPAN_TEXT_MAX, &len))
-		*ret = '\0';
+	if (!napi_get_value_string_latin1(env, value, end_of(draft), ND_SPAN_TEXT_MAX, &len))
+		return len;
+	*end_of(draft) = '\0';
+	return 0;
 }
 
 /* Those that the program chose itself may be in any script. */
-static void read_words(struct napi_env__ *env, struct napi_value__ *value, char *ret)
+static void add_words(struct draft *draft, enum nd_span_text text, struct napi_env__ *env,
+		      struct napi_value__ *value)
 {
 	size_t len;
 
-	if (napi_get_value_string_utf8(env, value, ret, ND_SPAN_TEXT_MAX, &len))
-		*ret = '\0';
+	if (napi_get_value_string_utf8(env, value, end_of(draft), ND_SPAN_TEXT_MAX, &len))
+		len = 0;
+	keep_text(draft, text, len);
 }
 
 /* A request's target is a path with a query, or for proxies a whole URL (RFC 9112, 3.2). */
-static void keep_path(char *target)
+static size_t cut_path(char *target)
 {
-	char *path = *target == '/' ? target : strstr(target, "://");
+	size_t len = strcspn(target, "?#");
+	char *path;
 
-	target[strcspn(target, "?#")] = '\0';
-	if (path == target)
-		return;
+	target[len] = '\0';
+	if (*target == '/')
+		return len;
+	path = strstr(target, "://");
 	path = path ? strchr(path + strlen("://"), '/') : NULL;
-	if (path)
-		memmove(target, path, strlen(path) + 1);
+	if (!path)
+		return len;
+	len = strlen(path);
+	memmove(target, path, len + 1);
+	return len;
 }
 
 /* "host", "host:8080" or "[::1]:8080"; cuts the port off. */
-static uint16_t take_port(char *host, uint8_t flags)
+static uint16_t take_port(char *host, size_t *len, uint8_t flags)
 {
-	char *colon = strrchr(host, ':');
+	char *colon = memrchr(host, ':', *len);
 	unsigned long port = 0;
 
-	if (colon && !strchr(colon, ']') && colon[1] >= '0' && colon[1] <= '9' &&
+	if (colon && colon[1] >= '0' && colon[1] <= '9' && !strchr(colon, ']') &&
 	    (*host == '[' || strchr(host, ':') == colon)) {
 		port = strtoul(colon + 1, NULL, 10);
-		*colon = '\0';
+		*len = (size_t)(colon - host);
 	}
 	if (port && port <= UINT16_MAX)
 		return (uint16_t)port;
-	return !*host ? 0 : flags & ND_SPAN_TLS ? 443 : 80;
+	return !*len ? 0 : flags & ND_SPAN_TLS ? 443 : 80;
 }
 
 static void read_span(const struct nd_thread *thread, struct napi_env__ *env,
 		      struct napi_value__ *const *argv, struct draft *draft)
 {
-	uint64_t numbers[ARG_NUMBERS];
 	struct nd_event_span *span = &draft->span;
-	int i;
+	size_t len;
 
-	for (i = 0; i < ARG_NUMBERS; i++)
-		numbers[i] = read_number(env, argv[i]);
 	*span = (struct nd_event_span){
-		.event.tid = thread->tid,
-		.start_ns = numbers[ARG_START],
-		.status = (uint16_t)numbers[ARG_STATUS],
-		.kind = (uint8_t)numbers[ARG_KIND],
-		.flags = (uint8_t)numbers[ARG_FLAGS],
-		.http_version = (uint8_t)numbers[ARG_VERSION],
+		.start_ns = number(thread, NUMBER_START),
+		.status = (uint16_t)number(thread, NUMBER_STATUS),
+		.kind = (uint8_t)number(thread, NUMBER_KIND),
+		.flags = (uint8_t)number(thread, NUMBER_FLAGS),
+		.http_version = (uint8_t)number(thread, NUMBER_VERSION),
 	};
-	fill_ids(thread, env, argv, numbers, span);
-	read_text(env, argv[ARG_METHOD], draft->text[ND_SPAN_METHOD]);
-	read_words(env, argv[ARG_ROUTE], draft->text[ND_SPAN_ROUTE]);
-	read_text(env, argv[ARG_TARGET], draft->text[ND_SPAN_PATH]);
-	read_text(env, argv[ARG_HOST], draft->text[ND_SPAN_HOST]);
-	read_text(env, argv[ARG_PEER], draft->text[ND_SPAN_PEER]);
-	read_words(env, argv[ARG_ERROR], draft->text[ND_SPAN_ERROR]);
-	keep_path(draft->text[ND_SPAN_PATH]);
-	span->port = take_port(draft->text[ND_SPAN_HOST], span->flags);
+	draft->size = sizeof(*span);
+	fill_ids(thread, env, argv[ARG_REMOTE], span);
+	keep_text(draft, ND_SPAN_METHOD, read_text(draft, env, argv[ARG_METHOD]));
+	add_words(draft, ND_SPAN_ROUTE, env, argv[ARG_ROUTE]);
+	read_text(draft, env, argv[ARG_TARGET]);
+	keep_text(draft, ND_SPAN_PATH, cut_path(end_of(draft)));
+	len = read_text(draft, env, argv[ARG_HOST]);
+	span->port = take_port(end_of(draft), &len, span->flags);
+	keep_text(draft, ND_SPAN_HOST, len);
+	keep_text(draft, ND_SPAN_PEER, read_text(draft, env, argv[ARG_PEER]));
+	add_words(draft, ND_SPAN_ERROR, env, argv[ARG_ERROR]);
 }
 
 static void write_span(struct nd_thread *thread, struct draft *draft, enum nd_event_kind kind,
 		       uint64_t now)
 {
-	const char *texts[ND_SPAN_TEXTS];
-	struct nd_event_span *span;
-	uint32_t size;
-	int i;
+	struct nd_event *event =
+		nd_channel_begin(&thread->ring, kind, thread->tid, now, (uint32_t)draft->size);
 
-	for (i = 0; i < ND_SPAN_TEXTS; i++)
-		texts[i] = draft->text[i];
-	size = (uint32_t)nd_span_size(texts);
-	span = nd_channel_begin(&thread->ring, kind, thread->tid, now, size);
-	if (!span)
+	if (!event)
 		return;
-	draft->span.event = span->event;
-	*span = draft->span;
-	nd_span_set_texts(span, texts);
-	nd_ring_commit(&thread->ring, span, size);
+	draft->span.event = *event;
+	memcpy(event, draft->room, draft->size);
+	nd_ring_commit(&thread->ring, event, (uint32_t)draft->size);
 }
 
-/* The function that the script calls with what enum argument says. NULL: something is not right. */
+/* Take what the script says in a call. NULL when something is not right. */
 static struct nd_thread *read_call(struct napi_env__ *env, struct napi_callback_info__ *info,
-				   struct draft *draft)
+				   struct napi_value__ *argv[ARG_COUNT])
 {
-	struct napi_value__ *argv[ARG_COUNT];
 	size_t argc = ARG_COUNT;
 	void *thread;
 
 	/* A child that fork() made has the script, but not the channel. */
 	if (!nd_agent.active || napi_get_cb_info(env, info, &argc, argv, NULL, &thread))
 		return NULL;
-	read_span(thread, env, argv, draft);
-	return thread;
+	return ((struct nd_thread *)thread)->trace.numbers ? thread : NULL;
 }
 
-/* begin(span...): returns its time, which end() is given back. */
+/* begin(span...): leaves its time among the numbers, for end(). */
 static struct napi_value__ *on_begin(struct napi_env__ *env, struct napi_callback_info__ *info)
 {
 	uint64_t now = nd_clock_monotonic_ns();
-	struct napi_value__ *start = NULL;
+	struct napi_value__ *argv[ARG_COUNT];
+	struct nd_thread *thread = read_call(env, info, argv);
 	struct draft draft;
-	struct nd_thread *thread = read_call(env, info, &draft);
 
-	if (thread) {
-		draft.span.start_ns = now;
-		write_span(thread, &draft, ND_EVENT_SPAN_START, now);
-	}
-	napi_create_double(env, (double)now, &start);
-	return start;
+	if (!thread)
+		return NULL;
+	thread->trace.numbers[NUMBER_START] = (double)now;
+	read_span(thread, env, argv, &draft);
+	draft.span.start_ns = now;
+	write_span(thread, &draft, ND_EVENT_SPAN_START, now);
+	return NULL;
 }
 
 /* end(span...) */
 static struct napi_value__ *on_end(struct napi_env__ *env, struct napi_callback_info__ *info)
 {
 	uint64_t now = nd_clock_monotonic_ns();
+	struct napi_value__ *argv[ARG_COUNT];
+	struct nd_thread *thread = read_call(env, info, argv);
 	struct draft draft;
-	struct nd_thread *thread = read_call(env, info, &draft);
 
-	if (thread)
-		write_span(thread, &draft, ND_EVENT_SPAN, now);
+	if (!thread)
+		return NULL;
+	read_span(thread, env, argv, &draft);
+	write_span(thread, &draft, ND_EVENT_SPAN, now);
 	return NULL;
 }
 
 /* name(span...): the "traceparent" of what the span asks for. */
 static struct napi_value__ *on_name(struct napi_env__ *env, struct napi_callback_info__ *info)
 {
-	char text[TRACEPARENT_LEN + 1] = "00-";
+	char text[TRACEPARENT_LEN + 1] = "00-", remote[TRACEPARENT_LEN + 1];
 	struct napi_value__ *argv[ARG_COUNT], *name = NULL;
-	char remote[TRACEPARENT_LEN + 1];
-	uint64_t numbers[ARG_NUMBERS];
+	struct nd_thread *thread = read_call(env, info, argv);
 	struct nd_event_span span = {0};
-	size_t argc = ARG_COUNT;
-	void *thread;
-	int i;
 
-	if (napi_get_cb_info(env, info, &argc, argv, NULL, &thread))
+	if (!thread)
 		return NULL;
-	for (i = 0; i < ARG_NUMBERS; i++)
-		numbers[i] = read_number(env, argv[i]);
-	fill_ids(thread, env, argv, numbers, &span);
+	fill_ids(thread, env, argv[ARG_REMOTE], &span);
 	write_hex(span.trace_id, sizeof(span.trace_id), text + 3);
 	text[TRACEPARENT_SPAN - 1] = text[TRACEPARENT_FLAGS - 1] = '-';
 	write_hex(span.span_id, sizeof(span.span_id), text + TRACEPARENT_SPAN);
@@ -325,18 +343,30 @@ static struct napi_value__ *on_name(struct napi_env__ *env, struct napi_callback
 	return name;
 }
 
+/* share(numbers): the array that goes with each call, which the script keeps alive. */
+static struct napi_value__ *on_share(struct napi_env__ *env, struct napi_callback_info__ *info)
+{
+	struct napi_value__ *argv[1];
+	size_t argc = 1, length;
+	void *thread, *numbers;
+	int type;
+
+	if (!napi_get_cb_info(env, info, &argc, argv, NULL, &thread) &&
+	    !napi_get_typedarray_info(env, argv[0], &type, &length, &numbers, NULL, NULL) &&
+	    type == ND_NAPI_FLOAT64_ARRAY && length >= NUMBER_COUNT)
+		((struct nd_thread *)thread)->trace.numbers = numbers;
+	return NULL;
+}
+
 /* tell(): a request that the script could make nothing of; tell(why): it has ended by itself. */
 static struct napi_value__ *on_tell(struct napi_env__ *env, struct napi_callback_info__ *info)
 {
-	struct napi_value__ *argv[1];
-	struct nd_thread *thread;
-	size_t argc = 1;
+	struct napi_value__ *argv[ARG_COUNT];
+	struct nd_thread *thread = read_call(env, info, argv);
 	uint32_t why;
-	void *data;
 
-	if (!nd_agent.active || napi_get_cb_info(env, info, &argc, argv, NULL, &data))
+	if (!thread)
 		return NULL;
-	thread = data;
 	if (!napi_get_value_uint32(env, argv[0], &why))
 		__atomic_store_n(&thread->slot->tracing, why, __ATOMIC_RELAXED);
 	else
@@ -360,8 +390,11 @@ static void load(struct nd_thread *thread, struct napi_env__ *env)
 	static const struct {
 		const char *name;
 		nd_napi_callback *callback;
-	} functions[] = {
-		{"begin", on_begin}, {"end", on_end}, {"name", on_name}, {"tell", on_tell}};
+	} functions[] = {{"begin", on_begin},
+			 {"end", on_end},
+			 {"name", on_name},
+			 {"tell", on_tell},
+			 {"share", on_share}};
 	struct napi_value__ *argv[sizeof(functions) / sizeof(functions[0])];
 	size_t argc = sizeof(functions) / sizeof(functions[0]), i;
 
@@ -402,6 +435,7 @@ static void drop_script(struct nd_thread *thread, struct napi_env__ *env)
 	tell_script(thread, env);
 	napi_delete_reference(env, thread->trace.toggle);
 	thread->trace.toggle = NULL;
+	thread->trace.numbers = NULL;
 }
 
 bool nd_trace_stop(struct nd_thread *thread)

@@ -19,6 +19,7 @@ struct nd_thread;
 /* Of a thread. */
 struct nd_trace_state {
 	struct napi_ref__ *toggle; /* the script's function; NULL before it was loaded */
+	double *numbers;	   /* the script's, and there as long as that */
 	uint64_t secret[3];	   /* what ids are made of, besides a number */
 	bool is_wanted;		   /* what the script was told last, or will be */
 };

@@ -3,13 +3,13 @@
 /*
  * Finds the HTTP requests of one thread, and keeps which one is being handled, by Node's
  * diagnostics channels and an AsyncLocalStorage. What it finds goes to agent/trace.c, by functions
- * that take a span as `enum argument` there has it.
+ * that take a span as `enum number` and `enum argument` there have it.
  *
  * It runs in the program's own JavaScript, so nothing may be thrown out of it, no listener may
  * change what the program sees, and no request may be kept alive by it.
  */
 
-(function nodiag(begin, end, name, tell) {
+(function nodiag(begin, end, name, tell, share) {
   "use strict";
 
   const SERVER = 1, CLIENT = 2; /* enum nd_span_kind */
@@ -33,6 +33,10 @@
   const spanOf = Symbol("nodiag"); /* of undici's request, and of an HTTP/2 stream */
   const openTracer = Symbol.for("opentelemetry.js.api.1");
   const datadog = Symbol.for("dd-trace");
+
+  /* enum number */
+  const KIND = 0, FLAGS = 1, SPAN = 2, PARENT = 3, ROOT = 4, START = 5, STATUS = 6, VERSION = 7;
+  const numbers = new Float64Array(8);
 
   const connections = new Set();
   const cleanups = [];
@@ -63,22 +67,36 @@
       this.next = undefined; /* of the same connection */
     }
 
+    share() {
+      numbers[KIND] = this.kind;
+      numbers[FLAGS] = this.flags;
+      numbers[SPAN] = this.number;
+      numbers[PARENT] = this.parent;
+      numbers[ROOT] = this.root;
+    }
+
     begin() {
-      this.start = begin(this.kind, this.flags, this.number, this.parent, this.root, 0, 0, 0,
-        this.remote, this.method, undefined, this.target, this.host);
+      this.share();
+      numbers[STATUS] = numbers[VERSION] = 0;
+      begin(this.remote, this.method, undefined, this.target, this.host);
+      this.start = numbers[START];
     }
 
     end(status, version) {
-      end(this.kind, this.flags, this.number, this.parent, this.root, this.start, status, version,
-        this.remote, this.method, this.route, this.target, this.host, this.peer, this.error);
+      if (isOn) {
+        this.share();
+        numbers[START] = this.start;
+        numbers[STATUS] = status;
+        numbers[VERSION] = version;
+        end(this.remote, this.method, this.route, this.target, this.host, this.peer, this.error);
+      }
       this.request = this.response = this.connection = this.resource = this.next = undefined;
     }
 
     /* What the request says of the trace to whoever answers it. */
     headers() {
-      const traceparent = name(this.kind, 0, this.number, this.parent, this.root, 0, 0, 0,
-        this.remote);
-      const headers = [["traceparent", traceparent]];
+      this.share();
+      const headers = [["traceparent", name(this.remote)]];
       if (this.state !== undefined)
         headers.push(["tracestate", this.state]);
       return headers;
@@ -496,6 +514,7 @@
     return main?.require ? (module) => main.require(module) : undefined;
   }
 
+  share(numbers);
   return function toggle(on) {
     const load = findLoader();
     if (on && !isOn) {

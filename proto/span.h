@@ -46,15 +46,18 @@ struct nd_event_span {
 	uint64_t start_ns;
 	uint8_t trace_id[16];
 	uint8_t span_id[8];
-	uint8_t parent_id[8];  /* all zeros: it has none */
-	uint16_t status;       /* of the response; 0: there was none */
-	uint16_t port;	       /* server.port; 0 where it is not known */
-	uint8_t kind;	       /* enum nd_span_kind */
-	uint8_t flags;	       /* enum nd_span_flag */
-	uint8_t http_version;  /* network.protocol.version, times ten; 0 where it is not known */
-	uint8_t text_size[13]; /* by enum nd_span_text, with their NULs; the others are 0 */
-	char text[];	       /* one after the other */
+	uint8_t parent_id[8]; /* all zeros: it has none */
+	uint16_t status;      /* of the response; 0: there was none */
+	uint16_t port;	      /* server.port; 0 where it is not known */
+	uint8_t kind;	      /* enum nd_span_kind */
+	uint8_t flags;	      /* enum nd_span_flag */
+	uint8_t http_version; /* network.protocol.version, times ten; 0 where it is not known */
+	uint8_t text_size[9]; /* by enum nd_span_text, with their NULs; the others are 0 */
+	char text[];	      /* one after the other */
 };
+
+_Static_assert(offsetof(struct nd_event_span, text) == sizeof(struct nd_event_span),
+	       "texts begin where the struct ends");
 
 #define ND_SPAN_SIZE_MAX (sizeof(struct nd_event_span) + (size_t)ND_SPAN_TEXTS * ND_SPAN_TEXT_MAX)
 
