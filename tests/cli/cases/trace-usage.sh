@@ -5,5 +5,6 @@ for option in --slow=200 --duration=10 --color=blue --none; do
 done
 nodiag trace 1 2
 echo "exit $?"
-nodiag trace "$root/tests/format/recordings/1.0.nd"
+cp "$root/tests/format/recordings/1.0.nd" old.nd
+nodiag trace old.nd
 echo "exit $?"
