@@ -302,6 +302,8 @@ static struct napi_value__ *on_begin(struct napi_env__ *env, struct napi_callbac
 	thread->trace.numbers[NUMBER_START] = (double)now;
 	read_span(thread, env, argv, &draft);
 	draft.span.start_ns = now;
+	if (draft.span.kind == ND_SPAN_SERVER)
+		draft.span.turn_ns = thread->slot->loop.busy_since_ns;
 	write_span(thread, &draft, ND_EVENT_SPAN_START, now);
 	return NULL;
 }

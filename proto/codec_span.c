@@ -23,6 +23,8 @@ void nd_codec_fill_span(const struct nd_event_span *span, Nodiag__Span *message)
 
 	nodiag__span__init(message);
 	message->duration_ns = span->event.time_ns - span->start_ns;
+	if (span->turn_ns && span->turn_ns < span->start_ns)
+		message->turn_ns = span->start_ns - span->turn_ns;
 	message->trace_id = bytes(span->trace_id, sizeof(span->trace_id));
 	message->span_id = bytes(span->span_id, sizeof(span->span_id));
 	if (nd_span_has_parent(span))
@@ -91,6 +93,8 @@ bool nd_codec_read_span(const Nodiag__Span *message, enum nd_event_kind kind, ch
 	event->event.kind = kind;
 	span->event = event->event;
 	span->start_ns = event->event.time_ns - message->duration_ns;
+	if (message->turn_ns && message->turn_ns < span->start_ns)
+		span->turn_ns = span->start_ns - message->turn_ns;
 	memcpy(span->trace_id, message->trace_id.data, sizeof(span->trace_id));
 	memcpy(span->span_id, message->span_id.data, sizeof(span->span_id));
 	if (message->parent_id.len)

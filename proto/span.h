@@ -44,6 +44,11 @@ enum nd_span_text {
 struct nd_event_span {
 	struct nd_event event;
 	uint64_t start_ns;
+	/*
+	 * Of one that has begun at a server: when the turn of the loop began in which it was read.
+	 * What came while a turn lasted is read in the next, at the earliest. 0: not known.
+	 */
+	uint64_t turn_ns;
 	uint8_t trace_id[16];
 	uint8_t span_id[8];
 	uint8_t parent_id[8]; /* all zeros: it has none */

@@ -170,6 +170,7 @@ static inline int known_add_request(struct nd_recorder *recorder, uint64_t from_
 		char room[ND_SPAN_SIZE_MAX];
 	} u = {.span = {.event = {ND_EVENT_SPAN_START, 4242, from_ns},
 			.start_ns = from_ns,
+			.turn_ns = from_ns - 5000,
 			.trace_id = {1, 2, 3},
 			.span_id = {4, 5, 6},
 			.parent_id = {7},

@@ -67,6 +67,10 @@ static void add_route(const struct writer *w, const struct nd_trace_route *route
 	add_time(w, nd_histogram_percentile(route->times, route->max_ns, 0.5), 10);
 	add_time(w, nd_histogram_percentile(route->times, route->max_ns, 0.99), 10);
 	add_time(w, route->max_ns, 10);
+	if (route->unread)
+		add_time(w, route->unread_max_ns, 10);
+	else
+		nd_cell_add_spaces(w->out, 10);
 	nd_buf_add_str(w->out, "  ");
 	nd_terminal_add(w->out, route->name);
 	nd_buf_add_char(w->out, '\n');
@@ -88,8 +92,8 @@ static void add_routes(const struct writer *w, const struct nd_trace_answer *ans
 	if (!count)
 		return;
 	add_sgr(w, DIM);
-	nd_buf_addf(w->out, "%10s%10s%10s%10s%10s  %s\n", "count", "failed", "p50", "p99", "max",
-		    "route");
+	nd_buf_addf(w->out, "%10s%10s%10s%10s%10s%10s  %s\n", "count", "failed", "p50", "p99",
+		    "max", "unread", "route");
 	end_sgr(w);
 	for (i = 0; i < answer->route_count && i < ROUTES_SHOWN; i++)
 		add_route(w, &answer->routes[i]);
@@ -156,44 +160,59 @@ static void add_trace_id(const struct writer *w, const struct nd_event_span *spa
 	end_sgr(w);
 }
 
-/* Who blocked the loop: "hash (app.js:12:3)". */
+/* Who blocked the loop, and how: "hash (app.js:12:3), native code". */
 static void add_culprit(const struct writer *w, const struct nd_culprit *culprit)
 {
 	const struct nd_frame *frame;
 	const char *file;
 	uint32_t count;
 
-	nd_buf_addf(w->out, "%s", nd_stall_kind_text(culprit->kind));
-	if (!culprit->has_frame)
-		return;
-	frame = &nd_profile_frames(w->frames, &count)[culprit->frame];
-	file = frame->file;
-	if (!strncmp(file, "file://", strlen("file://")))
-		file += strlen("file://");
-	nd_buf_add_str(w->out, " of ");
-	add_sgr(w, nd_terminal_colours[frame->kind]);
-	nd_terminal_add(w->out, frame->name);
-	end_sgr(w);
-	if (!*file)
-		return;
-	nd_buf_add_str(w->out, " (");
-	nd_terminal_add(w->out, file);
-	if (culprit->line)
-		nd_buf_addf(w->out, ":%" PRIu32 ":%" PRIu32, culprit->line, culprit->column);
-	nd_buf_add_char(w->out, ')');
+	if (culprit->has_frame) {
+		frame = &nd_profile_frames(w->frames, &count)[culprit->frame];
+		file = frame->file;
+		if (!strncmp(file, "file://", strlen("file://")))
+			file += strlen("file://");
+		add_sgr(w, nd_terminal_colours[frame->kind]);
+		nd_terminal_add(w->out, frame->name);
+		end_sgr(w);
+		if (*file)
+			nd_buf_add_str(w->out, " (");
+		nd_terminal_add(w->out, file);
+		if (*file && culprit->line)
+			nd_buf_addf(w->out, ":%" PRIu32 ":%" PRIu32, culprit->line,
+				    culprit->column);
+		nd_buf_add_str(w->out, *file ? "), " : ", ");
+	}
+	nd_buf_add_str(w->out, nd_stall_kind_text(culprit->kind));
+}
+
+/* Which stall it was, where there is one to tell of, and that has been decided. */
+static void add_stall(const struct writer *w, const struct nd_trace_request *request)
+{
+	if (request && request->has_stall) {
+		nd_buf_add_str(w->out, ", ");
+		add_time(w, request->stall.end_ns - request->stall.start_ns, 0);
+		nd_buf_add_str(w->out, " by ");
+		add_culprit(w, &request->stall.culprit);
+	}
+	nd_buf_add_char(w->out, '\n');
 }
 
 static void add_waits(const struct writer *w, const struct nd_trace_request *request)
 {
-	const struct nd_lag_stall *stall = &request->stall;
+	/* The stall is the one that took most of either. */
+	bool is_before = request->unread_ns > request->blocked_ns;
 
-	if (request->has_stall) {
+	if (request->unread_ns) {
+		nd_buf_add_str(w->out, "up to ");
+		add_time(w, request->unread_ns, 11);
+		nd_buf_add_str(w->out, "  more it lay unread, since the loop was blocked");
+		add_stall(w, is_before ? request : NULL);
+	}
+	if (request->blocked_ns) {
 		add_time(w, request->blocked_ns, 17);
-		nd_buf_add_str(w->out, "  the loop was blocked, ");
-		add_time(w, stall->end_ns - stall->start_ns, 0);
-		nd_buf_add_str(w->out, " by ");
-		add_culprit(w, &stall->culprit);
-		nd_buf_add_char(w->out, '\n');
+		nd_buf_add_str(w->out, "  the loop was blocked");
+		add_stall(w, is_before ? NULL : request);
 	}
 	if (request->outside_ns) {
 		add_time(w, request->outside_ns, 17);

@@ -133,6 +133,7 @@ static void add_request(struct nd_buf *out, const struct nd_trace_request *reque
 	add_number(out, "duration_ns", request->duration_ns);
 	add_number(out, "blocked_ns", request->blocked_ns);
 	add_number(out, "outside_ns", request->outside_ns);
+	add_number(out, "unread_ns", request->unread_ns);
 	if (request->has_stall)
 		add_stall(out, &request->stall, frames);
 	else
@@ -158,6 +159,8 @@ static void add_route(struct nd_buf *out, const struct nd_trace_route *route)
 	add_number(out, "p90_ns", nd_histogram_percentile(route->times, route->max_ns, 0.9));
 	add_number(out, "p99_ns", nd_histogram_percentile(route->times, route->max_ns, 0.99));
 	add_number(out, "max_ns", route->max_ns);
+	add_number(out, "unread", route->unread);
+	add_number(out, "unread_max_ns", route->unread_max_ns);
 	nd_buf_add_char(out, '}');
 }
 

@@ -9,6 +9,8 @@
 
 static int read_event(struct nd_trace *trace, const union nd_recorded_event *event)
 {
+	if (event->event.kind == ND_EVENT_STALL)
+		return nd_trace_add_event(trace, &event->event, sizeof(event->stall));
 	if (event->event.kind != ND_EVENT_SPAN && event->event.kind != ND_EVENT_SPAN_START)
 		return 0;
 	return nd_trace_add_event(trace, &event->spanned.span->event,

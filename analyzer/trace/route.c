@@ -122,7 +122,8 @@ static struct entry *find_entry(struct nd_trace_routes *routes, const char *name
 	return entry;
 }
 
-int nd_trace_routes_add(struct nd_trace_routes *routes, const struct nd_event_span *span)
+int nd_trace_routes_add(struct nd_trace_routes *routes, const struct nd_event_span *span,
+			uint64_t unread_ns)
 {
 	uint64_t took = span->event.time_ns - span->start_ns;
 	char name[ND_ROUTE_NAME_MAX];
@@ -137,6 +138,9 @@ int nd_trace_routes_add(struct nd_trace_routes *routes, const struct nd_event_sp
 	route->count++;
 	route->errors += nd_span_is_error(span);
 	route->total_ns += took;
+	route->unread += unread_ns != 0;
+	if (unread_ns > route->unread_max_ns)
+		route->unread_max_ns = unread_ns;
 	route->times[nd_histogram_index(took)]++;
 	if (took > route->max_ns)
 		route->max_ns = took;

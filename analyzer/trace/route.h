@@ -21,6 +21,8 @@ struct nd_trace_route {
 	uint64_t errors; /* nd_span_is_error() */
 	uint64_t total_ns;
 	uint64_t max_ns;
+	uint64_t unread;	/* requests that may have lain unread while the loop was blocked */
+	uint64_t unread_max_ns; /* how long, at the most */
 	uint64_t times[ND_HISTOGRAM_BUCKETS];
 };
 
@@ -30,8 +32,9 @@ struct nd_trace_routes;
 struct nd_trace_routes *nd_trace_routes_new(void);
 void nd_trace_routes_free(struct nd_trace_routes *routes);
 
-/* Count a request that is over. 0 or -ENOMEM. */
-int nd_trace_routes_add(struct nd_trace_routes *routes, const struct nd_event_span *span);
+/* Count a request that is over, and that may have lain unread so long. 0 or -ENOMEM. */
+int nd_trace_routes_add(struct nd_trace_routes *routes, const struct nd_event_span *span,
+			uint64_t unread_ns);
 
 /* Those with most time first; borrowed until the next is added. */
 const struct nd_trace_route *nd_trace_routes_list(struct nd_trace_routes *routes,

@@ -13,18 +13,35 @@
 /* How deep requests may have made one another, all in this program. */
 #define DEPTH_MAX 32
 
+/*
+ * Between a turn's end and the beginning of the next, in which what came meanwhile is read, lies
+ * one call of epoll that does not wait; so long may that take on a machine that is busy.
+ */
+#define NEXT_TURN_NS UINT64_C(200000)
+
 /* A span that is kept. */
 struct entry {
 	UT_hash_handle hh;
 	uint8_t id[8];
+	uint64_t unread_ns;
+	uint64_t unread_stall_ns; /* when the stall began that kept it unread */
 	struct nd_event_span *span;
 	struct entry *child; /* the last that was linked; links are made anew for each answer */
 	struct entry *sibling;
 	bool is_kept; /* by the thinning that is under way */
 };
 
+/* The last stall of a thread, which those that are read next may have had to wait for. */
+struct last_stall {
+	uint32_t tid;
+	uint64_t start_ns;
+	uint64_t end_ns;
+};
+
 struct nd_trace {
 	struct entry *set;
+	struct last_stall *last; /* one for each thread that had any */
+	size_t last_count;
 	struct nd_trace_routes *routes;
 	struct nd_lag_stall *stalls; /* in the order they came */
 	size_t stall_count;
@@ -70,6 +87,7 @@ void nd_trace_free(struct nd_trace *trace)
 		free_entry(entry);
 	}
 	nd_trace_routes_free(trace->routes);
+	free(trace->last);
 	free(trace->stalls);
 	free(trace);
 }
@@ -116,15 +134,21 @@ static uint64_t duration(const struct nd_event_span *span, uint64_t now_ns)
 	return end_ns > span->start_ns ? end_ns - span->start_ns : 0;
 }
 
+/* As long as its client may have waited. */
+static uint64_t whole_duration(const struct entry *entry, uint64_t now_ns)
+{
+	return entry->unread_ns + duration(entry->span, now_ns);
+}
+
 static int compare_entries(const void *a, const void *b, void *now_ns)
 {
-	const struct nd_event_span *x = (*(struct entry *const *)a)->span;
-	const struct nd_event_span *y = (*(struct entry *const *)b)->span;
-	uint64_t x_ns = duration(x, *(uint64_t *)now_ns), y_ns = duration(y, *(uint64_t *)now_ns);
+	const struct entry *x = *(struct entry *const *)a, *y = *(struct entry *const *)b;
+	uint64_t x_ns = whole_duration(x, *(uint64_t *)now_ns);
+	uint64_t y_ns = whole_duration(y, *(uint64_t *)now_ns);
 
 	if (x_ns != y_ns)
 		return x_ns < y_ns ? 1 : -1;
-	return memcmp(x->span_id, y->span_id, sizeof(x->span_id));
+	return memcmp(x->id, y->id, sizeof(x->id));
 }
 
 /* The requests, slowest first. NULL when out of memory. */
@@ -189,6 +213,48 @@ static int thin_out(struct nd_trace *trace)
 	return 0;
 }
 
+static struct last_stall *find_last(const struct nd_trace *trace, uint32_t tid)
+{
+	size_t i;
+
+	for (i = 0; i < trace->last_count; i++)
+		if (trace->last[i].tid == tid)
+			return &trace->last[i];
+	return NULL;
+}
+
+/* Events of a thread come in order: those who may have waited for this stall are next. */
+static int add_last(struct nd_trace *trace, const struct nd_event_stall *event)
+{
+	struct last_stall *last = find_last(trace, event->event.tid), *grown;
+	size_t count = trace->last_count;
+
+	if (!last && count < ND_LAG_THREADS_MAX && !(count & (count - 1))) {
+		grown = reallocarray(trace->last, count ? count * 2 : 1, sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		trace->last = grown;
+	}
+	if (!last && count < ND_LAG_THREADS_MAX)
+		last = &trace->last[trace->last_count++];
+	if (last)
+		*last = (struct last_stall){event->event.tid, event->start_ns,
+					    event->event.time_ns};
+	return 0;
+}
+
+/* A request that is read right after a stall may have come at any time of it. */
+static void find_unread(const struct nd_trace *trace, struct entry *entry)
+{
+	const struct nd_event_span *span = entry->span;
+	const struct last_stall *last = find_last(trace, span->event.tid);
+
+	if (!last || span->turn_ns < last->end_ns || span->turn_ns - last->end_ns > NEXT_TURN_NS)
+		return;
+	entry->unread_ns = span->start_ns - last->start_ns;
+	entry->unread_stall_ns = last->start_ns;
+}
+
 static int add_entry(struct nd_trace *trace, struct nd_event_span *span)
 {
 	struct entry *entry = calloc(1, sizeof(*entry));
@@ -203,6 +269,8 @@ static int add_entry(struct nd_trace *trace, struct nd_event_span *span)
 		return -ENOMEM;
 	}
 	trace->count += is_request(entry);
+	if (is_request(entry))
+		find_unread(trace, entry);
 	return 0;
 }
 
@@ -233,7 +301,7 @@ static int add_span(struct nd_trace *trace, const struct nd_event_span *span)
 		return ret;
 	}
 	if (span->kind == ND_SPAN_SERVER && span->event.kind == ND_EVENT_SPAN)
-		ret = nd_trace_routes_add(trace->routes, span);
+		ret = nd_trace_routes_add(trace->routes, span, entry ? entry->unread_ns : 0);
 	if (!ret && HASH_COUNT(trace->set) >= ND_TRACE_SPANS_MAX)
 		ret = thin_out(trace);
 	return ret;
@@ -241,6 +309,8 @@ static int add_span(struct nd_trace *trace, const struct nd_event_span *span)
 
 int nd_trace_add_event(struct nd_trace *trace, const struct nd_event *event, size_t size)
 {
+	if (event->kind == ND_EVENT_STALL && size >= sizeof(struct nd_event_stall))
+		return add_last(trace, (const void *)event);
 	if (event->kind != ND_EVENT_SPAN && event->kind != ND_EVENT_SPAN_START)
 		return 0;
 	return nd_span_is_sound(event, size) ? add_span(trace, (const void *)event) : 0;
@@ -287,6 +357,17 @@ static uint64_t find_blocked(const struct nd_trace *trace, uint32_t tid, struct 
 			*ret_stall = stall;
 	}
 	return total;
+}
+
+static const struct nd_lag_stall *find_stall(const struct nd_trace *trace, uint32_t tid,
+					     uint64_t start_ns)
+{
+	size_t i;
+
+	for (i = trace->stall_count; i-- > 0;)
+		if (trace->stalls[i].start_ns == start_ns && trace->stalls[i].culprit.tid == tid)
+			return &trace->stalls[i];
+	return NULL;
 }
 
 static int compare_intervals(const void *a, const void *b)
@@ -381,12 +462,15 @@ static int describe(const struct nd_trace *trace, const struct entry *entry, uin
 		.span = span,
 		.is_open = is_open(entry),
 		.duration_ns = duration(span, now_ns),
+		.unread_ns = entry->unread_ns,
 		.outside_ns = find_outside(trace, entry, within),
 		.nodes = calloc(ND_TRACE_NODES_MAX, sizeof(*ret->nodes)),
 	};
 	if (!ret->nodes)
 		return -ENOMEM;
 	ret->blocked_ns = find_blocked(trace, span->event.tid, within, &stall);
+	if (ret->unread_ns > ret->blocked_ns)
+		stall = find_stall(trace, span->event.tid, entry->unread_stall_ns);
 	ret->has_stall = stall != NULL;
 	if (stall)
 		ret->stall = *stall;
@@ -400,7 +484,7 @@ static bool is_wanted(const struct entry *entry, const struct nd_trace_options *
 	char name[ND_ROUTE_NAME_MAX];
 	const char *route;
 
-	if (duration(entry->span, now_ns) < options->slow_ns)
+	if (whole_duration(entry, now_ns) < options->slow_ns)
 		return false;
 	if (!options->route)
 		return true;

@@ -34,21 +34,26 @@ struct nd_trace_request {
 	uint64_t duration_ns; /* of one that is open, until now */
 	uint64_t blocked_ns;  /* its thread's loop was blocked by stalls, its own included */
 	uint64_t outside_ns;  /* a request of its own was under way, and the loop was not blocked */
+	/*
+	 * It was read right after a stall, so it may have been there for as long as that: the most
+	 * that is added to what its client saw. 0: it did not have to wait.
+	 */
+	uint64_t unread_ns;
 	bool has_stall;
-	struct nd_lag_stall stall; /* the one that took most of its time */
+	struct nd_lag_stall stall; /* the one that took most of its time, or kept it unread */
 	struct nd_trace_node *nodes;
 	size_t node_count;
 	uint64_t nodes_left_out; /* of more than ND_TRACE_NODES_MAX */
 };
 
 struct nd_trace_options {
-	uint64_t slow_ns;  /* requests that took less are left out */
+	uint64_t slow_ns;  /* requests that took less, unread time included, are left out */
 	const char *route; /* "/users/:id" or "GET /users/:id"; NULL: all of them */
 	size_t max;	   /* so many requests at most: the slowest */
 };
 
 struct nd_trace_answer {
-	struct nd_trace_request *requests; /* slowest first */
+	struct nd_trace_request *requests; /* slowest first, unread time included */
 	size_t request_count;
 	const struct nd_trace_route *routes; /* most time first; borrowed until the next span */
 	size_t route_count;

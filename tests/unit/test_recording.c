@@ -245,6 +245,7 @@ static void check_span(const struct nd_event_span *span, int index)
 	assert_int_equal(span->event.tid, 4242);
 	assert_true(span->start_ns == from_ns + (is_client ? 10000000 : 0));
 	assert_true(span->event.time_ns == from_ns + ends_ns[index]);
+	assert_true(span->turn_ns == from_ns - 5000);
 	assert_int_equal(span->kind, is_client ? ND_SPAN_CLIENT : ND_SPAN_SERVER);
 	assert_int_equal(span->flags, is_client ? ND_SPAN_TLS | ND_SPAN_ABORTED : 0);
 	assert_int_equal(span->status, index == 1 ? 200 : 0);

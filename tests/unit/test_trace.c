@@ -248,6 +248,47 @@ static void test_what_is_open_lasts_until_now(void **state)
 	nd_trace_free(trace);
 }
 
+/* A request that is read in the turn after a stall may have come at any time of that. */
+static void test_what_a_stall_kept_unread_is_told(void **state)
+{
+	struct nd_event_stall event = {.event = {ND_EVENT_STALL, 7, 400 * MS},
+				       .start_ns = 100 * MS};
+	struct nd_trace_options options = {.max = 10, .slow_ns = 200 * MS};
+	const struct known known = {.id = 1, .start_ms = 401};
+	struct nd_event_span *span = make_span(&known, 0);
+	struct nd_trace *trace = nd_trace_new();
+	struct nd_trace_answer answer;
+
+	assert_int_equal(nd_trace_add_event(trace, &event.event, sizeof(event)), 0);
+	add_stall(trace, 7, 100, 400);
+	span->turn_ns = 400 * MS + 10;
+	assert_int_equal(nd_trace_add_event(trace, &span->event, nd_span_get_size(span)), 0);
+	/* Of a later turn, of one before, and of another thread. */
+	span->span_id[7] = 2;
+	span->turn_ns = 400 * MS + 300000;
+	assert_int_equal(nd_trace_add_event(trace, &span->event, nd_span_get_size(span)), 0);
+	span->span_id[7] = 3;
+	span->turn_ns = 400 * MS - 1;
+	assert_int_equal(nd_trace_add_event(trace, &span->event, nd_span_get_size(span)), 0);
+	span->span_id[7] = 4;
+	span->event.tid = 8;
+	span->turn_ns = 400 * MS + 10;
+	assert_int_equal(nd_trace_add_event(trace, &span->event, nd_span_get_size(span)), 0);
+	add(trace, (struct known){.id = 1, .start_ms = 401, .end_ms = 403});
+	answer = answer_of(trace, &options, 410);
+	assert_int_equal(answer.request_count, 1);
+	assert_int_equal(answer.requests[0].span->span_id[7], 1);
+	assert_int_equal(answer.requests[0].duration_ns, 2 * MS);
+	assert_int_equal(answer.requests[0].unread_ns, 301 * MS);
+	assert_true(answer.requests[0].has_stall);
+	assert_int_equal(answer.requests[0].stall.start_ns, 100 * MS);
+	assert_int_equal(answer.routes[0].unread, 1);
+	assert_int_equal(answer.routes[0].unread_max_ns, 301 * MS);
+	nd_trace_free_answer(&answer);
+	nd_trace_free(trace);
+	free(span);
+}
+
 /* More than are kept: all count, and the slowest stay with what belongs to them. */
 static void test_memory_is_bounded(void **state)
 {
@@ -416,6 +457,7 @@ int main(void)
 		cmocka_unit_test(test_spans_in_a_circle_end),
 		cmocka_unit_test(test_waiting_is_told_apart),
 		cmocka_unit_test(test_what_is_open_lasts_until_now),
+		cmocka_unit_test(test_what_a_stall_kept_unread_is_told),
 		cmocka_unit_test(test_memory_is_bounded),
 		cmocka_unit_test(test_ids_are_taken_out_of_paths),
 		cmocka_unit_test(test_routes_are_bounded),
