@@ -21,7 +21,6 @@
 #include "cli/out.h"
 #include "cli/target.h"
 #include "cli/term.h"
-#include "cli/units.h"
 #include "common/buf.h"
 #include "common/clock.h"
 #include "common/err.h"
@@ -90,15 +89,6 @@ static const char documentation[] =
 	"the command's own, or 125 if nodiag failed, 126 if it cannot be run, 127 if there is "
 	"none.";
 
-static error_t parse_time(struct trace *trace, const char *arg, uint64_t *ret_ns)
-{
-	if (units_parse_time(arg, ret_ns))
-		return 0;
-	nd_err_set(&trace->err, -EINVAL, "'%s' is no duration", arg);
-	nd_err_hint(&trace->err, "give it with its unit: 500ms, 10s, 2m or 1h");
-	return EINVAL;
-}
-
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct trace *trace = state->input;
@@ -106,12 +96,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'd':
 		trace->has_duration = true;
-		return parse_time(trace, arg, &trace->session.duration_ns);
+		return arguments_parse_time(arg, &trace->session.duration_ns, &trace->err);
 	case 'l':
 		trace->live = true;
 		return 0;
 	case OPT_SLOW:
-		return parse_time(trace, arg, &trace->options.slow_ns);
+		return arguments_parse_time(arg, &trace->options.slow_ns, &trace->err);
 	case OPT_ROUTE:
 		trace->options.route = arg;
 		return 0;
@@ -247,7 +237,7 @@ static int look_back(struct trace *trace)
 	snprintf(r->unnamed, sizeof(r->unnamed), "%s", recorded.unnamed);
 	closing_print_recording(&recorded.state, (double)recorded.duration_ns / 1e9,
 				trace->target.path);
-	term_note("%.1f s by the agent", (double)recorded.duration_ns / 1e9);
+	term_note("%.1f s by %s", (double)recorded.duration_ns / 1e9, recorded.loops);
 	print_missing(r);
 	return print(trace, "", &trace->err) ? EXIT_FAILED : EXIT_DONE;
 }
@@ -291,7 +281,7 @@ static int watch(struct trace *trace)
 		return ret;
 	if (r->target_ended && trace->target.kind == TARGET_PIDS)
 		term_note("the process ended after %.1f s", (double)r->duration_ns / 1e9);
-	term_note("%.1f s %s; nodiag used %.2f %% of one core", (double)r->duration_ns / 1e9,
+	term_note("%.1f s by %s; nodiag used %.2f %% of one core", (double)r->duration_ns / 1e9,
 		  r->source, 100 * (double)r->own_cpu_ns / (double)r->duration_ns);
 	print_missing(r);
 	return print(trace, "", &trace->err) ? fail(trace) : EXIT_DONE;
@@ -328,5 +318,5 @@ int command_trace(int argc, char **argv)
 	nd_trace_free(trace.session.trace);
 	nd_lag_free(trace.lag);
 	nd_profile_free(trace.frames);
-	return !ret && trace.command ? trace.result.status : ret;
+	return ret ? ret : child_wait(&trace.result.child);
 }

@@ -134,6 +134,21 @@ _nodiag_trace() {
 	esac
 }
 
+_nodiag_collect() {
+	case $previous in
+	--threshold)
+		mapfile -t COMPREPLY < <(compgen -W '20ms 50ms 100ms' -- "$current")
+		;;
+	--idle)
+		mapfile -t COMPREPLY < <(compgen -W '10s 1m 10m' -- "$current")
+		;;
+	*)
+		mapfile -t COMPREPLY < <(compgen -W '--threshold= --idle= --help --usage' -- "$current")
+		[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
+		;;
+	esac
+}
+
 # $1 are the options besides --help.
 _nodiag_attach() {
 	if [[ $previous == --via ]]; then
@@ -166,7 +181,7 @@ _nodiag_list() {
 
 _nodiag() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} i
-	local commands='ps stack flame lag trace record attach detach check'
+	local commands='ps stack flame lag trace record collect attach detach check'
 
 	COMPREPLY=()
 	if [[ $COMP_CWORD -eq 1 ]]; then
@@ -202,6 +217,9 @@ _nodiag() {
 		;;
 	trace)
 		_nodiag_trace
+		;;
+	collect)
+		_nodiag_collect
 		;;
 	attach)
 		_nodiag_attach --via=

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/lag_sink.h"
+
+#include "analyzer/lag/lag.h"
+#include "analyzer/trace/trace.h"
+
+static void set_known(void *impl, uint32_t known)
+{
+	const struct lag_answer *answer = impl;
+
+	nd_lag_set_known(answer->lag, known);
+}
+
+static int add_event(void *impl, const struct nd_event *event, size_t size)
+{
+	const struct lag_answer *answer = impl;
+	int ret = answer->trace ? nd_trace_add_event(answer->trace, event, size) : 0;
+
+	return ret ? ret : nd_lag_add_event(answer->lag, event, size);
+}
+
+static int add_stack(void *impl, const struct nd_event_sample *sample, const struct nd_call *calls,
+		     size_t depth)
+{
+	const struct lag_answer *answer = impl;
+
+	return nd_lag_add_stack(answer->lag, &sample->event, calls, depth);
+}
+
+static int set_counters(void *impl, const struct lag_counters *counters)
+{
+	const struct lag_answer *answer = impl;
+
+	return nd_lag_set_counters(answer->lag, counters->first, counters->now, counters->start_ns,
+				   counters->now_ns);
+}
+
+struct lag_sink lag_sink_to_answer(struct lag_answer *answer)
+{
+	static const struct lag_sink_ops ops = {
+		.set_known = set_known,
+		.add_event = add_event,
+		.add_stack = add_stack,
+		.set_counters = set_counters,
+	};
+
+	return (struct lag_sink){&ops, answer};
+}
