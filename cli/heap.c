@@ -252,6 +252,10 @@ static int answer_diff(struct heap *heap, char **files, const struct nd_heap_ser
 
 	if (nd_heap_compare(series, &diff, &heap->err))
 		return EXIT_FAILED;
+	if (nd_heap_diff_is_mixed(&diff))
+		term_note("'%s' and '%s' are not of one process: the same ids are of other "
+			  "objects, so what is new cannot be told",
+			  files[0], files[series->count]);
 	nd_buf_init(&text, ND_OUTPUT_MAX);
 	ret = nd_heap_find_growth(series, &suspects, &heap->err);
 	if (!ret) {

@@ -93,6 +93,9 @@ static void add_last(struct nd_heap_diff *diff, const struct nd_heap_series *ser
 		delta = &diff->delta[class];
 		delta->bytes += heap->self_size[node];
 		old = nd_heap_census_find(first, heap->id[node]);
+		diff->matched += old != ND_HEAP_NONE;
+		diff->reclassed +=
+			old != ND_HEAP_NONE && joined_first[first->class_of[old]] != class;
 		if (old != ND_HEAP_NONE && first->size[old] &&
 		    joined_first[first->class_of[old]] == class) {
 			delta->removed--;

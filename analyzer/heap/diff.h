@@ -33,7 +33,15 @@ struct nd_heap_diff {
 	struct nd_heap_delta *delta;	/* one for each class, what grew most first */
 	uint32_t count;
 	int64_t grown; /* bytes of those that are not ignored; of several snapshots, not steady */
+	uint32_t matched;   /* objects of the last one whose id the first one has */
+	uint32_t reclassed; /* of these, those that have another class there */
 };
+
+/* Whether the snapshots cannot be of one process, where an id stays with its object. */
+static inline bool nd_heap_diff_is_mixed(const struct nd_heap_diff *diff)
+{
+	return diff->reclassed > diff->matched / 10;
+}
 
 static inline int64_t nd_heap_delta_bytes(const struct nd_heap_delta *delta)
 {

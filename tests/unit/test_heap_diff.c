@@ -162,7 +162,47 @@ static void test_a_leak(void **state)
 	assert_int_equal(delta->removed, 0);
 	assert_int_equal(nd_heap_delta_bytes(delta), 8 * LEAK_BYTES);
 	assert_int_equal(c.diff.grown, 8 * LEAK_BYTES);
+	assert_false(nd_heap_diff_is_mixed(&c.diff));
 	forget(&c);
+}
+
+/* Another process has other objects with the same ids. */
+static void test_two_processes(void **state)
+{
+	static const char *const names[] = {"A", "B"};
+	struct nd_intern *properties = nd_intern_new();
+	struct nd_heap_analysis analysis;
+	struct nd_heap_census census;
+	struct nd_heap_diff diff;
+	struct nd_heap *heap[2];
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		const struct build_node nodes[] = {
+			{ND_HEAP_SYNTHETIC, "", 1, 0},
+			{ND_HEAP_OBJECT, "Same", 3, 16},
+			{ND_HEAP_OBJECT, names[i], 5, 16},
+			{ND_HEAP_OBJECT, names[i], 7, 16},
+		};
+		const struct build build = {nodes, 4, NULL, 0, NULL, 0};
+
+		heap[i] = build_heap(&build);
+	}
+	assert_int_equal(nd_heap_census_take(heap[0], properties, &census, NULL), 0);
+	assert_int_equal(nd_heap_analyse(heap[1], properties, &analysis, NULL), 0);
+	assert_int_equal(
+		nd_heap_compare(&(struct nd_heap_series){&census, 1, heap[1], &analysis, NULL, 0},
+				&diff, NULL),
+		0);
+	assert_true(nd_heap_diff_is_mixed(&diff));
+	assert_int_equal(diff.matched, 3);
+	assert_int_equal(diff.reclassed, 2);
+	nd_heap_diff_fini(&diff);
+	nd_heap_analysis_fini(&analysis);
+	nd_heap_census_fini(&census);
+	nd_heap_free(heap[0]);
+	nd_heap_free(heap[1]);
+	nd_intern_free(properties);
 }
 
 static void test_steady(void **state)
@@ -311,10 +351,11 @@ static void test_duplicates(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_a_leak),	   cmocka_unit_test(test_steady),
-		cmocka_unit_test(test_series),	   cmocka_unit_test(test_ignored),
-		cmocka_unit_test(test_single),	   cmocka_unit_test(test_retainers),
-		cmocka_unit_test(test_census_ids), cmocka_unit_test(test_duplicates),
+		cmocka_unit_test(test_a_leak),	   cmocka_unit_test(test_two_processes),
+		cmocka_unit_test(test_steady),	   cmocka_unit_test(test_series),
+		cmocka_unit_test(test_ignored),	   cmocka_unit_test(test_single),
+		cmocka_unit_test(test_retainers),  cmocka_unit_test(test_census_ids),
+		cmocka_unit_test(test_duplicates),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
