@@ -272,9 +272,24 @@ static void stop_watching(struct nd_thread *thread, void *arg)
 	nd_sampler_forget(thread);
 }
 
+static void wake(struct nd_thread *thread, void *arg)
+{
+	nd_sampler_wake(thread);
+}
+
+/* Spans are made by the threads themselves, which must come by to hear of it. */
+static void want(uint32_t features)
+{
+	uint32_t changed = nd_agent.wanted ^ features;
+
+	nd_agent.wanted = features;
+	if (changed & ND_FEATURE_TRACE)
+		nd_thread_visit(wake, NULL);
+}
+
 static void end_reading(void)
 {
-	nd_agent.wanted = 0;
+	want(0);
 	nd_agent.threshold_ns = ND_STALL_THRESHOLD_NS;
 	nd_agent.channel->threshold_ns = nd_agent.threshold_ns;
 	nd_thread_visit(stop_watching, NULL);
@@ -298,7 +313,7 @@ static int start_reading(struct client *client, const struct nd_start *start)
 	nd_agent.hz = start->hz;
 	nd_agent.threshold_ns = start->threshold_ns;
 	nd_agent.channel->threshold_ns = start->threshold_ns;
-	nd_agent.wanted = start->features & nd_agent.features;
+	want(start->features & nd_agent.features);
 	nd_thread_visit(add_timer, NULL);
 	return 0;
 }
@@ -306,11 +321,6 @@ static int start_reading(struct client *client, const struct nd_start *start)
 static void want_handles(struct nd_thread *thread, void *arg)
 {
 	__atomic_store_n(&thread->want_handles, true, __ATOMIC_RELAXED);
-	nd_sampler_wake(thread);
-}
-
-static void wake(struct nd_thread *thread, void *arg)
-{
 	nd_sampler_wake(thread);
 }
 
