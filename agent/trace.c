@@ -59,11 +59,11 @@ enum argument {
 
 /* A record that is being made. */
 struct draft {
+	size_t size;
 	union {
 		struct nd_event_span span;
 		char room[ND_SPAN_SIZE_MAX];
 	};
-	size_t size;
 };
 
 static bool always;
