@@ -14,6 +14,8 @@
 #include "analyzer/lag/recorded.h"
 #include "analyzer/profile/import.h"
 #include "analyzer/render/render.h"
+#include "analyzer/trace/recorded.h"
+#include "analyzer/trace/trace.h"
 #include "common/buf.h"
 #include "common/err.h"
 #include "proto/limits.h"
@@ -166,6 +168,32 @@ static int fail_importers(const struct nd_profile *profile)
 	return bad;
 }
 
+static int answer_requests(struct nd_trace *trace)
+{
+	const struct nd_trace_options options = {.max = 8};
+	struct nd_trace_answer answer;
+	int ret = nd_trace_make_answer(trace, &options, KNOWN_END_NS, &answer);
+
+	if (!ret)
+		nd_trace_free_answer(&answer);
+	return ret;
+}
+
+static int run_trace(const struct scene *scene)
+{
+	struct nd_trace *trace = nd_trace_new();
+	uint64_t end_ns;
+	int ret = -ENOMEM;
+
+	if (trace)
+		ret = nd_trace_read_recording(trace, scene->file->data, scene->file->len, &end_ns,
+					      NULL);
+	if (!ret)
+		ret = answer_requests(trace);
+	nd_trace_free(trace);
+	return ret;
+}
+
 static int fail_recordings(void)
 {
 	struct scene scene = {0};
@@ -180,6 +208,7 @@ static int fail_recordings(void)
 	scene.file = &file;
 	bad += fail_each("import of a recording", run_import, &scene);
 	bad += fail_each("event loops of a recording", run_lag, &scene);
+	bad += fail_each("requests of a recording", run_trace, &scene);
 	nd_buf_fini(&file);
 	return bad;
 }
