@@ -14,6 +14,7 @@
 #include "analyzer/export/options.h"
 #include "analyzer/export/resource.h"
 #include "cli/arguments.h"
+#include "cli/child.h"
 #include "cli/command.h"
 #include "cli/export_session.h"
 #include "cli/interrupt.h"
@@ -471,7 +472,7 @@ int command_export(int argc, char **argv)
 	if (ret && export->err.code)
 		term_error(&export->err);
 	if (!ret && export->command)
-		ret = export->result.lag.status;
+		ret = child_wait(&export->result.lag.child);
 	nd_exporter_close(export->exporter);
 	nd_export_options_fini(&export->options);
 	nd_resource_free(export->result.resource);

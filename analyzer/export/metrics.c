@@ -262,7 +262,7 @@ static int write_gc(struct writer *writer)
 	const struct nd_loop_view *view;
 
 	for (view = writer->views; view < writer->views + writer->view_count; view++) {
-		if (!(view->loop->known & ND_LAG_GC))
+		if (!(view->loop->known & ND_LOOP_GC))
 			continue;
 		add_gc_point(writer, view, "minor", ND_GC_SCAVENGE | ND_GC_MINOR_MARK_SWEEP);
 		add_gc_point(writer, view, "major", ND_GC_MARK_COMPACT);

@@ -107,6 +107,21 @@ _nodiag_lag() {
 	esac
 }
 
+_nodiag_collect() {
+	case $previous in
+	--threshold)
+		mapfile -t COMPREPLY < <(compgen -W '20ms 50ms 100ms' -- "$current")
+		;;
+	--idle)
+		mapfile -t COMPREPLY < <(compgen -W '10s 1m 10m' -- "$current")
+		;;
+	*)
+		mapfile -t COMPREPLY < <(compgen -W '--threshold= --idle= --help --usage' -- "$current")
+		[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
+		;;
+	esac
+}
+
 _nodiag_export() {
 	local options='-d --duration= --dry-run --endpoint= --header= --queue= --signal= --help --usage'
 
@@ -167,7 +182,7 @@ _nodiag_list() {
 
 _nodiag() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} i
-	local commands='ps stack flame lag record export attach detach check'
+	local commands='ps stack flame lag record collect export attach detach check'
 
 	COMPREPLY=()
 	if [[ $COMP_CWORD -eq 1 ]]; then
@@ -200,6 +215,9 @@ _nodiag() {
 		;;
 	lag)
 		_nodiag_lag
+		;;
+	collect)
+		_nodiag_collect
 		;;
 	export)
 		_nodiag_export
