@@ -40,6 +40,9 @@
 
 #define WAIT_MS 100
 
+/* What may wait in memory while a process is watched: a day of metrics. */
+#define MEMORY_MAX (16u << 20)
+
 struct export
 {
 	struct export_options session;
@@ -322,10 +325,11 @@ static void tell_problems(struct export *export)
 
 	for (i = 0; i < SENT; i++) {
 		problem = nd_exporter_problem(export->exporter, sent[i].signal);
-		if (!*problem || !strcmp(problem, export->shown[i]))
+		if (!strcmp(problem, export->shown[i]))
 			continue;
 		snprintf(export->shown[i], sizeof(export->shown[i]), "%s", problem);
-		term_note("%s", problem);
+		if (*problem)
+			term_note("%s", problem);
 	}
 }
 
@@ -416,9 +420,12 @@ static int fail_code(const struct export *export)
 
 static int send(struct export *export)
 {
-	const struct nd_exporter_settings settings = {
-		.version = ND_VERSION, .queue = export->queue, .queue_bytes = ND_QUEUE_BYTES_MAX};
 	bool is_file = export->target.kind == TARGET_FILE;
+	const struct nd_exporter_settings settings = {
+		.version = ND_VERSION,
+		.queue = export->queue,
+		.queue_bytes = is_file || export->queue ? ND_QUEUE_BYTES_MAX : MEMORY_MAX,
+	};
 	int ret;
 
 	if (nd_exporter_open(&export->options, &settings, &export->exporter, &export->err))

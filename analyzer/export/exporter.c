@@ -34,6 +34,7 @@ struct lane {
 	struct nd_export_counts counts;
 	uint64_t not_dropped; /* dropped by the queue while they were taken after all */
 	char problem[512];
+	bool passes; /* the problem, with the next success */
 };
 
 struct nd_exporter {
@@ -234,6 +235,9 @@ static void take_success(struct nd_exporter *exporter, struct lane *lane,
 	if (rejected > lane->items)
 		rejected = lane->items;
 	lane->counts.rejected += rejected;
+	if (lane->passes)
+		lane->problem[0] = '\0';
+	lane->passes = false;
 	if (rejected || answer->message[0])
 		set_problem(lane, rejected ? "not all was taken" : "warning", answer->message, "");
 	finish(exporter, lane, rejected);
@@ -245,6 +249,7 @@ static void take_failure(struct nd_exporter *exporter, struct lane *lane,
 	uint32_t random = 0;
 
 	if (outcome->verdict == ND_VERDICT_REFUSED) {
+		lane->passes = false;
 		set_problem(lane, outcome->what, outcome->answer.message,
 			    has_no_place ? "it takes no profiles" : "");
 		lane->counts.refused += lane->items;
@@ -252,6 +257,7 @@ static void take_failure(struct nd_exporter *exporter, struct lane *lane,
 		return;
 	}
 	set_problem(lane, outcome->what, outcome->answer.message, "trying again");
+	lane->passes = true;
 	/* Without it, all nodiags of a failed collector come back together. */
 	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
 		random = (uint32_t)nd_clock_realtime_ns();

@@ -72,9 +72,9 @@ void nd_exporter_get_counts(const struct nd_exporter *exporter, enum nd_otlp_sig
 uint64_t nd_exporter_damaged(const struct nd_exporter *exporter);
 
 /*
- * What the last request of a signal that was not taken as it was met with: "http://host:4318/...:
- * HTTP 503, too busy; trying again". "" when there is none. Has no secrets in it, and no control
- * characters.
+ * What the last request of a signal that was not taken met with: "http://host:4318/v1/metrics: HTTP
+ * 503, too busy; trying again". "" when there is none, or when it was taken after all. Has no
+ * secrets in it, and no control characters.
  */
 const char *nd_exporter_problem(const struct nd_exporter *exporter, enum nd_otlp_signal signal);
 

@@ -242,6 +242,13 @@ static bool is_final(CURLcode code)
 	}
 }
 
+/* What libcurl says of these has times and lengths in it, and would be news each time. */
+static bool is_plain(CURLcode code)
+{
+	return code == CURLE_COULDNT_CONNECT || code == CURLE_OPERATION_TIMEDOUT ||
+	       code == CURLE_PARTIAL_FILE;
+}
+
 static void end(struct nd_http_call *call, CURLcode code)
 {
 	struct nd_http_answer *answer = &call->answer;
@@ -257,7 +264,8 @@ static void end(struct nd_http_call *call, CURLcode code)
 		snprintf(answer->error, sizeof(answer->error), "the answer is too large");
 	else
 		snprintf(answer->error, sizeof(answer->error), "%s",
-			 call->error[0] ? call->error : curl_easy_strerror(code));
+			 call->error[0] && !is_plain(code) ? call->error
+							   : curl_easy_strerror(code));
 }
 
 void nd_http_work(struct nd_http *http, unsigned int wait_ms)

@@ -41,8 +41,11 @@ async function freePort() {
   return port;
 }
 
-/** The command of a collector that passes all it gets at these ports on to `url`. */
-function commandOf({ http, grpc }, url) {
+/**
+ * The command of a collector that passes all it gets at these ports on to `url`; with `full` one
+ * that has no memory left.
+ */
+function commandOf({ http, grpc }, url, full = false) {
   if (kind === 'rotel') {
     return [
       'start',
@@ -53,12 +56,14 @@ function commandOf({ http, grpc }, url) {
     ];
   }
   const config = join(makeFolder(), 'config.yaml');
-  const pipeline = '{receivers: [otlp], exporters: [otlp_http]}';
+  const processors = full ? '[memory_limiter]' : '[]';
+  const pipeline = `{receivers: [otlp], processors: ${processors}, exporters: [otlp_http]}`;
   writeFileSync(
     config,
     `receivers:
   otlp:
     protocols: {http: {endpoint: "127.0.0.1:${http}"}, grpc: {endpoint: "127.0.0.1:${grpc}"}}
+processors: {memory_limiter: {check_interval: 100ms, limit_mib: 2, spike_limit_mib: 1}}
 exporters: {otlp_http: {endpoint: "${url}", compression: none}}
 service:
   telemetry: {metrics: {level: none}}
@@ -78,21 +83,25 @@ async function isOpen(port) {
   });
 }
 
-const receiver = await receive();
-const ports = { http: await freePort(), grpc: await freePort() };
-const collector = spawn(binary, commandOf(ports, receiver.url), { stdio: ['ignore', 'pipe', 'pipe'] });
-let log = '';
-collector.stdout.on('data', (data) => (log += data));
-collector.stderr.on('data', (data) => (log += data));
-process.on('exit', () => collector.kill('SIGKILL'));
-after(() => {
-  collector.kill('SIGKILL');
-  receiver.close();
-});
-for (let tries = 0; !((await isOpen(ports.http)) && (await isOpen(ports.grpc))); tries++) {
-  assert.ok(tries < 300 && collector.exitCode === null, `the collector does not listen:\n${log}`);
-  await sleep(50);
+/** Start a collector, and return its ports when it listens. */
+async function startCollector(url, full) {
+  const ports = { http: await freePort(), grpc: await freePort() };
+  const child = spawn(binary, commandOf(ports, url, full), { stdio: ['ignore', 'pipe', 'pipe'] });
+  let log = '';
+  child.stdout.on('data', (data) => (log += data));
+  child.stderr.on('data', (data) => (log += data));
+  process.on('exit', () => child.kill('SIGKILL'));
+  after(() => child.kill('SIGKILL'));
+  for (let tries = 0; !((await isOpen(ports.http)) && (await isOpen(ports.grpc))); tries++) {
+    assert.ok(tries < 300 && child.exitCode === null, `the collector does not listen:\n${log}`);
+    await sleep(50);
+  }
+  return ports;
 }
+
+const receiver = await receive();
+after(() => receiver.close());
+const ports = await startCollector(receiver.url, false);
 
 /**
  * All that is in requests, in an order that does not depend on theirs; without what is random, and
@@ -154,10 +163,10 @@ test('so do the metrics of a process, every second', async () => {
   const from = receiver.requests.length;
   try {
     await new Promise((done) => program.stdout.once('data', done));
-    const run = await runNodiag(
-      ['export', '-d', '3500ms', '--endpoint', `http://127.0.0.1:${ports.http}`, String(program.pid)],
-      { env: { OTEL_METRIC_EXPORT_INTERVAL: '1000' } },
-    );
+    const where = ['--endpoint', `http://127.0.0.1:${ports.http}`];
+    const run = await runNodiag(['export', '-d', '3500ms', ...where, String(program.pid)], {
+      env: { OTEL_METRIC_EXPORT_INTERVAL: '1000' },
+    });
     assert.equal(run.status, 0, run.stderr);
     assert.match(run.stdout.toString(), /^\d+ data points sent/);
   } finally {
@@ -175,4 +184,23 @@ test('so do the metrics of a process, every second', async () => {
   }
   assert.match(text, /string_value: "shop"/);
   assert.match(text, new RegExp(`int_value: ${program.pid}\\b`));
+});
+
+test('a collector without memory is tried again', async (t) => {
+  if (kind !== 'otelcol') return t.skip('only the full collector has a limit of memory');
+  const full = await startCollector(receiver.url, true);
+  await sleep(300);
+  const from = receiver.requests.length;
+  const run = await runNodiag(
+    ['export', '--signal', 'metrics', '--endpoint', `http://127.0.0.1:${full.http}`, recording],
+    {
+      async onStart(child) {
+        await new Promise((done) => child.stderr.once('data', done));
+        child.kill('SIGINT');
+      },
+    },
+  );
+  assert.equal(run.status, 1, run.stderr);
+  assert.match(run.stderr, /HTTP 503, .*memory.*; trying again/);
+  assert.equal(receiver.requests.length, from);
 });

@@ -5,6 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { createServer } from 'node:http';
 import { createServer as createServer2 } from 'node:http2';
+import { createServer as createTlsServer } from 'node:https';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
@@ -59,11 +60,13 @@ export function slow(request, response) {
 /**
  * Listen, and answer the requests for each path by its answers in turn, the last one for good.
  * @param {object} script answers by path: {status, headers, body} or function(request, response)
+ * @param {object} tls options of a server that speaks HTTPS
  */
-export async function receive(script = {}) {
+export async function receive(script = {}, tls = undefined) {
   const requests = [];
-  const answers = structuredCloneOf(script);
-  const server = createServer((request, response) => {
+  const answers = {};
+  for (const [path, list] of Object.entries(script)) answers[path] = [...list];
+  const answer = (request, response) => {
     const chunks = [];
     request.on('data', (chunk) => chunks.push(chunk));
     request.on('end', () => {
@@ -76,14 +79,16 @@ export async function receive(script = {}) {
         time: Date.now(),
       });
       const list = answers[request.url] ?? [ok];
-      const answer = list.length > 1 ? list.shift() : list[0];
-      if (typeof answer === 'function') return answer(request, response);
-      response.writeHead(answer.status, answer.headers);
-      response.end(answer.body);
+      const how = list.length > 1 ? list.shift() : list[0];
+      requests.at(-1).status = how.status;
+      if (typeof how === 'function') return how(request, response);
+      response.writeHead(how.status, how.headers);
+      response.end(how.body);
     });
-  });
+  };
+  const server = tls ? createTlsServer(tls, answer) : createServer(answer);
   await new Promise((done) => server.listen(0, '127.0.0.1', done));
-  const url = `http://127.0.0.1:${server.address().port}`;
+  const url = `${tls ? 'https' : 'http'}://127.0.0.1:${server.address().port}`;
   const close = () => {
     server.closeAllConnections();
     server.close();
@@ -102,7 +107,8 @@ export async function receiveGrpc(answers) {
     stream.on('end', () => {
       calls.push({ headers, body: Buffer.concat(chunks) });
       const trailers = left.length > 1 ? left.shift() : left[0];
-      stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+      const head = { ':status': 200, 'content-type': 'application/grpc' };
+      stream.respond(head, { waitForTrailers: true });
       stream.on('wantTrailers', () => stream.sendTrailers(trailers));
       stream.end(trailers['grpc-status'] === 0 ? Buffer.alloc(5) : undefined);
     });
@@ -115,8 +121,4 @@ export async function receiveGrpc(answers) {
     server.close();
   };
   return { url: `http://127.0.0.1:${server.address().port}`, calls, close };
-}
-
-function structuredCloneOf(script) {
-  return Object.fromEntries(Object.entries(script).map(([path, list]) => [path, [...list]]));
 }
