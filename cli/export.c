@@ -13,6 +13,7 @@
 #include "analyzer/export/exporter.h"
 #include "analyzer/export/options.h"
 #include "analyzer/export/resource.h"
+#include "analyzer/render/terminal.h"
 #include "cli/arguments.h"
 #include "cli/child.h"
 #include "cli/command.h"
@@ -22,6 +23,7 @@
 #include "cli/target.h"
 #include "cli/term.h"
 #include "cli/units.h"
+#include "common/buf.h"
 #include "common/clock.h"
 #include "common/err.h"
 #include "proto/limits.h"
@@ -283,15 +285,17 @@ static int plan(void *arg, enum nd_otlp_signal signal, const struct nd_buf *requ
 
 static void print_value(const struct nd_otlp_attribute *attribute)
 {
-	const char *at;
+	struct nd_buf text;
 
-	printf("  %s=", attribute->key);
+	nd_buf_init(&text, ND_EXPORT_TEXT_MAX * 4);
+	nd_terminal_add(&text, attribute->key);
+	nd_buf_add_char(&text, '=');
 	if (attribute->type == ND_OTLP_INTEGER)
-		printf("%" PRId64, attribute->integer);
+		nd_buf_addf(&text, "%" PRId64, attribute->integer);
 	else
-		for (at = attribute->string; *at; at++)
-			putchar((unsigned char)*at < ' ' || *at == '\x7f' ? ' ' : *at);
-	putchar('\n');
+		nd_terminal_add(&text, attribute->string);
+	printf("  %s\n", text.data);
+	nd_buf_fini(&text);
 }
 
 /* What would be sent, and where to. */

@@ -12,6 +12,7 @@
 #include "analyzer/export/options.h"
 #include "analyzer/export/queue.h"
 #include "analyzer/export/retry.h"
+#include "analyzer/render/terminal.h"
 #include "common/clock.h"
 #include "common/err.h"
 #include "proto/limits.h"
@@ -123,19 +124,20 @@ struct nd_sink nd_exporter_sink(struct nd_exporter *exporter)
 	return (struct nd_sink){add, exporter};
 }
 
-/* What somebody else wrote is shown on terminals: without control characters. */
+/* What somebody else wrote is shown to people: without secrets, and harmless for terminals. */
 static void set_problem(struct lane *lane, const char *what, const char *message, const char *then)
 {
-	char url[192];
-	char *at;
+	char url[192], raw[sizeof(lane->problem)];
+	struct nd_buf shown;
 
 	nd_export_describe_url(lane->target->url, url, sizeof(url));
-	snprintf(lane->problem, sizeof(lane->problem), "%s: %s%s%.256s%s%s", url, what,
-		 *message ? ", " : "", message, *then ? "; " : "", then);
-	for (at = lane->problem; *at; at++)
-		if ((unsigned char)*at < ' ' || *at == '\x7f')
-			*at = ' ';
-	nd_export_redact(lane->target, lane->problem);
+	snprintf(raw, sizeof(raw), "%s: %s%s%.256s%s%s", url, what, *message ? ", " : "", message,
+		 *then ? "; " : "", then);
+	nd_export_redact(lane->target, raw);
+	nd_buf_init(&shown, sizeof(raw) * 3);
+	nd_terminal_add(&shown, raw);
+	snprintf(lane->problem, sizeof(lane->problem), "%s", shown.data);
+	nd_buf_fini(&shown);
 }
 
 /* Give the oldest request to the network. */

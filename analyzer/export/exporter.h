@@ -61,7 +61,8 @@ struct nd_sink nd_exporter_sink(struct nd_exporter *exporter);
 
 /*
  * Send what is due, for at most `for_ns`. Returns 0 when nothing waits any more, 1 when something
- * does: it returns early where all that waits has to pause. -ENOMEM.
+ * does: it returns early where all that waits has to pause. -ENOMEM, or why the queue cannot be
+ * read.
  */
 int nd_exporter_flush(struct nd_exporter *exporter, uint64_t for_ns);
 
@@ -74,7 +75,7 @@ uint64_t nd_exporter_damaged(const struct nd_exporter *exporter);
 /*
  * What the last request of a signal that was not taken met with: "http://host:4318/v1/metrics: HTTP
  * 503, too busy; trying again". "" when there is none, or when it was taken after all. Has no
- * secrets in it, and no control characters.
+ * secrets in it, and nothing that acts on a terminal.
  */
 const char *nd_exporter_problem(const struct nd_exporter *exporter, enum nd_otlp_signal signal);
 

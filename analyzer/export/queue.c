@@ -347,7 +347,7 @@ int nd_queue_read(struct nd_queue *queue, uint64_t id, struct nd_buf *plain, str
 	nd_buf_init(&own, ND_OTLP_REQUEST_MAX);
 	ret = read_entry(queue, entry, plain, packed ? packed : &own);
 	nd_buf_fini(&own);
-	if (!ret || ret == -ENOMEM)
+	if (ret != -EBADMSG && ret != -EFBIG && ret != -ENOENT)
 		return ret;
 	queue->damaged++;
 	remove_at(queue, (size_t)(entry - queue->entries));

@@ -51,7 +51,7 @@ const struct nd_queued *nd_queue_first(const struct nd_queue *queue, enum nd_otl
 
 /*
  * Append a request to `plain` as it was, and to `packed` as gzip has it, which may be NULL.
- * -EBADMSG when it is damaged or gone: it was removed and counted; -ENOMEM.
+ * -EBADMSG when it is damaged or gone: it was removed and counted; -ENOMEM, -EMFILE and the like.
  */
 int nd_queue_read(struct nd_queue *queue, uint64_t id, struct nd_buf *plain, struct nd_buf *packed);
 
