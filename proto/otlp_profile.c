@@ -37,11 +37,6 @@ struct attribute {
 	int64_t number;
 };
 
-struct link {
-	uint8_t trace_id[16];
-	uint8_t span_id[8];
-};
-
 struct nd_otlp_dictionary {
 	struct nd_buf out;
 	struct nd_intern *strings;
@@ -49,7 +44,6 @@ struct nd_otlp_dictionary {
 	struct nd_set functions;
 	struct nd_set locations;
 	struct nd_set attributes;
-	struct nd_set links;
 	uint32_t stacks;
 };
 
@@ -58,14 +52,14 @@ static int add_zeros(struct nd_otlp_dictionary *dictionary)
 {
 	static const unsigned int tables[] = {MAPPING_TABLE, LOCATION_TABLE,  FUNCTION_TABLE,
 					      STRING_TABLE,  ATTRIBUTE_TABLE, STACK_TABLE};
-	static const struct link none;
+	static const uint8_t no_trace[16], no_span[8];
 	Otlp__Link message = OTLP__LINK__INIT;
 	size_t i;
 
 	for (i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 		nd_otlp_add_bytes(&dictionary->out, tables[i], "", 0);
-	message.trace_id = (ProtobufCBinaryData){sizeof(none.trace_id), (uint8_t *)none.trace_id};
-	message.span_id = (ProtobufCBinaryData){sizeof(none.span_id), (uint8_t *)none.span_id};
+	message.trace_id = (ProtobufCBinaryData){sizeof(no_trace), (uint8_t *)no_trace};
+	message.span_id = (ProtobufCBinaryData){sizeof(no_span), (uint8_t *)no_span};
 	return nd_otlp_add_message(&dictionary->out, LINK_TABLE, &message.base);
 }
 
@@ -80,7 +74,6 @@ struct nd_otlp_dictionary *nd_otlp_dictionary_new(size_t max)
 	dictionary->functions.size = sizeof(struct function);
 	dictionary->locations.size = sizeof(struct nd_otlp_location);
 	dictionary->attributes.size = sizeof(struct attribute);
-	dictionary->links.size = sizeof(struct link);
 	dictionary->strings = nd_intern_new();
 	if (!dictionary->strings || add_zeros(dictionary)) {
 		nd_otlp_dictionary_free(dictionary);
@@ -99,7 +92,6 @@ void nd_otlp_dictionary_free(struct nd_otlp_dictionary *dictionary)
 	nd_set_fini(&dictionary->functions);
 	nd_set_fini(&dictionary->locations);
 	nd_set_fini(&dictionary->attributes);
-	nd_set_fini(&dictionary->links);
 	free(dictionary);
 }
 
@@ -231,24 +223,6 @@ int nd_otlp_dictionary_add_stack(struct nd_otlp_dictionary *dictionary, const ui
 	return nd_otlp_add_message(&dictionary->out, STACK_TABLE, &message.base);
 }
 
-int nd_otlp_dictionary_add_link(struct nd_otlp_dictionary *dictionary, const uint8_t trace_id[16],
-				const uint8_t span_id[8], uint32_t *ret_index)
-{
-	Otlp__Link message = OTLP__LINK__INIT;
-	struct link link;
-	bool is_new = false;
-	int ret;
-
-	memcpy(link.trace_id, trace_id, sizeof(link.trace_id));
-	memcpy(link.span_id, span_id, sizeof(link.span_id));
-	ret = add_record(&dictionary->links, &link, ret_index, &is_new);
-	if (ret || !is_new)
-		return ret;
-	message.trace_id = (ProtobufCBinaryData){sizeof(link.trace_id), link.trace_id};
-	message.span_id = (ProtobufCBinaryData){sizeof(link.span_id), link.span_id};
-	return nd_otlp_add_message(&dictionary->out, LINK_TABLE, &message.base);
-}
-
 int nd_otlp_encode_sample(const struct nd_otlp_sample *sample, struct nd_buf *samples)
 {
 	Otlp__Sample message = OTLP__SAMPLE__INIT;
@@ -257,7 +231,6 @@ int nd_otlp_encode_sample(const struct nd_otlp_sample *sample, struct nd_buf *sa
 	message.stack_index = (int32_t)sample->stack;
 	message.attribute_indices = &attribute;
 	message.n_attribute_indices = attribute ? 1 : 0;
-	message.link_index = (int32_t)sample->link;
 	message.values = (int64_t *)sample->values;
 	message.n_values = sample->count;
 	message.timestamps_unix_nano = (uint64_t *)sample->times_unix_ns;

@@ -53,17 +53,10 @@ int nd_otlp_dictionary_add_location(struct nd_otlp_dictionary *dictionary,
 int nd_otlp_dictionary_add_stack(struct nd_otlp_dictionary *dictionary, const uint32_t *locations,
 				 size_t depth, uint32_t *ret_index);
 
-/*
- * A span that samples belong to. A link says for which request it was.
- */
-int nd_otlp_dictionary_add_link(struct nd_otlp_dictionary *dictionary, const uint8_t trace_id[16],
-				const uint8_t span_id[8], uint32_t *ret_index);
-
-/* Samples of one stack, attribute and link. */
+/* Samples of one stack and attribute. */
 struct nd_otlp_sample {
 	uint32_t stack;
 	uint32_t attribute; /* 0: none */
-	uint32_t link;	    /* 0: none */
 	const int64_t *values;
 	const uint64_t *times_unix_ns; /* as many; NULL: there is one value, the sum */
 	size_t count;

@@ -40,7 +40,7 @@ struct lane {
 
 struct nd_exporter {
 	struct nd_http *http;
-	struct nd_queue *queue;
+	struct nd_export_queue *queue;
 	struct lane lanes[ND_OTLP_SIGNALS];
 };
 
@@ -79,7 +79,8 @@ int nd_exporter_open(const struct nd_export_options *options,
 	if (ret)
 		nd_err_set(err, ret, "out of memory");
 	else
-		ret = nd_queue_open(settings->queue, settings->queue_bytes, &exporter->queue, err);
+		ret = nd_export_queue_open(settings->queue, settings->queue_bytes, &exporter->queue,
+					   err);
 	if (ret)
 		nd_exporter_close(exporter);
 	else
@@ -99,7 +100,7 @@ void nd_exporter_close(struct nd_exporter *exporter)
 		nd_buf_fini(&lane->packed);
 		nd_buf_fini(&lane->framed);
 	}
-	nd_queue_close(exporter->queue);
+	nd_export_queue_close(exporter->queue);
 	nd_http_free(exporter->http);
 	free(exporter);
 }
@@ -107,7 +108,7 @@ void nd_exporter_close(struct nd_exporter *exporter)
 int nd_exporter_add(struct nd_exporter *exporter, enum nd_otlp_signal signal,
 		    const struct nd_buf *request, uint64_t items, struct nd_err *err)
 {
-	int ret = nd_queue_add(exporter->queue, signal, request, items, err);
+	int ret = nd_export_queue_add(exporter->queue, signal, request, items, err);
 
 	if (!ret)
 		exporter->lanes[signal].counts.added += items;
@@ -149,14 +150,14 @@ static int start(struct nd_exporter *exporter, struct lane *lane)
 
 	/* Damaged ones go away by being read. */
 	while (ret == -EBADMSG) {
-		first = nd_queue_first(exporter->queue, lane->signal);
+		first = nd_export_queue_first(exporter->queue, lane->signal);
 		if (!first)
 			return 0;
 		nd_buf_reset(&lane->plain);
 		nd_buf_reset(&lane->packed);
 		lane->id = first->id;
 		lane->items = first->items;
-		ret = nd_queue_read(exporter->queue, first->id, &lane->plain, &lane->packed);
+		ret = nd_export_queue_read(exporter->queue, first->id, &lane->plain, &lane->packed);
 	}
 	if (ret)
 		return ret;
@@ -176,7 +177,7 @@ static int start(struct nd_exporter *exporter, struct lane *lane)
 /* It is off the queue, with so many items that were not taken. */
 static void finish(struct nd_exporter *exporter, struct lane *lane, uint64_t not_taken)
 {
-	if (!nd_queue_remove(exporter->queue, lane->id))
+	if (!nd_export_queue_remove(exporter->queue, lane->id))
 		lane->not_dropped += lane->items;
 	lane->counts.sent += lane->items - not_taken;
 	lane->retry = (struct nd_retry){0};
@@ -311,7 +312,7 @@ static bool has_waiting(const struct nd_exporter *exporter)
 	int signal;
 
 	for (signal = 0; signal < ND_OTLP_SIGNALS; signal++)
-		if (nd_queue_first(exporter->queue, (enum nd_otlp_signal)signal))
+		if (nd_export_queue_first(exporter->queue, (enum nd_otlp_signal)signal))
 			return true;
 	return false;
 }
@@ -346,13 +347,14 @@ void nd_exporter_get_counts(const struct nd_exporter *exporter, enum nd_otlp_sig
 	const struct lane *lane = &exporter->lanes[signal];
 
 	*ret_counts = lane->counts;
-	ret_counts->dropped = nd_queue_dropped_items(exporter->queue, signal) - lane->not_dropped;
-	ret_counts->waiting = nd_queue_waiting_items(exporter->queue, signal);
+	ret_counts->dropped =
+		nd_export_queue_dropped_items(exporter->queue, signal) - lane->not_dropped;
+	ret_counts->waiting = nd_export_queue_waiting_items(exporter->queue, signal);
 }
 
 uint64_t nd_exporter_damaged(const struct nd_exporter *exporter)
 {
-	return nd_queue_damaged(exporter->queue);
+	return nd_export_queue_damaged(exporter->queue);
 }
 
 const char *nd_exporter_problem(const struct nd_exporter *exporter, enum nd_otlp_signal signal)

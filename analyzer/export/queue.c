@@ -27,7 +27,7 @@ struct entry {
 	char *data; /* in memory only */
 };
 
-struct nd_queue {
+struct nd_export_queue {
 	int folder; /* -1: in memory */
 	int lock;
 	uint64_t max_bytes;
@@ -64,7 +64,7 @@ static bool read_name(const char *name, struct nd_queued *ret_queued)
 	return false;
 }
 
-static int append(struct nd_queue *queue, const struct entry *entry)
+static int append(struct nd_export_queue *queue, const struct entry *entry)
 {
 	size_t room = queue->room ? queue->room * 2 : 64;
 	struct entry *grown;
@@ -81,7 +81,7 @@ static int append(struct nd_queue *queue, const struct entry *entry)
 	return 0;
 }
 
-static void remove_at(struct nd_queue *queue, size_t at)
+static void remove_at(struct nd_export_queue *queue, size_t at)
 {
 	struct entry *entry = &queue->entries[at];
 	char name[NAME_SIZE];
@@ -97,7 +97,7 @@ static void remove_at(struct nd_queue *queue, size_t at)
 }
 
 /* Drop the oldest until one more of `bytes` fits. */
-static void make_room(struct nd_queue *queue, uint64_t bytes)
+static void make_room(struct nd_export_queue *queue, uint64_t bytes)
 {
 	while (queue->count &&
 	       (queue->bytes + bytes > queue->max_bytes || queue->count >= ND_QUEUE_BATCHES_MAX)) {
@@ -116,7 +116,7 @@ static int compare(const void *a, const void *b)
 }
 
 /* What an earlier process left. */
-static int read_folder(struct nd_queue *queue)
+static int read_folder(struct nd_export_queue *queue)
 {
 	struct entry entry = {0};
 	const struct dirent *file;
@@ -150,7 +150,7 @@ static int read_folder(struct nd_queue *queue)
 	return ret;
 }
 
-static int open_folder(struct nd_queue *queue, const char *folder, struct nd_err *err)
+static int open_folder(struct nd_export_queue *queue, const char *folder, struct nd_err *err)
 {
 	if (mkdir(folder, 0700) && errno != EEXIST)
 		return nd_err_set_errno(err, -errno, "cannot make the queue '%s'", folder);
@@ -167,10 +167,10 @@ static int open_folder(struct nd_queue *queue, const char *folder, struct nd_err
 	return 0;
 }
 
-int nd_queue_open(const char *folder, uint64_t max_bytes, struct nd_queue **ret_queue,
-		  struct nd_err *err)
+int nd_export_queue_open(const char *folder, uint64_t max_bytes, struct nd_export_queue **ret_queue,
+			 struct nd_err *err)
 {
-	struct nd_queue *queue = calloc(1, sizeof(*queue));
+	struct nd_export_queue *queue = calloc(1, sizeof(*queue));
 	int ret = 0;
 
 	if (!queue)
@@ -185,13 +185,13 @@ int nd_queue_open(const char *folder, uint64_t max_bytes, struct nd_queue **ret_
 			nd_err_set_errno(err, ret, "cannot read the queue '%s'", folder);
 	}
 	if (ret)
-		nd_queue_close(queue);
+		nd_export_queue_close(queue);
 	else
 		*ret_queue = queue;
 	return ret;
 }
 
-void nd_queue_close(struct nd_queue *queue)
+void nd_export_queue_close(struct nd_export_queue *queue)
 {
 	size_t i;
 
@@ -222,7 +222,7 @@ static int write_all(int fd, const char *data, size_t len)
 }
 
 /* A kill leaves either nothing of it or all; only the power may take the end of a file. */
-static int write_file(struct nd_queue *queue, const struct nd_queued *queued,
+static int write_file(struct nd_export_queue *queue, const struct nd_queued *queued,
 		      const struct nd_buf *packed)
 {
 	char name[NAME_SIZE];
@@ -243,7 +243,7 @@ static int write_file(struct nd_queue *queue, const struct nd_queued *queued,
 	return ret;
 }
 
-static int keep(struct nd_queue *queue, struct entry *entry, const struct nd_buf *packed)
+static int keep(struct nd_export_queue *queue, struct entry *entry, const struct nd_buf *packed)
 {
 	int ret;
 
@@ -263,8 +263,8 @@ static int keep(struct nd_queue *queue, struct entry *entry, const struct nd_buf
 	return ret;
 }
 
-int nd_queue_add(struct nd_queue *queue, enum nd_otlp_signal signal, const struct nd_buf *request,
-		 uint64_t items, struct nd_err *err)
+int nd_export_queue_add(struct nd_export_queue *queue, enum nd_otlp_signal signal,
+			const struct nd_buf *request, uint64_t items, struct nd_err *err)
 {
 	struct entry entry = {.queued = {.signal = signal, .items = items}};
 	struct nd_buf packed;
@@ -284,7 +284,8 @@ int nd_queue_add(struct nd_queue *queue, enum nd_otlp_signal signal, const struc
 	return ret ? nd_err_set_errno(err, ret, "cannot write to the queue") : 0;
 }
 
-const struct nd_queued *nd_queue_first(const struct nd_queue *queue, enum nd_otlp_signal signal)
+const struct nd_queued *nd_export_queue_first(const struct nd_export_queue *queue,
+					      enum nd_otlp_signal signal)
 {
 	size_t i;
 
@@ -294,7 +295,7 @@ const struct nd_queued *nd_queue_first(const struct nd_queue *queue, enum nd_otl
 	return NULL;
 }
 
-static struct entry *find(struct nd_queue *queue, uint64_t id)
+static struct entry *find(struct nd_export_queue *queue, uint64_t id)
 {
 	size_t i;
 
@@ -304,7 +305,8 @@ static struct entry *find(struct nd_queue *queue, uint64_t id)
 	return NULL;
 }
 
-static int read_file(struct nd_queue *queue, const struct nd_queued *queued, struct nd_buf *packed)
+static int read_file(struct nd_export_queue *queue, const struct nd_queued *queued,
+		     struct nd_buf *packed)
 {
 	char name[NAME_SIZE], *at;
 	ssize_t n = 1;
@@ -324,8 +326,8 @@ static int read_file(struct nd_queue *queue, const struct nd_queued *queued, str
 	return nd_buf_error(packed);
 }
 
-static int read_entry(struct nd_queue *queue, const struct entry *entry, struct nd_buf *plain,
-		      struct nd_buf *packed)
+static int read_entry(struct nd_export_queue *queue, const struct entry *entry,
+		      struct nd_buf *plain, struct nd_buf *packed)
 {
 	int ret;
 
@@ -336,7 +338,8 @@ static int read_entry(struct nd_queue *queue, const struct entry *entry, struct 
 	return ret ? ret : nd_gunzip(packed->data, packed->len, plain);
 }
 
-int nd_queue_read(struct nd_queue *queue, uint64_t id, struct nd_buf *plain, struct nd_buf *packed)
+int nd_export_queue_read(struct nd_export_queue *queue, uint64_t id, struct nd_buf *plain,
+			 struct nd_buf *packed)
 {
 	struct entry *entry = find(queue, id);
 	struct nd_buf own;
@@ -354,7 +357,7 @@ int nd_queue_read(struct nd_queue *queue, uint64_t id, struct nd_buf *plain, str
 	return -EBADMSG;
 }
 
-bool nd_queue_remove(struct nd_queue *queue, uint64_t id)
+bool nd_export_queue_remove(struct nd_export_queue *queue, uint64_t id)
 {
 	struct entry *entry = find(queue, id);
 
@@ -363,17 +366,19 @@ bool nd_queue_remove(struct nd_queue *queue, uint64_t id)
 	return entry != NULL;
 }
 
-uint64_t nd_queue_dropped_items(const struct nd_queue *queue, enum nd_otlp_signal signal)
+uint64_t nd_export_queue_dropped_items(const struct nd_export_queue *queue,
+				       enum nd_otlp_signal signal)
 {
 	return queue->dropped_items[signal];
 }
 
-uint64_t nd_queue_damaged(const struct nd_queue *queue)
+uint64_t nd_export_queue_damaged(const struct nd_export_queue *queue)
 {
 	return queue->damaged;
 }
 
-uint64_t nd_queue_waiting_items(const struct nd_queue *queue, enum nd_otlp_signal signal)
+uint64_t nd_export_queue_waiting_items(const struct nd_export_queue *queue,
+				       enum nd_otlp_signal signal)
 {
 	uint64_t items = 0;
 	size_t i;

@@ -21,7 +21,7 @@
 
 struct nd_buf;
 struct nd_err;
-struct nd_queue;
+struct nd_export_queue;
 
 /* A request in the queue. */
 struct nd_queued {
@@ -35,34 +35,38 @@ struct nd_queued {
  * Open the queue in `folder`, which is made if it is not there, or one in memory where that is
  * NULL; packed requests may take `max_bytes`. -EBUSY when another process has it open.
  */
-int nd_queue_open(const char *folder, uint64_t max_bytes, struct nd_queue **ret_queue,
-		  struct nd_err *err);
+int nd_export_queue_open(const char *folder, uint64_t max_bytes, struct nd_export_queue **ret_queue,
+			 struct nd_err *err);
 
 /* Requests in a folder stay there. */
-void nd_queue_close(struct nd_queue *queue);
+void nd_export_queue_close(struct nd_export_queue *queue);
 
 /* Add a request as the newest. -ENOSPC and the like when it cannot be written. */
-int nd_queue_add(struct nd_queue *queue, enum nd_otlp_signal signal, const struct nd_buf *request,
-		 uint64_t items, struct nd_err *err);
+int nd_export_queue_add(struct nd_export_queue *queue, enum nd_otlp_signal signal,
+			const struct nd_buf *request, uint64_t items, struct nd_err *err);
 
 /* The oldest request of a signal; NULL when there is none. Borrowed until the next add or remove.
  */
-const struct nd_queued *nd_queue_first(const struct nd_queue *queue, enum nd_otlp_signal signal);
+const struct nd_queued *nd_export_queue_first(const struct nd_export_queue *queue,
+					      enum nd_otlp_signal signal);
 
 /*
  * Append a request to `plain` as it was, and to `packed` as gzip has it, which may be NULL.
  * -EBADMSG when it is damaged or gone: it was removed and counted; -ENOMEM, -EMFILE and the like.
  */
-int nd_queue_read(struct nd_queue *queue, uint64_t id, struct nd_buf *plain, struct nd_buf *packed);
+int nd_export_queue_read(struct nd_export_queue *queue, uint64_t id, struct nd_buf *plain,
+			 struct nd_buf *packed);
 
 /* It was sent, or will never be. False when it was dropped, and counted so, meanwhile. */
-bool nd_queue_remove(struct nd_queue *queue, uint64_t id);
+bool nd_export_queue_remove(struct nd_export_queue *queue, uint64_t id);
 
 /* Since it was opened: what was dropped, and how many requests were damaged. */
-uint64_t nd_queue_dropped_items(const struct nd_queue *queue, enum nd_otlp_signal signal);
-uint64_t nd_queue_damaged(const struct nd_queue *queue);
+uint64_t nd_export_queue_dropped_items(const struct nd_export_queue *queue,
+				       enum nd_otlp_signal signal);
+uint64_t nd_export_queue_damaged(const struct nd_export_queue *queue);
 
 /* What waits now. */
-uint64_t nd_queue_waiting_items(const struct nd_queue *queue, enum nd_otlp_signal signal);
+uint64_t nd_export_queue_waiting_items(const struct nd_export_queue *queue,
+				       enum nd_otlp_signal signal);
 
 #endif /* NODIAG_ANALYZER_EXPORT_QUEUE_H */
