@@ -36,6 +36,7 @@
 #include "agent/node_abi.h"
 #include "agent/sampler.h"
 #include "agent/thread.h"
+#include "agent/trace.h"
 #include "common/clock.h"
 
 /* libuv's src/uv-common.h. */
@@ -330,6 +331,7 @@ static struct nd_thread *enter(int epfd, int timeout)
 	if (!thread || thread->backend_fd != epfd)
 		return NULL;
 	nd_thread_hook(thread);
+	nd_trace_update(thread);
 	if (__atomic_load_n(&thread->want_handles, __ATOMIC_RELAXED))
 		write_handles(thread);
 	begin_poll(thread, timeout);

@@ -14,6 +14,7 @@
 #include "agent/log.h"
 #include "agent/loop.h"
 #include "agent/sampler.h"
+#include "agent/trace.h"
 #include "common/clock.h"
 
 /* How often a thread that cannot be adopted is looked at: an isolate without a loop stays so. */
@@ -180,7 +181,7 @@ void nd_thread_hook(struct nd_thread *thread)
 
 void nd_thread_unhook(struct nd_thread *thread)
 {
-	if (!thread->hooked)
+	if (!thread->hooked || !nd_trace_stop(thread))
 		return;
 	thread->hooked = false;
 	nd_gc_remove_callbacks(thread);

@@ -16,6 +16,8 @@
 #include <time.h>
 
 #include "agent/node_abi.h"
+#include "agent/script.h"
+#include "agent/trace.h"
 #include "common/ring.h"
 #include "proto/channel.h"
 
@@ -61,6 +63,9 @@ struct nd_thread {
 	uint64_t gc_used_bytes[5];
 	uint32_t gc_depth;	  /* pauses of one kind may lie in those of another */
 	uint64_t iteration_gc_ns; /* pauses in the current iteration */
+
+	struct nd_script_state script;
+	struct nd_trace_state trace;
 
 	/* Of the agent's thread. */
 	struct nd_baseline baseline[2];

@@ -38,7 +38,7 @@ struct record {
 	struct nd_err err;
 };
 
-enum { OPT_THRESHOLD = 256, OPT_KERNEL, OPT_NO_KERNEL, OPT_FORCE };
+enum { OPT_THRESHOLD = 256, OPT_TRACE, OPT_KERNEL, OPT_NO_KERNEL, OPT_FORCE };
 
 static const struct argp_option options[] = {
 	{NULL, 0, NULL, 0, "Recording", 1},
@@ -49,6 +49,8 @@ static const struct argp_option options[] = {
 	{"threshold", OPT_THRESHOLD, "TIME", 0,
 	 "An iteration of an event loop that lasts so long is a stall (default 50ms, at least 1ms)",
 	 1},
+	{"trace", OPT_TRACE, NULL, 0,
+	 "Follow HTTP requests, too, for nodiag trace; the agent must be in the process", 1},
 	{"kernel", OPT_KERNEL, NULL, 0, "Take kernel stacks (default where permitted)", 1},
 	{"no-kernel", OPT_NO_KERNEL, NULL, 0, "Take no kernel stacks", 1},
 	{NULL, 0, NULL, 0, "Output", 2},
@@ -92,6 +94,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return arguments_parse_rate(arg, &record->options.session.hz, &record->err);
 	case OPT_THRESHOLD:
 		return arguments_parse_threshold(arg, &record->options.threshold_ns, &record->err);
+	case OPT_TRACE:
+		record->options.trace = true;
+		return 0;
 	case OPT_KERNEL:
 	case OPT_NO_KERNEL:
 		record->options.session.kernel = key == OPT_KERNEL;
@@ -173,6 +178,10 @@ static void print_loops(const struct record *record)
 		term_note("its stacks have no names: %s", r->unnamed);
 	if (*r->report.reason)
 		term_note("not all could be measured: %s", r->report.reason);
+	if (*r->report.untraced)
+		term_note("not all threads are traced: %s", r->report.untraced);
+	if (r->report.spans_lost)
+		term_note("requests that could not be followed: %" PRIu64, r->report.spans_lost);
 	if (r->report.dropped)
 		term_note("events dropped because the ring was full: %" PRIu64, r->report.dropped);
 }

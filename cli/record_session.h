@@ -21,6 +21,7 @@ struct nd_profile;
 struct record_options {
 	struct session_options session;
 	uint64_t threshold_ns; /* of a stall */
+	bool trace;	       /* follow requests, too */
 	/*
 	 * Only what the agent in the process sees, its CPU samples too, and all that it has seen
 	 * where nobody has read that yet; the recording ends with it.
