@@ -71,7 +71,7 @@ enum { OPT_ENDPOINT = 256, OPT_HEADER, OPT_SIGNAL, OPT_QUEUE, OPT_DRY_RUN };
 static const struct argp_option options[] = {
 	{NULL, 0, NULL, 0, "What to send", 1},
 	{"signal", OPT_SIGNAL, "NAME", 0,
-	 "Only metrics or profiles; may be given twice (default: what there is)", 1},
+	 "Only metrics, profiles or traces; may be given several times (default: all there is)", 1},
 	{"duration", 'd', "TIME", 0,
 	 "Watch a process that long: 500ms, 10s, 2m (default: until it ends, or Ctrl-C)", 1},
 	{NULL, 0, NULL, 0, "Where to", 2},
@@ -91,12 +91,13 @@ static const struct argp_option options[] = {
 
 static const char documentation[] =
 	"Send a recording, or what a running process does, to an OpenTelemetry collector: metrics "
-	"of its event loops, garbage collection and resources, and its CPU profile.\v"
+	"of its event loops, garbage collection and resources, its CPU profile, and its HTTP "
+	"requests as traces.\v"
 	"TARGET is a recording (.nd), a profile that 'nodiag flame' reads, a process id, or -- and "
 	"a command to run with the agent. Without, the one Node.js process of yours. A process is "
 	"watched until it ends or Ctrl-C comes, and its metrics are sent every minute "
-	"($OTEL_METRIC_EXPORT_INTERVAL, in milliseconds); its profile can be recorded and sent "
-	"later.\n\n"
+	"($OTEL_METRIC_EXPORT_INTERVAL, in milliseconds); its profile and requests can be recorded "
+	"and sent later.\n\n"
 	"All variables OTEL_EXPORTER_OTLP_* of the OpenTelemetry specification are heeded, and "
 	"OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES.\n\n"
 	"Examples:\n"
@@ -112,7 +113,8 @@ static const char documentation[] =
 static const struct {
 	enum nd_otlp_signal signal;
 	const char *item;
-} sent[] = {{ND_OTLP_METRICS, "data point"}, {ND_OTLP_PROFILES, "profile"}};
+} sent[] = {
+	{ND_OTLP_METRICS, "data point"}, {ND_OTLP_PROFILES, "profile"}, {ND_OTLP_TRACES, "span"}};
 
 #define SENT (sizeof(sent) / sizeof(sent[0]))
 
@@ -127,7 +129,7 @@ static error_t parse_signal(struct export *export, const char *arg)
 			return 0;
 		}
 	nd_err_set(&export->err, -EINVAL, "'%s' is no signal that nodiag sends", arg);
-	nd_err_hint(&export->err, "metrics or profiles");
+	nd_err_hint(&export->err, "metrics, profiles or traces");
 	return EINVAL;
 }
 
@@ -229,8 +231,10 @@ static int check_target(struct export *export)
 		nd_err_hint(&export->err, "nodiag export --help");
 		return EXIT_USAGE;
 	}
-	if (is_process && export->session.signals[ND_OTLP_PROFILES]) {
-		nd_err_set(&export->err, -EINVAL, "profiles are sent of recordings only");
+	if (is_process && (export->session.signals[ND_OTLP_PROFILES] ||
+			   export->session.signals[ND_OTLP_TRACES])) {
+		nd_err_set(&export->err, -EINVAL,
+			   "profiles and traces are sent of recordings only");
 		nd_err_hint(&export->err,
 			    "nodiag record -o FILE.nd ..., then nodiag export FILE.nd");
 		return EXIT_USAGE;
@@ -245,7 +249,8 @@ static int check_target(struct export *export)
 	if (!export->signal_given)
 		export->session.signals[ND_OTLP_METRICS] = true;
 	if (!export->signal_given && !is_process)
-		export->session.signals[ND_OTLP_PROFILES] = true;
+		export->session.signals[ND_OTLP_PROFILES] =
+			export->session.signals[ND_OTLP_TRACES] = true;
 	return EXIT_DONE;
 }
 

@@ -7,6 +7,7 @@
 #include "analyzer/export/metrics.h"
 #include "analyzer/export/profile.h"
 #include "analyzer/export/resource.h"
+#include "analyzer/export/spans.h"
 #include "analyzer/lag/lag.h"
 #include "analyzer/lag/recorded.h"
 #include "analyzer/profile/import.h"
@@ -147,6 +148,8 @@ static int send_metrics(struct session *s, const struct nd_buf *data, struct nd_
 	struct nd_lag_recorded recorded;
 	int ret;
 
+	if (!nd_frame_is_recording(data->data, data->len))
+		return nd_err_set(err, -ENODATA, "only recordings have metrics");
 	nd_lag_set_observer(s->lag, observe, s);
 	ret = nd_lag_read_recording(s->lag, s->frames, data->data, data->len, &recorded, err);
 	if (ret)
@@ -177,30 +180,48 @@ static int send_profile(struct session *s, const char *path, const struct nd_buf
 	return ret ? nd_err_set_errno(err, ret, "cannot make a profile of it") : 0;
 }
 
-/* What is not there is fine, unless it was asked for. */
+static int send_spans(struct session *s, const struct nd_buf *data, struct nd_err *err)
+{
+	if (!nd_frame_is_recording(data->data, data->len))
+		return nd_err_set(err, -ENODATA, "only recordings have requests");
+	return nd_export_recorded_spans(data->data, data->len, &s->source, &s->options->sink, err);
+}
+
+static int send_signal(struct session *s, enum nd_otlp_signal signal, const char *path,
+		       const struct nd_buf *data, struct nd_err *err)
+{
+	switch (signal) {
+	case ND_OTLP_METRICS:
+		return send_metrics(s, data, err);
+	case ND_OTLP_PROFILES:
+		return send_profile(s, path, data, err);
+	default:
+		return send_spans(s, data, err);
+	}
+}
+
+/* What is not there is fine, unless it was asked for, or nothing is. */
 static int send_all(struct session *s, const char *path, const struct nd_buf *data,
 		    struct nd_err *err)
 {
-	const struct export_options *options = s->options;
-	bool has_loops = nd_frame_is_recording(data->data, data->len), any = false;
-	int ret = 0;
+	struct nd_err why = {0};
+	bool any = false;
+	int signal, ret;
 
-	if (options->signals[ND_OTLP_METRICS] && (has_loops || !options->all)) {
-		ret = has_loops ? send_metrics(s, data, err)
-				: nd_err_set(err, -ENODATA, "only recordings have metrics");
-		any = !ret;
-	}
-	if (ret && !(ret == -ENODATA && options->all))
-		return ret;
-	if (options->signals[ND_OTLP_PROFILES]) {
-		ret = send_profile(s, path, data, err);
+	for (signal = 0; signal < ND_OTLP_SIGNALS; signal++) {
+		if (!s->options->signals[signal])
+			continue;
+		ret = send_signal(s, (enum nd_otlp_signal)signal, path, data, &why);
 		any |= !ret;
+		if (ret && !(ret == -ENODATA && s->options->all)) {
+			*err = why;
+			return ret;
+		}
 	}
-	if (ret == -ENODATA && options->all && any)
-		*err = (struct nd_err){0};
-	else if (ret)
-		return ret;
-	return 0;
+	if (any)
+		return 0;
+	*err = why;
+	return why.code;
 }
 
 static int read_file(struct session *s, const struct target *target, const struct nd_buf *data,

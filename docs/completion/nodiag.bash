@@ -157,7 +157,7 @@ _nodiag_export() {
 		mapfile -t COMPREPLY < <(compgen -W '10s 1m 10m 1h' -- "$current")
 		;;
 	--signal)
-		mapfile -t COMPREPLY < <(compgen -W 'metrics profiles' -- "$current")
+		mapfile -t COMPREPLY < <(compgen -W 'metrics profiles traces' -- "$current")
 		;;
 	--endpoint | --header) ;;
 	--queue)

@@ -3,7 +3,7 @@
 // Through a real collector: what it passes on is what nodiag sends. scripts/collector finds one.
 
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { connect, createServer } from 'node:net';
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -16,6 +16,7 @@ import {
   line,
   makeFolder,
   needNode,
+  nodiag,
   nodeOf,
   programPath,
   runNodiag,
@@ -24,14 +25,15 @@ import {
 import { decode, receive } from './receiver.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const recording = join(here, '../format/recordings/1.0.nd');
+const recording = join(makeFolder(), 'known.nd');
 const found = spawnSync(join(here, '../../scripts/collector'), { encoding: 'utf8' });
 
 needNode();
 if (spawnSync('protoc', ['--version']).error) skip('there is no protoc');
 if (found.status !== 0) skip(found.stderr.trim());
 const [kind, binary] = found.stdout.trim().split(' ');
-const signals = kind === 'otelcol' ? ['metrics', 'profiles'] : ['metrics'];
+const signals = kind === 'otelcol' ? ['metrics', 'profiles', 'traces'] : ['metrics', 'traces'];
+writeFileSync(recording, execFileSync(join(dirname(nodiag), '../tests/tools/make_recording')));
 
 async function freePort() {
   const server = createServer();
