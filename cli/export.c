@@ -31,7 +31,7 @@
 #define DEFAULT_INTERVAL_MS 60000
 #define INTERVAL_MS_MAX	    3600000
 
-/* While a process is watched, its events must not wait longer than this for the network. */
+/* So often Ctrl-C is looked for, and problems are told, while the rest is sent. */
 #define WORK_NS (200 * ND_NSEC_PER_MSEC)
 
 /* How long a collector that does not take a request is tried. */
@@ -96,15 +96,16 @@ static const char documentation[] =
 	"TARGET is a recording (.nd), a profile that 'nodiag flame' reads, a process id, or -- and "
 	"a command to run with the agent. Without, the one Node.js process of yours. A process is "
 	"watched until it ends or Ctrl-C comes, and its metrics are sent every minute "
-	"($OTEL_METRIC_EXPORT_INTERVAL, in milliseconds); its profile and requests can be recorded "
-	"and sent later.\n\n"
+	"($OTEL_METRIC_EXPORT_INTERVAL, in milliseconds); its requests too with '--signal "
+	"traces', which takes the agent; its profile can be recorded and sent later.\n\n"
 	"All variables OTEL_EXPORTER_OTLP_* of the OpenTelemetry specification are heeded, and "
 	"OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES.\n\n"
 	"Examples:\n"
 	"  nodiag export night.nd\n"
 	"  nodiag export --endpoint https://otlp.example.com:4318 night.nd\n"
 	"  nodiag export --dry-run night.nd\n"
-	"  nodiag export --queue /var/lib/nodiag/shop 4242\n\n"
+	"  nodiag export --queue /var/lib/nodiag/shop 4242\n"
+	"  nodiag export --signal metrics --signal traces -- node server.js\n\n"
 	"Exit status: 0 done, 1 failed, or not all was taken, 2 wrong usage, 3 no such target, 4 "
 	"not permitted; with -- the command's own, or 125 if nodiag failed, 126 if it cannot be "
 	"run, 127 if there is none.";
@@ -231,10 +232,8 @@ static int check_target(struct export *export)
 		nd_err_hint(&export->err, "nodiag export --help");
 		return EXIT_USAGE;
 	}
-	if (is_process && (export->session.signals[ND_OTLP_PROFILES] ||
-			   export->session.signals[ND_OTLP_TRACES])) {
-		nd_err_set(&export->err, -EINVAL,
-			   "profiles and traces are sent of recordings only");
+	if (is_process && export->session.signals[ND_OTLP_PROFILES]) {
+		nd_err_set(&export->err, -EINVAL, "profiles are sent of recordings only");
 		nd_err_hint(&export->err,
 			    "nodiag record -o FILE.nd ..., then nodiag export FILE.nd");
 		return EXIT_USAGE;
@@ -342,11 +341,11 @@ static void tell_problems(struct export *export)
 	}
 }
 
-static void work(void *arg)
+static void work(void *arg, uint64_t for_ns)
 {
 	struct export *export = arg;
 
-	nd_exporter_flush(export->exporter, WORK_NS);
+	nd_exporter_flush(export->exporter, for_ns);
 	tell_problems(export);
 }
 
@@ -422,6 +421,19 @@ static bool print_counts(struct export *export)
 	return whole && !nd_exporter_damaged(export->exporter);
 }
 
+/* What could not be seen of a process. */
+static void print_missing(const struct lag_result *r)
+{
+	if (r->untraced && *r->untraced)
+		term_note("not all threads are traced: %s", r->untraced);
+	if (r->spans_lost)
+		term_note("requests that could not be followed: %" PRIu64, r->spans_lost);
+	if (r->reason && *r->reason)
+		term_note("not all could be measured: %s", r->reason);
+	note(r->dropped, "event", "dropped because the ring was full");
+	note(r->left_out, "thread", "that were not watched");
+}
+
 static int fail_code(const struct export *export)
 {
 	return export->command ? EXIT_COMMAND_NODIAG : EXIT_FAILED;
@@ -454,6 +466,8 @@ static int send(struct export *export)
 	}
 	if (send_rest(export, is_file ? GIVE_UP_NS : LAST_NS))
 		return fail_code(export);
+	if (!is_file)
+		print_missing(&export->result.lag);
 	ret = print_counts(export) ? EXIT_DONE : fail_code(export);
 	return out_flush_stdout(&export->err) ? fail_code(export) : ret;
 }

@@ -28,6 +28,13 @@
 
 #define ARGS_SIZE 65536
 
+/*
+ * While events are not read, the agent's rings fill. The network may have so much time in a second,
+ * and a moment after so many spans.
+ */
+#define WORK_NS	   (50 * ND_NSEC_PER_MSEC)
+#define WORK_SPANS 256
+
 struct session {
 	const struct export_options *options;
 	struct export_result *result;
@@ -37,7 +44,11 @@ struct session {
 	struct nd_profile *frames;
 	struct nd_metrics *metrics;
 	struct nd_batch batch; /* of metrics */
-	uint64_t told_ns;      /* until when metrics were told */
+	struct nd_batch spans;
+	uint64_t span_count;
+	uint64_t start_ns; /* of watching a process, by both clocks */
+	uint64_t start_unix_ns;
+	uint64_t told_ns; /* until when metrics were told */
 	uint64_t seen_ns;
 	int error; /* of the first failure while a process is watched */
 };
@@ -88,6 +99,7 @@ static int init(struct session *s, const struct export_options *options,
 	nd_buf_init(&s->resource, ND_OTLP_REQUEST_MAX);
 	s->source = (struct nd_source){.resource = &s->resource, .version = ND_VERSION};
 	nd_batch_init(&s->batch, ND_OTLP_METRICS, &s->source, options->sink);
+	nd_batch_init(&s->spans, ND_OTLP_TRACES, &s->source, options->sink);
 	s->frames = nd_profile_new(false);
 	s->lag = s->frames ? nd_lag_new(s->frames) : NULL;
 	return s->lag ? begin_resource(s, err) : no_memory(err);
@@ -96,6 +108,7 @@ static int init(struct session *s, const struct export_options *options,
 static void fini(struct session *s)
 {
 	nd_batch_fini(&s->batch);
+	nd_batch_fini(&s->spans);
 	nd_metrics_free(s->metrics);
 	nd_lag_free(s->lag);
 	nd_profile_free(s->frames);
@@ -279,10 +292,24 @@ static int describe_process(struct session *s, struct nd_err *err)
 	return ret ? no_memory(err) : end_resource(s, err);
 }
 
+static int add_span(void *arg, const struct nd_event_span *span)
+{
+	struct session *s = arg;
+	int ret = s->resource.len ? 0 : describe_process(s, NULL);
+
+	if (++s->span_count % WORK_SPANS == 0)
+		s->options->work(s->options->arg, 0);
+	return ret ? ret : nd_export_span(span, s->start_unix_ns - s->start_ns, &s->spans);
+}
+
+/* Tell of the process until now. */
 static int tell_process(struct session *s, struct nd_lag *lag, uint64_t now_ns)
 {
-	int ret = nd_metrics_add_process(s->metrics, s->result->lag.pid, now_ns, &s->batch);
+	int ret;
 
+	if (!s->options->signals[ND_OTLP_METRICS])
+		return 0;
+	ret = nd_metrics_add_process(s->metrics, s->result->lag.pid, now_ns, &s->batch);
 	/* Of one that has ended, what its loops did is known all the same. */
 	return ret && ret != -ESRCH ? ret : tell(s, lag, now_ns);
 }
@@ -295,42 +322,58 @@ static void show(void *arg, struct nd_lag *lag)
 
 	if (!s->error && !s->resource.len)
 		s->error = describe_process(s, NULL);
+	if (!s->error)
+		s->error = nd_batch_flush(&s->spans, NULL);
 	if (!s->error && now_ns - s->told_ns >= s->options->interval_ns)
 		s->error = tell_process(s, lag, now_ns);
-	s->options->work(s->options->arg);
+	s->options->work(s->options->arg, WORK_NS);
+}
+
+/* What there is at the end. */
+static int tell_last(struct session *s, struct nd_err *err)
+{
+	int ret = s->error;
+
+	if (!ret && !s->resource.len)
+		ret = describe_process(s, NULL);
+	if (!ret)
+		ret = nd_batch_flush(&s->spans, NULL);
+	if (!ret)
+		ret = tell_process(s, s->lag, nd_clock_monotonic_ns());
+	return ret ? nd_err_set_errno(err, ret, "cannot tell of %d", s->result->lag.pid) : 0;
+}
+
+static int watch(struct session *s, const struct target *target, struct nd_err *err)
+{
+	const struct lag_options options = {
+		.duration_ns = s->options->duration_ns,
+		.threshold_ns = ND_STALL_THRESHOLD_NS,
+		.add_span = s->options->signals[ND_OTLP_TRACES] ? add_span : NULL,
+		.show = show,
+		.arg = s,
+	};
+	int ret;
+
+	s->start_ns = s->told_ns = nd_clock_monotonic_ns();
+	s->start_unix_ns = nd_clock_realtime_ns();
+	s->metrics = nd_metrics_new(s->start_ns, s->start_unix_ns);
+	if (!s->metrics) {
+		no_memory(err);
+		return EXIT_FAILED;
+	}
+	ret = lag_session_run(target, &options, s->lag, s->frames, &s->result->lag, err);
+	if (!ret && s->result->lag.duration_ns && tell_last(s, err))
+		ret = EXIT_FAILED;
+	return ret;
 }
 
 int export_process(const struct target *target, const struct export_options *options,
 		   struct export_result *result, struct nd_err *err)
 {
 	struct session s;
-	const struct lag_options lag_options = {
-		.duration_ns = options->duration_ns,
-		.threshold_ns = ND_STALL_THRESHOLD_NS,
-		.show = show,
-		.arg = &s,
-	};
 	int ret = init(&s, options, result, err);
 
-	s.told_ns = nd_clock_monotonic_ns();
-	if (!ret) {
-		s.metrics = nd_metrics_new(s.told_ns, nd_clock_realtime_ns());
-		ret = s.metrics ? 0 : no_memory(err);
-	}
-	if (ret) {
-		ret = EXIT_FAILED;
-	} else {
-		ret = lag_session_run(target, &lag_options, s.lag, s.frames, &result->lag, err);
-		if (!ret && !s.error && result->lag.duration_ns && !s.resource.len)
-			s.error = describe_process(&s, NULL);
-		if (!ret && !s.error && result->lag.duration_ns)
-			s.error = tell_process(&s, s.lag, nd_clock_monotonic_ns());
-		if (!ret && s.error) {
-			nd_err_set_errno(err, s.error, "cannot make metrics of %d",
-					 result->lag.pid);
-			ret = EXIT_FAILED;
-		}
-	}
+	ret = ret ? EXIT_FAILED : watch(&s, target, err);
 	fini(&s);
 	return ret;
 }

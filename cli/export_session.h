@@ -22,8 +22,8 @@ struct export_options {
 	uint64_t duration_ns;	       /* of a process; 0: until it ends */
 	uint64_t interval_ns;	       /* between two points of a metric */
 	struct nd_sink sink;
-	/* Called about once a second while a process is watched. */
-	void (*work)(void *arg);
+	/* Called again and again while a process is watched, which must not wait for longer. */
+	void (*work)(void *arg, uint64_t for_ns);
 	void *arg;
 };
 

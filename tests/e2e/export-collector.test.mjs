@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { connect, createServer } from 'node:net';
+import { createInterface } from 'node:readline';
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test, { after } from 'node:test';
@@ -157,17 +158,29 @@ for (const compression of ['none', 'gzip']) {
   });
 }
 
-test('so do the metrics of a process, every second', async () => {
-  const program = spawn(nodeOf(line), [programPath('stalls.cjs')], {
+test('so do the metrics and requests of a process, every second', async () => {
+  const program = spawn(nodeOf(line), [programPath('http.cjs')], {
     env: { ...process.env, LD_PRELOAD: agent, OTEL_SERVICE_NAME: 'shop' },
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const from = receiver.requests.length;
   try {
-    await new Promise((done) => program.stdout.once('data', done));
-    const where = ['--endpoint', `http://127.0.0.1:${ports.http}`];
-    const run = await runNodiag(['export', '-d', '3500ms', ...where, String(program.pid)], {
+    const lines = createInterface({ input: program.stdout })[Symbol.asyncIterator]();
+    assert.equal((await lines.next()).value, 'ready');
+    program.stdin.write('port\n');
+    const url = `http://127.0.0.1:${JSON.parse((await lines.next()).value)}`;
+    const what = ['--signal', 'metrics', '--signal', 'traces', '-d', '3500ms'];
+    const where = ['--endpoint', `http://127.0.0.1:${ports.http}`, String(program.pid)];
+    const run = await runNodiag(['export', ...what, ...where], {
       env: { OTEL_METRIC_EXPORT_INTERVAL: '1000' },
+      async onStart() {
+        // Once it watches, there are four requests more.
+        for (let left = 4, tries = 0; left && tries < 100; tries++) {
+          await fetch(`${url}/order`).then((response) => response.text());
+          if (receiver.requests.slice(from).some(({ path }) => path === '/v1/traces')) left--;
+          await sleep(25);
+        }
+      },
     });
     assert.equal(run.status, 0, run.stderr);
     assert.match(run.stdout.toString(), /^\d+ data points sent/);
@@ -184,6 +197,9 @@ test('so do the metrics of a process, every second', async () => {
   ]) {
     assert.ok(text.split(`name: "${name}"`).length >= 3, `${name} came less than twice`);
   }
+  const spans = text.split('kind: SPAN_KIND_SERVER').length - 1;
+  assert.ok(spans >= 4, `${spans} spans`);
+  assert.match(text, /string_value: "\/order"/);
   assert.match(text, /string_value: "shop"/);
   assert.match(text, new RegExp(`int_value: ${program.pid}\\b`));
 });
