@@ -177,4 +177,20 @@
 #define ND_QUEUE_BATCHES_MAX (1u << 16)
 #define ND_QUEUE_BYTES_MAX   (256u << 20)
 
+/* The head of a heap snapshot: V8's has 2 KB. */
+#define ND_HEAP_HEAD_MAX (1u << 20)
+
+/* Objects of a heap snapshot: V8 has 29 bits for them, and an edge has as many here. */
+#define ND_HEAP_NODES_MAX ((UINT32_C(1) << 29) - 1)
+
+/* References between them, which are counted in 32 bits; objects have 3 to 4 of them. */
+#define ND_HEAP_EDGES_MAX (UINT32_MAX - 1)
+
+/* Its strings. V8 cuts each at 1,024 characters; one for each object would be 500 million. */
+#define ND_HEAP_STRINGS_MAX	 (UINT32_C(1) << 29)
+#define ND_HEAP_STRING_BYTES_MAX (UINT64_C(64) << 30)
+
+/* All sizes in it added up: JavaScript counts so far, and no machine has so much memory. */
+#define ND_HEAP_BYTES_MAX (UINT64_C(1) << 53)
+
 #endif /* NODIAG_PROTO_LIMITS_H */

@@ -107,6 +107,35 @@ _nodiag_lag() {
 	esac
 }
 
+_nodiag_heap() {
+	local options='--fail-if= --ignore= --limit= --color= --json --help --usage'
+
+	case $previous in
+	heap)
+		if [[ $current != -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W 'summary diff retainers' -- "$current")
+			return
+		fi
+		;;&
+	--fail-if)
+		mapfile -t COMPREPLY < <(compgen -W '1M 10M 100M' -- "$current")
+		;;
+	--color)
+		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$current")
+		;;
+	--ignore | --limit) ;;
+	*)
+		if [[ $current == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
+			[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
+		else
+			mapfile -t COMPREPLY < <(compgen -f -- "$current")
+			compopt -o filenames
+		fi
+		;;
+	esac
+}
+
 _nodiag_trace() {
 	local options='-d --duration= -l --live --slow= --route= --color= --json --help --usage'
 
@@ -209,7 +238,7 @@ _nodiag_list() {
 
 _nodiag() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} i
-	local commands='ps stack flame lag trace record collect export attach detach check'
+	local commands='ps stack flame lag trace heap record collect export attach detach check'
 
 	COMPREPLY=()
 	if [[ $COMP_CWORD -eq 1 ]]; then
@@ -242,6 +271,9 @@ _nodiag() {
 		;;
 	lag)
 		_nodiag_lag
+		;;
+	heap)
+		_nodiag_heap
 		;;
 	trace)
 		_nodiag_trace
