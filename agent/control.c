@@ -38,8 +38,9 @@
 /* How long nobody is let in after there was no descriptor for a connection. */
 #define ACCEPT_AGAIN_MS 100
 
-/* How long an analyzer may take to come, before the log says that none did. */
-#define ANALYZER_NS (5 * ND_NSEC_PER_SEC)
+/* How long an analyzer may take to come, or to come back, before the log says that none did. */
+#define ANALYZER_NS	  (5 * ND_NSEC_PER_SEC)
+#define ANALYZER_AGAIN_NS ND_NSEC_PER_SEC
 
 /* One bound for what readers ask for; more is what BPF is for. */
 #define HZ_MAX 999
@@ -60,7 +61,8 @@ static struct {
 	bool is_deaf; /* for ACCEPT_AGAIN_MS */
 	bool stopping;
 	bool running;
-	uint64_t analyzer_due_ns; /* until when one should have come; 0: it has, or none is to */
+	uint64_t analyzer_due_ns;	 /* until when one should come; 0: it has, or none is to */
+	const char *analyzer_is_missing; /* what the log says then */
 	char path[SOCKET_PATH_MAX];
 	/* NODIAG_SOCKET and XDG_RUNTIME_DIR; what is cut is too long for a socket anyway. */
 	char own_folder[SOCKET_PATH_MAX];
@@ -155,6 +157,12 @@ void nd_control_read_environment(void)
 	copy_variable("XDG_RUNTIME_DIR", control.runtime_folder);
 }
 
+static void expect_analyzer(uint64_t within_ns, const char *is_missing)
+{
+	control.analyzer_due_ns = nd_clock_monotonic_ns() + within_ns;
+	control.analyzer_is_missing = is_missing;
+}
+
 /* And let somebody read from it, where that is asked for. */
 static void open_socket(void)
 {
@@ -169,7 +177,7 @@ static void open_socket(void)
 		if (!ret && bind_in(folder)) {
 			sweep_folder(folder);
 			if (nd_analyzer_start(folder))
-				control.analyzer_due_ns = nd_clock_monotonic_ns() + ANALYZER_NS;
+				expect_analyzer(ANALYZER_NS, "the analyzer did not come");
 		}
 	}
 	if (control.listen_fd < 0)
@@ -403,7 +411,7 @@ static void drop_client(int index)
 	if (control.client[index].is_reader) {
 		end_reading();
 		if (*nd_analyzer_get_output())
-			nd_log("nobody records this process any more");
+			expect_analyzer(ANALYZER_AGAIN_NS, "the analyzer has gone");
 	}
 	control.client[index] = control.client[--control.clients];
 }
@@ -438,7 +446,7 @@ static int wait_for_analyzer(int timeout_ms)
 	if (!control.analyzer_due_ns)
 		return timeout_ms;
 	if (now_ns >= control.analyzer_due_ns) {
-		nd_log("nobody records this process: the analyzer did not come");
+		nd_log("nobody records this process: %s", control.analyzer_is_missing);
 		control.analyzer_due_ns = 0;
 		return timeout_ms;
 	}

@@ -59,11 +59,11 @@ enum argument {
 
 /* A record that is being made. */
 struct draft {
+	size_t size;
 	union {
 		struct nd_event_span span;
 		char room[ND_SPAN_SIZE_MAX];
 	};
-	size_t size;
 };
 
 static bool always;
@@ -338,7 +338,8 @@ static struct napi_value__ *on_name(struct napi_env__ *env, struct napi_callback
 	text[TRACEPARENT_SPAN - 1] = text[TRACEPARENT_FLAGS - 1] = '-';
 	write_hex(span.span_id, sizeof(span.span_id), text + TRACEPARENT_SPAN);
 	/* Whether a trace is sampled is decided where it begins; here all are. */
-	memcpy(text + TRACEPARENT_FLAGS, "01", 2);
+	text[TRACEPARENT_FLAGS] = '0';
+	text[TRACEPARENT_FLAGS + 1] = '1';
 	if (read_remote(env, argv[ARG_REMOTE], remote))
 		memcpy(text + TRACEPARENT_FLAGS, remote + TRACEPARENT_FLAGS, 2);
 	napi_create_string_latin1(env, text, TRACEPARENT_LEN, &name);

@@ -57,8 +57,7 @@ const char *channel_tracing_text(uint32_t tracing)
 	static const char *const texts[ND_TRACING_COUNT] = {
 		[ND_TRACING_OFF] = "",
 		[ND_TRACING_ON] = "",
-		[ND_TRACING_NO_MODULES] = "before Node 20.16, no way leads from an ES module to "
-					  "Node's own",
+		[ND_TRACING_NO_MODULES] = "before Node 20.16, ES modules hide Node's own from it",
 		[ND_TRACING_OTHER_TRACER] = "OpenTelemetry or dd-trace does so already",
 		[ND_TRACING_FAILED] = "the agent's script did not run",
 	};

@@ -30,6 +30,7 @@ int command_trace(int argc, char **argv);
 int command_heap(int argc, char **argv);
 int command_record(int argc, char **argv);
 int command_collect(int argc, char **argv);
+int command_export(int argc, char **argv);
 int command_attach(int argc, char **argv);
 int command_detach(int argc, char **argv);
 int command_check(int argc, char **argv);

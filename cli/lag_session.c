@@ -175,9 +175,9 @@ static int open_running(struct session *s, struct nd_err *err)
 	int ret = lag_agent_open(pid, &s->source, err);
 
 	s->result->pid = pid;
-	if (ret == -ENOENT && s->options->trace)
+	if (ret == -ENOENT && s->o.trace)
 		return nd_err_hint(err, "load it: nodiag attach %d", pid);
-	if ((ret != -ENOENT && ret != -EPERM) || s->options->trace)
+	if ((ret != -ENOENT && ret != -EPERM) || s->o.trace)
 		return ret;
 	if (!lag_probes_open(s->options->threshold_ns, &s->source, &why))
 		return 0;
@@ -199,7 +199,7 @@ static int start_command(struct session *s, struct nd_err *err)
 	int ret = agent_preload(err);
 
 	/* From its first request on, and not only when it is found to run. */
-	if (!ret && s->options->trace)
+	if (!ret && s->o.trace)
 		setenv("NODIAG_TRACE", "1", 1);
 	if (!ret)
 		ret = child_start(&s->child, s->target->command, err);
@@ -253,8 +253,9 @@ int lag_session_run(const struct target *target, const struct lag_options *optio
 		.options = options,
 		.lag = lag,
 		.frames = frames,
-		.answer = {lag, options->trace},
-		.o = {.threshold_ns = options->threshold_ns, .trace = options->trace != NULL},
+		.answer = {lag, options->trace, options->add_span, options->arg},
+		.o = {.threshold_ns = options->threshold_ns,
+		      .trace = options->trace || options->add_span},
 		.child = {.pid = -1, .go_fd = -1, .status_fd = -1},
 		.result = ret_result,
 	};

@@ -157,6 +157,26 @@
 #define ND_PART_EVENTS_MAX   (1u << 16)
 #define ND_PART_COUNTERS_MAX ND_CHANNEL_SLOTS_MAX
 
+/* A request of OTLP before it is packed: a collector takes 20 MiB by HTTP and 4 MiB by gRPC, and
+ * the specification allows 64. Another one is begun early enough for what comes together to fit.
+ */
+#define ND_OTLP_REQUEST_MAX   (16u << 20)
+#define ND_OTLP_REQUEST_LIMIT (3u << 20)
+
+/* An answer of a collector: the specification's ceiling. */
+#define ND_OTLP_RESPONSE_MAX (4u << 20)
+
+/* A collector may ask for a pause of so many seconds; a longer one is taken for that. */
+#define ND_RETRY_AFTER_MAX 3600
+
+/* Names and values in the environment that say where to send, and a text of all headers. */
+#define ND_EXPORT_HEADERS_MAX 64
+#define ND_EXPORT_TEXT_MAX    (64u << 10)
+
+/* Batches in a queue on disk, and the bytes of all of them. */
+#define ND_QUEUE_BATCHES_MAX (1u << 16)
+#define ND_QUEUE_BYTES_MAX   (256u << 20)
+
 /* The head of a heap snapshot: V8's has 2 KB. */
 #define ND_HEAP_HEAD_MAX (1u << 20)
 

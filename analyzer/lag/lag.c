@@ -11,7 +11,6 @@
 
 /* A thread that was observed. */
 struct thread {
-	uint64_t start_ns; /* of its slot: with the id, which is used again, who it is */
 	struct nd_lag_loop loop;
 	uint64_t busy_since_ns;
 	uint32_t phase;
@@ -34,6 +33,8 @@ struct nd_lag {
 	struct nd_lag_loop *loops; /* what nd_lag_loops() hands out */
 	int (*listen)(void *arg, const struct nd_lag_stall *stall);
 	void *listen_arg;
+	int (*observe)(void *arg, struct nd_lag *lag, uint64_t time_ns);
+	void *observe_arg;
 };
 
 static const char *const kind_texts[ND_STALL_KIND_COUNT] = {
@@ -158,6 +159,18 @@ static void *grow(void *array, size_t count, size_t size)
 	return reallocarray(array, count ? count * 2 : 1, size);
 }
 
+void nd_lag_set_observer(struct nd_lag *lag,
+			 int (*observe)(void *arg, struct nd_lag *lag, uint64_t time_ns), void *arg)
+{
+	lag->observe = observe;
+	lag->observe_arg = arg;
+}
+
+int nd_lag_observe(struct nd_lag *lag, uint64_t time_ns)
+{
+	return lag->observe ? lag->observe(lag->observe_arg, lag, time_ns) : 0;
+}
+
 /* The thread of that id that lives, or one that did. */
 static struct thread *find_thread(struct nd_lag *lag, uint32_t tid)
 {
@@ -181,7 +194,7 @@ static struct thread *find_slot_thread(struct nd_lag *lag, const struct nd_chann
 	for (i = 0; i < lag->threads_count; i++) {
 		thread = &lag->threads[i];
 		if (thread->loop.tid == slot->tid &&
-		    (thread->start_ns == slot->start_ns || !thread->start_ns))
+		    (thread->loop.start_ns == slot->start_ns || !thread->loop.start_ns))
 			return thread;
 	}
 	return NULL;
@@ -286,7 +299,7 @@ int nd_lag_set_counters(struct nd_lag *lag, const struct nd_channel_slot *first,
 		if (ret || !thread)
 			return ret;
 	}
-	thread->start_ns = now->start_ns;
+	thread->loop.start_ns = now->start_ns;
 	loop = &thread->loop;
 	loop->kind = now->kind;
 	loop->known = lag->known;
@@ -402,14 +415,29 @@ static int add_blocked(struct nd_lag *lag, const struct nd_event_blocked *event)
 	return 0;
 }
 
+static void add_pause(struct nd_gc_pauses *pauses, uint64_t took_ns)
+{
+	static const double bounds[ND_GC_BUCKETS - 1] = ND_GC_BOUNDS;
+	size_t i;
+
+	for (i = 0; i < ND_GC_BUCKETS - 1; i++)
+		if ((double)took_ns / 1e9 <= bounds[i])
+			break;
+	pauses->count[i]++;
+	pauses->ns += took_ns;
+}
+
 static void add_gc(struct nd_lag *lag, const struct nd_event_gc *event)
 {
 	struct thread *thread = find_thread(lag, event->event.tid);
 	int index = event->type ? __builtin_ctz(event->type) : 0;
 	uint64_t took = event->event.time_ns - event->start_ns;
 
-	if (thread && index < ND_GC_TYPES && took > thread->loop.gc_max_ns[index])
+	if (!thread || index >= ND_GC_TYPES)
+		return;
+	if (took > thread->loop.gc_max_ns[index])
 		thread->loop.gc_max_ns[index] = took;
+	add_pause(&thread->loop.gc_pauses[index], took);
 }
 
 static void add_handles(struct nd_lag *lag, const struct nd_event_handles *event)

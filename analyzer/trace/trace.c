@@ -45,8 +45,7 @@ struct nd_trace {
 	struct nd_trace_routes *routes;
 	struct nd_lag_stall *stalls; /* in the order they came */
 	size_t stall_count;
-	uint64_t count;	  /* of requests */
-	uint64_t thinned; /* of these, that are not kept any more */
+	uint64_t count; /* of requests */
 };
 
 struct interval {
@@ -180,18 +179,32 @@ static void keep_tree(struct entry *entry, int depth)
 		keep_tree(child, depth + 1);
 }
 
-static void drop_others(struct nd_trace *trace)
+/* Put an entry that is in no set into the trace's; frees it where that fails. */
+static int put_entry(struct nd_trace *trace, struct entry *entry)
 {
-	struct entry *entry, *next;
+	memcpy(entry->id, entry->span->span_id, sizeof(entry->id));
+	HASH_ADD(hh, trace->set, id, sizeof(entry->id), entry);
+	if (entry->hh.tbl)
+		return 0;
+	free_entry(entry);
+	return -ENOMEM;
+}
 
-	for (entry = trace->set; entry; entry = next) {
+static int drop_others(struct nd_trace *trace)
+{
+	struct entry *entry = trace->set, *next;
+	int ret = 0;
+
+	HASH_CLEAR(hh, trace->set);
+	for (; entry; entry = next) {
 		next = entry->hh.next;
-		if (entry->is_kept)
+		if (entry->is_kept && !ret) {
+			ret = put_entry(trace, entry);
 			continue;
-		trace->thinned += is_request(entry);
-		HASH_DEL(trace->set, entry);
+		}
 		free_entry(entry);
 	}
+	return ret;
 }
 
 /* Keep the slowest requests with what belongs to them; of those that are open, nobody knows yet. */
@@ -209,8 +222,7 @@ static int thin_out(struct nd_trace *trace)
 	for (i = 0; i < count && i < ND_TRACE_REQUESTS_MAX; i++)
 		keep_tree(list[i], 0);
 	free(list);
-	drop_others(trace);
-	return 0;
+	return drop_others(trace);
 }
 
 static struct last_stall *find_last(const struct nd_trace *trace, uint32_t tid)
@@ -255,22 +267,22 @@ static void find_unread(const struct nd_trace *trace, struct entry *entry)
 	entry->unread_stall_ns = last->start_ns;
 }
 
+/* The span is the entry's from now on, or freed. */
 static int add_entry(struct nd_trace *trace, struct nd_event_span *span)
 {
 	struct entry *entry = calloc(1, sizeof(*entry));
+	int ret;
 
-	if (!entry)
-		return -ENOMEM;
-	entry->span = span;
-	memcpy(entry->id, span->span_id, sizeof(entry->id));
-	HASH_ADD(hh, trace->set, id, sizeof(entry->id), entry);
-	if (!entry->hh.tbl) {
-		free(entry);
+	if (!entry) {
+		free(span);
 		return -ENOMEM;
 	}
-	trace->count += is_request(entry);
-	if (is_request(entry))
-		find_unread(trace, entry);
+	entry->span = span;
+	ret = put_entry(trace, entry);
+	if (ret || !is_request(entry))
+		return ret;
+	trace->count++;
+	find_unread(trace, entry);
 	return 0;
 }
 
@@ -296,11 +308,7 @@ static int add_span(struct nd_trace *trace, const struct nd_event_span *span)
 	} else {
 		ret = add_entry(trace, copy);
 	}
-	if (ret) {
-		free(copy);
-		return ret;
-	}
-	if (span->kind == ND_SPAN_SERVER && span->event.kind == ND_EVENT_SPAN)
+	if (!ret && span->kind == ND_SPAN_SERVER && span->event.kind == ND_EVENT_SPAN)
 		ret = nd_trace_routes_add(trace->routes, span, entry ? entry->unread_ns : 0);
 	if (!ret && HASH_COUNT(trace->set) >= ND_TRACE_SPANS_MAX)
 		ret = thin_out(trace);
@@ -446,7 +454,7 @@ static void add_nodes(struct nd_trace_request *request, const struct entry *entr
 			children[count++] = child;
 		else
 			request->nodes_left_out++;
-	qsort(children, count, sizeof(children[0]), compare_starts);
+	qsort(children, count, sizeof(struct entry *), compare_starts);
 	for (i = 0; i < count; i++)
 		add_nodes(request, children[i], depth + 1);
 }
@@ -540,7 +548,7 @@ void nd_trace_free_answer(struct nd_trace_answer *answer)
 {
 	size_t i;
 
-	for (i = 0; i < answer->request_count; i++)
+	for (i = 0; answer->requests && i < answer->request_count; i++)
 		free(answer->requests[i].nodes);
 	free(answer->requests);
 	*answer = (struct nd_trace_answer){0};

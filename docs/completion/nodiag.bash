@@ -178,6 +178,34 @@ _nodiag_collect() {
 	esac
 }
 
+_nodiag_export() {
+	local options='-d --duration= --dry-run --endpoint= --header= --queue= --signal= --help --usage'
+
+	case $previous in
+	-d | --duration)
+		mapfile -t COMPREPLY < <(compgen -W '10s 1m 10m 1h' -- "$current")
+		;;
+	--signal)
+		mapfile -t COMPREPLY < <(compgen -W 'metrics profiles traces' -- "$current")
+		;;
+	--endpoint | --header) ;;
+	--queue)
+		mapfile -t COMPREPLY < <(compgen -d -- "$current")
+		compopt -o filenames
+		;;
+	*)
+		if [[ $current == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
+			[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
+		else
+			mapfile -t COMPREPLY < <(compgen -W "$(_nodiag_pids)" -- "$current"
+				compgen -f -- "$current")
+			compopt -o filenames
+		fi
+		;;
+	esac
+}
+
 # $1 are the options besides --help.
 _nodiag_attach() {
 	if [[ $previous == --via ]]; then
@@ -210,7 +238,7 @@ _nodiag_list() {
 
 _nodiag() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} i
-	local commands='ps stack flame lag trace heap record collect attach detach check'
+	local commands='ps stack flame lag trace heap record collect export attach detach check'
 
 	COMPREPLY=()
 	if [[ $COMP_CWORD -eq 1 ]]; then
@@ -252,6 +280,9 @@ _nodiag() {
 		;;
 	collect)
 		_nodiag_collect
+		;;
+	export)
+		_nodiag_export
 		;;
 	attach)
 		_nodiag_attach --via=

@@ -11,7 +11,16 @@ import net from 'node:net';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { agent, line, needNode, runNodiag, start } from './harness.mjs';
+import {
+  agent,
+  line,
+  makeFolder,
+  needNode,
+  nodeOf,
+  programPath,
+  runNodiag,
+  start,
+} from './harness.mjs';
 
 needNode();
 
@@ -116,6 +125,29 @@ test('what comes later on a connection is no part of what came before', async ()
   assert.equal(seen.length, 8);
   assert.ok(!expected.includes(seen[7]), 'the upgraded connection is in a trace of before');
   assert.deepEqual(requestsOf(run).map(({ spans }) => spans.length).sort(), [1, 3, 3]);
+});
+
+/** The request that programs/trace/once.cjs makes and answers. */
+function checkOnce(requests) {
+  assert.equal(requests.length, 1);
+  const [request] = requests;
+  assert.equal(request.name, 'GET /users/:id');
+  assert.equal(request.path, '/users/7');
+  assert.equal(request.status, 200);
+  // Its parent is what the program asked itself with.
+  assert.match(request.parent_id, /^[0-9a-f]{16}$/);
+  assert.ok(request.duration_ns > 10e6);
+}
+
+test('a command is followed from its beginning, and a recording answers as well', async () => {
+  const folder = makeFolder();
+  const command = ['--', nodeOf(line), programPath('trace/once.cjs')];
+  const live = await runNodiag(['trace', '--json', ...command]);
+  assert.equal(live.status, 3, live.stderr);
+  checkOnce(JSON.parse(live.stdout).requests);
+  const record = await runNodiag(['record', '--trace', '-o', 'r.nd', ...command], { folder });
+  assert.equal(record.status, 3, record.stderr);
+  checkOnce(requestsOf(await runNodiag(['trace', '--json', 'r.nd'], { folder })));
 });
 
 test('nothing is left when nobody looks', async () => {

@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Runs every renderer and importer, what makes recordings, and what there is for heap snapshots,
- * with each of its allocations failing in turn: alone, and with all that follow. It must say so or
- * do without, and leave nothing behind, which is for LeakSanitizer to see.
+ * Runs every renderer and importer, what makes recordings, what makes requests, and what there is
+ * for heap snapshots, with each of its allocations failing in turn: alone, and with all that
+ * follow. It must say so or do without, and leave nothing behind, which is for LeakSanitizer to
+ * see.
  */
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "analyzer/export/batch.h"
+#include "analyzer/export/metrics.h"
+#include "analyzer/export/profile.h"
+#include "analyzer/export/queue.h"
 #include "analyzer/gzip.h"
 #include "analyzer/heap/analysis.h"
 #include "analyzer/heap/census.h"
@@ -22,6 +27,8 @@
 #include "analyzer/profile/import.h"
 #include "analyzer/render/heap.h"
 #include "analyzer/render/render.h"
+#include "analyzer/trace/recorded.h"
+#include "analyzer/trace/trace.h"
 #include "common/buf.h"
 #include "common/err.h"
 #include "common/intern.h"
@@ -104,6 +111,89 @@ static int run_lag(const struct scene *scene)
 	if (lag)
 		ret = nd_lag_read_recording(lag, frames, scene->file->data, scene->file->len,
 					    &recorded, NULL);
+	nd_lag_free(lag);
+	nd_profile_free(frames);
+	return ret;
+}
+
+static int take_request(void *arg, enum nd_otlp_signal signal, const struct nd_buf *request,
+			uint64_t items)
+{
+	return nd_export_queue_add(arg, signal, request, items, NULL);
+}
+
+/* What would be sent is read once more, as it is before it is. */
+static int read_request(struct nd_export_queue *queue, enum nd_otlp_signal signal)
+{
+	const struct nd_queued *first = nd_export_queue_first(queue, signal);
+	struct nd_buf plain;
+	int ret;
+
+	nd_buf_init(&plain, ND_OTLP_REQUEST_MAX);
+	ret = first ? nd_export_queue_read(queue, first->id, &plain, NULL) : -ENOENT;
+	nd_buf_fini(&plain);
+	return ret;
+}
+
+static int run_export_profile(const struct scene *scene)
+{
+	struct nd_export_queue *queue = NULL;
+	struct nd_buf resource;
+	const struct nd_source source = {&resource, "1.2.3"};
+	int ret = nd_export_queue_open(NULL, ND_QUEUE_BYTES_MAX, &queue, NULL);
+	const struct nd_sink sink = {take_request, queue};
+
+	nd_buf_init(&resource, ND_OTLP_REQUEST_MAX);
+	if (!ret)
+		ret = nd_export_profile(scene->profile, &source, &sink);
+	if (!ret)
+		ret = read_request(queue, ND_OTLP_PROFILES);
+	nd_export_queue_close(queue);
+	return ret;
+}
+
+static int observe(void *arg, struct nd_lag *lag, uint64_t time_ns)
+{
+	struct nd_batch *batch = arg;
+	struct nd_metrics *metrics;
+	int ret;
+
+	if (time_ns != KNOWN_END_NS)
+		return 0;
+	metrics = nd_metrics_new(KNOWN_START_NS, KNOWN_UNIX_NS);
+	ret = metrics ? nd_metrics_add_loops(metrics, lag, time_ns, batch) : -ENOMEM;
+	nd_metrics_free(metrics);
+	return ret ? ret : nd_batch_flush(batch, NULL);
+}
+
+static int export_metrics(const struct scene *scene, struct nd_lag *lag, struct nd_profile *frames)
+{
+	struct nd_export_queue *queue = NULL;
+	struct nd_lag_recorded recorded;
+	struct nd_buf resource;
+	const struct nd_source source = {&resource, "1.2.3"};
+	struct nd_batch batch;
+	int ret = nd_export_queue_open(NULL, ND_QUEUE_BYTES_MAX, &queue, NULL);
+
+	nd_buf_init(&resource, ND_OTLP_REQUEST_MAX);
+	nd_batch_init(&batch, ND_OTLP_METRICS, &source, (struct nd_sink){take_request, queue});
+	nd_lag_set_observer(lag, observe, &batch);
+	if (!ret)
+		ret = nd_lag_read_recording(lag, frames, scene->file->data, scene->file->len,
+					    &recorded, NULL);
+	if (!ret)
+		ret = read_request(queue, ND_OTLP_METRICS);
+	nd_batch_fini(&batch);
+	nd_export_queue_close(queue);
+	return ret;
+}
+
+static int run_export_metrics(const struct scene *scene)
+{
+	struct nd_profile *frames = nd_profile_new(false);
+	struct nd_lag *lag = frames ? nd_lag_new(frames) : NULL;
+	int ret = lag ? export_metrics(scene, lag, frames) : -ENOMEM;
+
 	nd_lag_free(lag);
 	nd_profile_free(frames);
 	return ret;
@@ -211,6 +301,7 @@ static int fail_renderers(const struct nd_profile *profile)
 	struct scene scene = {.profile = profile};
 	int bad = fail_each("table", run_table, &scene);
 
+	bad += fail_each("OTLP profile", run_export_profile, &scene);
 	for (scene.format = nd_render_formats; scene.format->name; scene.format++)
 		bad += fail_each(scene.format->name, run_render, &scene);
 	return bad;
@@ -243,6 +334,32 @@ static int fail_importers(const struct nd_profile *profile)
 	return bad;
 }
 
+static int answer_requests(struct nd_trace *trace)
+{
+	const struct nd_trace_options options = {.max = 8};
+	struct nd_trace_answer answer;
+	int ret = nd_trace_make_answer(trace, &options, KNOWN_END_NS, &answer);
+
+	if (!ret)
+		nd_trace_free_answer(&answer);
+	return ret;
+}
+
+static int run_trace(const struct scene *scene)
+{
+	struct nd_trace *trace = nd_trace_new();
+	uint64_t end_ns;
+	int ret = -ENOMEM;
+
+	if (trace)
+		ret = nd_trace_read_recording(trace, scene->file->data, scene->file->len, &end_ns,
+					      NULL);
+	if (!ret)
+		ret = answer_requests(trace);
+	nd_trace_free(trace);
+	return ret;
+}
+
 static int fail_recordings(void)
 {
 	struct scene scene = {0};
@@ -257,6 +374,8 @@ static int fail_recordings(void)
 	scene.file = &file;
 	bad += fail_each("import of a recording", run_import, &scene);
 	bad += fail_each("event loops of a recording", run_lag, &scene);
+	bad += fail_each("requests of a recording", run_trace, &scene);
+	bad += fail_each("OTLP metrics", run_export_metrics, &scene);
 	nd_buf_fini(&file);
 	return bad;
 }

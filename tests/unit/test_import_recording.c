@@ -18,6 +18,8 @@
 #include "analyzer/lag/recorded.h"
 #include "analyzer/profile/import.h"
 #include "analyzer/render/render.h"
+#include "analyzer/trace/recorded.h"
+#include "analyzer/trace/trace.h"
 #include "common/err.h"
 #include "tests/known_recording.h"
 
@@ -98,6 +100,25 @@ static void check_profile(const struct nd_buf *file)
 	nd_profile_free(profile);
 }
 
+static void check_requests(const struct nd_buf *file)
+{
+	const struct nd_trace_options options = {.max = 8};
+	struct nd_trace *trace = nd_trace_new();
+	struct nd_trace_answer answer;
+	uint64_t end_ns;
+
+	assert_int_equal(nd_trace_read_recording(trace, file->data, file->len, &end_ns, NULL), 0);
+	assert_true(end_ns == KNOWN_END_NS);
+	assert_int_equal(nd_trace_make_answer(trace, &options, end_ns, &answer), 0);
+	assert_int_equal(answer.request_count, 1);
+	assert_int_equal(answer.requests[0].duration_ns, 90000000);
+	assert_int_equal(answer.requests[0].outside_ns, 40000000);
+	assert_int_equal(answer.requests[0].node_count, 2);
+	assert_string_equal(answer.routes[0].name, "GET /users/:id");
+	nd_trace_free_answer(&answer);
+	nd_trace_free(trace);
+}
+
 static void check_main_loop(const struct nd_lag_loop *loop)
 {
 	assert_int_equal(loop->tid, 4242);
@@ -172,6 +193,7 @@ static void test_a_new_recording_answers(void **state)
 	assert_int_equal(known_record(&file), 0);
 	check_profile(&file);
 	check_lag(&file);
+	check_requests(&file);
 	nd_buf_fini(&file);
 }
 
