@@ -17,6 +17,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "agent/async.h"
 #include "agent/channel.h"
 #include "agent/core.h"
 #include "agent/log.h"
@@ -34,6 +35,9 @@
 
 /* How often is looked whether all threads have let go, once the agent is to stop. */
 #define STOP_POLL_MS 5
+
+/* How often the reader is told of asynchronous resources. */
+#define ASYNC_INTERVAL_NS ND_NSEC_PER_SEC
 
 /* How long nobody is let in after there was no descriptor for a connection. */
 #define ACCEPT_AGAIN_MS 100
@@ -57,6 +61,7 @@ static struct {
 	bool is_deaf; /* for ACCEPT_AGAIN_MS */
 	bool stopping;
 	bool running;
+	uint64_t async_ns; /* when the reader was told of asynchronous resources last */
 	char path[SOCKET_PATH_MAX];
 	/* NODIAG_SOCKET and XDG_RUNTIME_DIR; what is cut is too long for a socket anyway. */
 	char own_folder[SOCKET_PATH_MAX];
@@ -191,6 +196,11 @@ static void close_socket(void)
 /* Normal exit; after a crash the next process of that id removes it. */
 __attribute__((destructor)) static void on_exit_program(void)
 {
+	struct nd_thread *thread = nd_thread_self();
+
+	/* What was counted since the reader was told last. */
+	if (thread && nd_agent.wanted & ND_FEATURE_ASYNC)
+		nd_async_write(thread, &thread->ring);
 	if (control.listen_fd >= 0 && nd_agent.channel &&
 	    nd_agent.channel->pid == (uint32_t)getpid())
 		unlink(control.path);
@@ -258,9 +268,27 @@ static void stop_watching(struct nd_thread *thread, void *arg)
 	nd_sampler_forget(thread);
 }
 
+static void wake(struct nd_thread *thread, void *arg)
+{
+	nd_sampler_wake(thread);
+}
+
+/* Threads that wait for events come by, and begin or end what is asked for. */
+static void want_async(bool wanted)
+{
+	static uint32_t sessions;
+	uint32_t session = wanted ? ++sessions : 0;
+
+	if (session == nd_agent.async_session)
+		return;
+	__atomic_store_n(&nd_agent.async_session, session, __ATOMIC_RELAXED);
+	nd_thread_visit(wake, NULL);
+}
+
 static void end_reading(void)
 {
 	nd_agent.wanted = 0;
+	want_async(false);
 	nd_agent.threshold_ns = ND_STALL_THRESHOLD_NS;
 	nd_agent.channel->threshold_ns = nd_agent.threshold_ns;
 	nd_thread_visit(stop_watching, NULL);
@@ -284,6 +312,7 @@ static int start_reading(struct client *client, const struct nd_start *start)
 	nd_agent.channel->threshold_ns = start->threshold_ns;
 	nd_agent.wanted = start->features & nd_agent.features;
 	nd_thread_visit(add_timer, NULL);
+	want_async(nd_agent.wanted & ND_FEATURE_ASYNC);
 	return 0;
 }
 
@@ -293,9 +322,21 @@ static void want_handles(struct nd_thread *thread, void *arg)
 	nd_sampler_wake(thread);
 }
 
-static void wake(struct nd_thread *thread, void *arg)
+static void write_async(struct nd_thread *thread, void *arg)
 {
-	nd_sampler_wake(thread);
+	nd_async_write(thread, arg);
+}
+
+/* In this thread's own ring: the others' are theirs, and they may be busy. */
+static void tell_async(void)
+{
+	struct nd_ring ring;
+
+	if (!(nd_agent.wanted & ND_FEATURE_ASYNC))
+		return;
+	control.async_ns = nd_clock_monotonic_ns();
+	nd_control_get_ring(&ring);
+	nd_thread_visit(write_async, &ring);
 }
 
 static void answer(const struct client *client, int result)
@@ -326,6 +367,7 @@ static void handle_message(struct client *client, const struct nd_message *messa
 		break;
 	case ND_MESSAGE_HANDLES:
 		nd_thread_visit(want_handles, NULL);
+		tell_async();
 		answer(client, 0);
 		break;
 	case ND_MESSAGE_DETACH:
@@ -372,17 +414,34 @@ static void watch_one(struct nd_thread *thread, void *arg)
 		*least = next;
 }
 
+/* Returns how long until the reader is told again, in nanoseconds. */
+static uint64_t watch_async(void)
+{
+	uint64_t since = nd_clock_monotonic_ns() - control.async_ns;
+
+	if (since >= ASYNC_INTERVAL_NS) {
+		tell_async();
+		since = 0;
+	}
+	return ASYNC_INTERVAL_NS - since;
+}
+
 /* Look at all loops; returns how long to wait for the next look, in ms, -1 for ever. */
 static int watch_all(void)
 {
-	uint64_t least = nd_agent.threshold_ns;
+	uint64_t least = UINT64_MAX, next;
 
 	if (control.stopping)
 		return STOP_POLL_MS;
-	if (!(nd_agent.wanted & ND_FEATURE_STALLS))
-		return -1;
-	nd_thread_visit(watch_one, &least);
-	return (int)((least + ND_NSEC_PER_MSEC - 1) / ND_NSEC_PER_MSEC);
+	if (nd_agent.wanted & ND_FEATURE_STALLS) {
+		least = nd_agent.threshold_ns;
+		nd_thread_visit(watch_one, &least);
+	}
+	if (nd_agent.wanted & ND_FEATURE_ASYNC) {
+		next = watch_async();
+		least = next < least ? next : least;
+	}
+	return least == UINT64_MAX ? -1 : (int)((least + ND_NSEC_PER_MSEC - 1) / ND_NSEC_PER_MSEC);
 }
 
 static void wait_and_serve(int timeout_ms)

@@ -80,6 +80,173 @@ struct nd_heap_statistics {
 void nd_isolate_get_heap_statistics(struct nd_isolate *isolate, struct nd_heap_statistics *ret)
 	ND_IMPORT("_ZN2v87Isolate17GetHeapStatisticsEPNS_14HeapStatisticsE");
 
+/* void Isolate::EnqueueMicrotask(callback, data): called by the next checkpoint, in a HandleScope
+ */
+void nd_isolate_enqueue_microtask(struct nd_isolate *isolate, void (*callback)(void *data),
+				  void *data)
+	ND_IMPORT("_ZN2v87Isolate16EnqueueMicrotaskEPFvPvES1_");
+
+/* static void MicrotasksScope::PerformCheckpoint(Isolate *) */
+void nd_microtasks_checkpoint(struct nd_isolate *isolate)
+	ND_IMPORT("_ZN2v815MicrotasksScope17PerformCheckpointEPNS_7IsolateE");
+
+/* static bool MicrotasksScope::IsRunningMicrotasks(Isolate *) */
+bool nd_microtasks_is_running(struct nd_isolate *isolate)
+	ND_IMPORT("_ZN2v815MicrotasksScope19IsRunningMicrotasksEPNS_7IsolateE");
+
+/* v8::Local<T>: a pointer in a register. */
+struct nd_local;
+
+/* static Local<Object> Object::New(Isolate *) */
+struct nd_local *nd_object_new(struct nd_isolate *isolate)
+	ND_IMPORT("_ZN2v86Object3NewEPNS_7IsolateE");
+
+/* Local<Context> Isolate::GetCurrentContext() */
+struct nd_local *nd_isolate_get_current_context(struct nd_isolate *isolate)
+	ND_IMPORT("_ZN2v87Isolate17GetCurrentContextEv");
+
+/* Node-API (node_api.h), which keeps these for good. All but the last return 0 for success. */
+struct napi_env__;
+struct napi_value__;
+struct napi_callback_info__;
+struct napi_ref__;
+
+#define ND_NAPI_VERSION	    8
+#define ND_NAPI_AUTO_LENGTH SIZE_MAX
+
+typedef struct napi_value__ *nd_napi_callback(struct napi_env__ *env,
+					      struct napi_callback_info__ *info);
+
+int napi_add_env_cleanup_hook(struct napi_env__ *env, void (*function)(void *arg), void *arg);
+int napi_call_function(struct napi_env__ *env, struct napi_value__ *receiver,
+		       struct napi_value__ *function, size_t argc, struct napi_value__ *const *argv,
+		       struct napi_value__ **ret);
+int napi_create_double(struct napi_env__ *env, double value, struct napi_value__ **ret);
+int napi_create_function(struct napi_env__ *env, const char *name, size_t len,
+			 nd_napi_callback *callback, void *data, struct napi_value__ **ret);
+int napi_create_reference(struct napi_env__ *env, struct napi_value__ *value, uint32_t count,
+			  struct napi_ref__ **ret);
+int napi_create_string_latin1(struct napi_env__ *env, const char *str, size_t len,
+			      struct napi_value__ **ret);
+int napi_delete_reference(struct napi_env__ *env, struct napi_ref__ *reference);
+int napi_get_and_clear_last_exception(struct napi_env__ *env, struct napi_value__ **ret);
+int napi_get_boolean(struct napi_env__ *env, bool value, struct napi_value__ **ret);
+int napi_get_cb_info(struct napi_env__ *env, struct napi_callback_info__ *info, size_t *argc,
+		     struct napi_value__ **argv, struct napi_value__ **ret_this, void **ret_data);
+int napi_get_reference_value(struct napi_env__ *env, struct napi_ref__ *reference,
+			     struct napi_value__ **ret);
+int napi_get_undefined(struct napi_env__ *env, struct napi_value__ **ret);
+int napi_get_value_double(struct napi_env__ *env, struct napi_value__ *value, double *ret);
+int napi_get_value_string_latin1(struct napi_env__ *env, struct napi_value__ *value, char *buf,
+				 size_t size, size_t *ret_len);
+int napi_get_value_string_utf8(struct napi_env__ *env, struct napi_value__ *value, char *buf,
+			       size_t size, size_t *ret_len);
+int napi_get_value_uint32(struct napi_env__ *env, struct napi_value__ *value, uint32_t *ret);
+int napi_run_script(struct napi_env__ *env, struct napi_value__ *script, struct napi_value__ **ret);
+
+/*
+ * void napi_module_register_by_symbol(Local<Object> exports, Local<Value> module, Local<Context>,
+ * napi_addon_register_func, int32_t version): makes an environment and calls `init` with it
+ */
+void nd_napi_register(struct nd_local *exports, struct nd_local *module, struct nd_local *context,
+		      struct napi_value__ *(*init)(struct napi_env__ *env,
+						   struct napi_value__ *exports),
+		      int32_t version)
+	ND_IMPORT("_Z30napi_module_register_by_symbolN2v85LocalINS_6ObjectEEENS0_INS_5ValueEEENS0_"
+		  "INS_7ContextEEEPFP12napi_value__P10napi_env__S8_Ei");
+
+/* v8::HeapSpaceStatistics; the room is what a later V8 might append. */
+struct nd_space_statistics {
+	const char *name; /* V8's own, for good */
+	size_t size;
+	size_t used;
+	size_t available;
+	size_t physical;
+	size_t room[5];
+};
+
+/* size_t Isolate::NumberOfHeapSpaces() */
+size_t nd_isolate_count_spaces(struct nd_isolate *isolate)
+	ND_IMPORT("_ZN2v87Isolate18NumberOfHeapSpacesEv");
+
+/* bool Isolate::GetHeapSpaceStatistics(HeapSpaceStatistics *, size_t index) */
+bool nd_isolate_get_space(struct nd_isolate *isolate, struct nd_space_statistics *ret, size_t index)
+	ND_IMPORT("_ZN2v87Isolate22GetHeapSpaceStatisticsEPNS_19HeapSpaceStatisticsEm");
+
+/* v8::ArrayBuffer::Allocator: begins with its class's table of functions. */
+struct nd_allocator {
+	const void *table;
+	size_t words[2];
+};
+
+/* ArrayBuffer::Allocator *Isolate::GetArrayBufferAllocator() */
+struct nd_allocator *nd_isolate_get_allocator(struct nd_isolate *isolate)
+	ND_IMPORT("_ZN2v87Isolate23GetArrayBufferAllocatorEv");
+
+/* The allocator that Node makes (node_internals.h): its table, behind two words, and its functions
+ * AllocateUninitialized(size) and Free(data, size).
+ */
+extern const void *const nd_node_allocator_table[] ND_IMPORT(
+	"_ZTVN4node24NodeArrayBufferAllocatorE");
+void *nd_node_allocate(struct nd_allocator *allocator, size_t size)
+	ND_IMPORT("_ZN4node24NodeArrayBufferAllocator21AllocateUninitializedEm");
+void nd_node_free(struct nd_allocator *allocator, void *data, size_t size)
+	ND_IMPORT("_ZN4node24NodeArrayBufferAllocator4FreeEPvm");
+
+/* StackTrace::StackTraceOptions: names, lines and columns */
+#define ND_STACK_TRACE_OVERVIEW 15
+
+/* static Local<StackTrace> StackTrace::CurrentStackTrace(Isolate *, int frames, options) */
+struct nd_local *nd_stack_trace_take(struct nd_isolate *isolate, int frames, int options)
+	ND_IMPORT("_ZN2v810StackTrace17CurrentStackTraceEPNS_7IsolateEiNS0_17StackTraceOptionsE");
+
+/* int StackTrace::GetFrameCount(), Local<StackFrame> StackTrace::GetFrame(Isolate *, index) */
+int nd_stack_trace_count(const struct nd_local *trace)
+	ND_IMPORT("_ZNK2v810StackTrace13GetFrameCountEv");
+struct nd_local *nd_stack_trace_frame(const struct nd_local *trace, struct nd_isolate *isolate,
+				      uint32_t index)
+	ND_IMPORT("_ZNK2v810StackTrace8GetFrameEPNS_7IsolateEj");
+
+/* v8::Location: from 0. */
+struct nd_location {
+	int32_t line;
+	int32_t column;
+};
+
+/* Of v8::StackFrame: GetLocation(), GetScriptId(), and names as Local<String>, which may be NULL */
+struct nd_location nd_stack_frame_location(const struct nd_local *frame)
+	ND_IMPORT("_ZNK2v810StackFrame11GetLocationEv");
+int nd_stack_frame_script(const struct nd_local *frame)
+	ND_IMPORT("_ZNK2v810StackFrame11GetScriptIdEv");
+struct nd_local *nd_stack_frame_file(const struct nd_local *frame)
+	ND_IMPORT("_ZNK2v810StackFrame24GetScriptNameOrSourceURLEv");
+struct nd_local *nd_stack_frame_function(const struct nd_local *frame)
+	ND_IMPORT("_ZNK2v810StackFrame15GetFunctionNameEv");
+
+/* Of Node-API as well. */
+int napi_create_external_arraybuffer(struct napi_env__ *env, void *data, size_t size,
+				     void (*finalize)(struct napi_env__ *env, void *data,
+						      void *hint),
+				     void *hint, struct napi_value__ **ret);
+
+#pragma weak napi_create_external_arraybuffer
+#pragma weak napi_add_env_cleanup_hook
+#pragma weak napi_call_function
+#pragma weak napi_create_double
+#pragma weak napi_create_function
+#pragma weak napi_create_reference
+#pragma weak napi_create_string_latin1
+#pragma weak napi_delete_reference
+#pragma weak napi_get_and_clear_last_exception
+#pragma weak napi_get_boolean
+#pragma weak napi_get_cb_info
+#pragma weak napi_get_reference_value
+#pragma weak napi_get_undefined
+#pragma weak napi_get_value_double
+#pragma weak napi_get_value_string_latin1
+#pragma weak napi_get_value_string_utf8
+#pragma weak napi_get_value_uint32
+#pragma weak napi_run_script
 #pragma weak uv_backend_fd
 #pragma weak uv_check_init
 #pragma weak uv_check_start

@@ -14,6 +14,7 @@
 #include "agent/log.h"
 #include "agent/loop.h"
 #include "agent/sampler.h"
+#include "agent/spaces.h"
 #include "common/clock.h"
 
 /* How often a thread that cannot be adopted is looked at: an isolate without a loop stays so. */
@@ -52,6 +53,7 @@ static void free_thread(struct nd_thread *thread)
 {
 	if (thread->schedstat_fd >= 0)
 		close(thread->schedstat_fd);
+	nd_async_free(thread);
 	free(thread);
 }
 
@@ -63,6 +65,7 @@ static void on_thread_end(void *arg)
 	self = NULL;
 	pthread_mutex_lock(&lock);
 	nd_sampler_remove_timer(thread);
+	nd_async_write(thread, &thread->ring);
 	write_life(thread, ND_EVENT_THREAD_END);
 	threads[nd_channel_slot_index(thread->slot)] = NULL;
 	nd_channel_release_slot(thread->slot);
@@ -175,12 +178,14 @@ void nd_thread_hook(struct nd_thread *thread)
 		return;
 	thread->hooked = true;
 	nd_loop_add_handles(thread);
+	nd_spaces_learn(thread);
 	nd_gc_add_callbacks(thread);
 }
 
 void nd_thread_unhook(struct nd_thread *thread)
 {
-	if (!thread->hooked)
+	/* Where the script cannot be ended yet, the thread comes here again. */
+	if (!thread->hooked || !nd_async_stop(thread))
 		return;
 	thread->hooked = false;
 	nd_gc_remove_callbacks(thread);

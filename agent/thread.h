@@ -15,7 +15,9 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "agent/async.h"
 #include "agent/node_abi.h"
+#include "agent/script.h"
 #include "common/ring.h"
 #include "proto/channel.h"
 
@@ -61,6 +63,13 @@ struct nd_thread {
 	uint64_t gc_used_bytes[5];
 	uint32_t gc_depth;	  /* pauses of one kind may lie in those of another */
 	uint64_t iteration_gc_ns; /* pauses in the current iteration */
+
+	bool knows_memory;	     /* nd_spaces_learn() was here */
+	const size_t *array_buffers; /* Node's sum of their bytes, NULL where it is not known */
+	uint64_t spaces_ns;	     /* when the heap's spaces were written last */
+
+	struct nd_script_state script;
+	struct nd_async_state async;
 
 	/* Of the agent's thread. */
 	struct nd_baseline baseline[2];

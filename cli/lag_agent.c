@@ -9,6 +9,7 @@
 #include "analyzer/lag/lag.h"
 #include "analyzer/symbols/symbolizer.h"
 #include "cli/channel.h"
+#include "cli/lag_async.h"
 #include "cli/lag_session.h"
 #include "cli/lag_source.h"
 #include "common/clock.h"
@@ -89,7 +90,11 @@ static int agent_start(void *impl, const struct lag_observation *o, struct nd_er
 	agent->record = malloc(sizeof(*agent->record) + ND_SAMPLE_COPY_MAX);
 	if (!agent->first || !agent->record)
 		return nd_err_set(err, -ENOMEM, "out of memory");
-	ret = channel_start(agent->channel, ND_FEATURE_STALLS, 0, o->options->threshold_ns, err);
+	if (o->options->async && !(features & ND_FEATURE_ASYNC))
+		return lag_async_refuse(o->pid, err);
+	ret = channel_start(agent->channel,
+			    ND_FEATURE_STALLS | (o->options->async ? ND_FEATURE_ASYNC : 0), 0,
+			    o->options->threshold_ns, err);
 	if (ret)
 		return ret;
 	/* A command is observed from its beginning: there all counters are zero. */

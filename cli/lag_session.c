@@ -11,6 +11,7 @@
 #include "cli/agent.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
+#include "cli/lag_async.h"
 #include "cli/lag_source.h"
 #include "cli/term.h"
 #include "common/clock.h"
@@ -153,6 +154,8 @@ static int open_running(struct session *s, struct nd_err *err)
 	s->result->pid = pid;
 	if (ret != -ENOENT && ret != -EPERM)
 		return ret;
+	if (s->options->async)
+		return ret == -ENOENT ? lag_async_hint(pid, err) : ret;
 	if (!lag_probes_open(s->options, &s->source, &why))
 		return 0;
 	if (ret == -EPERM)

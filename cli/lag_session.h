@@ -21,6 +21,7 @@ struct nd_profile;
 struct lag_options {
 	uint64_t duration_ns; /* 0: until the target ends */
 	uint64_t threshold_ns;
+	bool async; /* follow asynchronous resources, which only the agent can */
 	/* Called once a second with the answer so far; NULL: not at all. */
 	void (*show)(void *arg, struct nd_lag *lag);
 	void *arg;

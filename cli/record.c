@@ -43,7 +43,7 @@ struct record {
 	struct nd_err err;
 };
 
-enum { OPT_THRESHOLD = 256, OPT_KERNEL, OPT_NO_KERNEL, OPT_FORCE };
+enum { OPT_THRESHOLD = 256, OPT_ASYNC, OPT_KERNEL, OPT_NO_KERNEL, OPT_FORCE };
 
 static const struct argp_option options[] = {
 	{NULL, 0, NULL, 0, "Recording", 1},
@@ -53,6 +53,10 @@ static const struct argp_option options[] = {
 	 "Samples a second of CPU time of each thread, 1 to 4999 (default 99)", 1},
 	{"threshold", OPT_THRESHOLD, "TIME", 0,
 	 "An iteration of an event loop that lasts so long is a stall (default 50ms, at least 1ms)",
+	 1},
+	{"async", OPT_ASYNC, NULL, 0,
+	 "Record timers, sockets, promises and the like too, where the agent is in it; it costs "
+	 "the process some time",
 	 1},
 	{"kernel", OPT_KERNEL, NULL, 0, "Take kernel stacks (default where permitted)", 1},
 	{"no-kernel", OPT_NO_KERNEL, NULL, 0, "Take no kernel stacks", 1},
@@ -118,6 +122,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return parse_rate(record, arg);
 	case OPT_THRESHOLD:
 		return parse_time(record, arg, THRESHOLD_MIN_NS, &record->options.threshold_ns);
+	case OPT_ASYNC:
+		record->options.async = true;
+		return 0;
 	case OPT_KERNEL:
 	case OPT_NO_KERNEL:
 		record->options.session.kernel = key == OPT_KERNEL;
@@ -210,6 +217,9 @@ static void print_closing(const struct record *record, const struct nd_profile *
 			  r->agent_samples, record->options.session.hz,
 			  (double)r->session.duration_ns / 1e9, r->session.sampler_why);
 	print_agent(r);
+	if (record->options.async && !r->has_async)
+		term_note(
+			"without asynchronous resources: an agent that follows them is not in it");
 	losses_print(profile, LOSSES_ALL);
 	if (r->is_full)
 		term_note("the recording is full: this is as much as can be read back");

@@ -167,7 +167,8 @@ static void learn_process(struct recording *r, pid_t pid)
 static int open_agent(struct recording *r, pid_t pid)
 {
 	bool by_agent = !r->result->session.sampler[0];
-	uint32_t features = ND_FEATURE_STALLS | (by_agent ? ND_FEATURE_CPU : 0);
+	uint32_t features = ND_FEATURE_STALLS | (by_agent ? ND_FEATURE_CPU : 0) |
+			    (r->options->async ? ND_FEATURE_ASYNC : 0);
 	struct record_result *result = r->result;
 	struct nd_err why = {0};
 	int ret = channel_open(pid, &r->channel, &why);
@@ -188,6 +189,8 @@ static int open_agent(struct recording *r, pid_t pid)
 	r->header_is_new = true;
 	result->no_agent[0] = '\0';
 	result->has_agent = true;
+	result->has_async =
+		(features & channel_get_hello(r->channel)->features & ND_FEATURE_ASYNC) != 0;
 	result->agent_reason = channel_reason_text(channel_get_hello(r->channel)->reason);
 	learn_process(r, pid);
 	channel_want_handles(r->channel, NULL);

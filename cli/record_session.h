@@ -19,13 +19,15 @@ struct nd_profile;
 
 struct record_options {
 	struct session_options session;
-	uint64_t threshold_ns; /* of a stall */
+	uint64_t threshold_ns;
+	bool async; /* asynchronous resources too, where the agent can */ /* of a stall */
 };
 
 /* How it went, for the closing words. */
 struct record_result {
 	struct session_result session;
 	bool has_agent;
+	bool has_async;		  /* the agent follows asynchronous resources */
 	char no_agent[640];	  /* why event loops are not recorded, or "" */
 	char unnamed[640];	  /* why the agent's stacks have no names, or "" */
 	const char *agent_reason; /* why not all of the agent works, or "" */

@@ -55,6 +55,7 @@ enum nd_agent_feature {
 	ND_FEATURE_PHASES = 1 << 2, /* phases of the loop: always on */
 	ND_FEATURE_STALLS = 1 << 3, /* stacks during stalls */
 	ND_FEATURE_CPU = 1 << 4,    /* stacks by CPU time */
+	ND_FEATURE_ASYNC = 1 << 8,  /* asynchronous resources */
 };
 
 struct nd_channel_head {
@@ -121,7 +122,7 @@ struct nd_channel_slot {
 enum nd_message_type {
 	ND_MESSAGE_HELLO = 1, /* agent: struct nd_hello, with the memory's descriptor */
 	ND_MESSAGE_START,     /* reader: struct nd_start */
-	ND_MESSAGE_HANDLES,   /* reader: write ND_EVENT_HANDLES of all threads */
+	ND_MESSAGE_HANDLES,   /* reader: all threads write how their handles and their heap are */
 	ND_MESSAGE_DETACH,    /* reader: stop for good */
 	ND_MESSAGE_ANSWER,    /* agent, to each of these: struct nd_answer */
 };

@@ -100,6 +100,11 @@
 /* Functions that one observation of event loops blames, in their several ways. */
 #define ND_LAG_CULPRITS_MAX 4096
 
+/* Types of asynchronous resources, and places that create them, in all threads of one observation.
+ */
+#define ND_ASYNC_TYPES_MAX 8192
+#define ND_ASYNC_SITES_MAX 65536
+
 /* A stack in an agent's event; today's agents copy 32 KiB. */
 #define ND_SAMPLE_COPY_MAX (1u << 20)
 

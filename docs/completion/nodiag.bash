@@ -48,7 +48,7 @@ _nodiag_flame() {
 }
 
 _nodiag_record() {
-	local options='-d --duration= -r --rate= --threshold= --kernel --no-kernel -o --output= --force
+	local options='-d --duration= -r --rate= --threshold= --async --kernel --no-kernel -o --output= --force
 		--help --usage'
 
 	case $previous in
@@ -77,8 +77,8 @@ _nodiag_record() {
 }
 
 _nodiag_lag() {
-	local options='-d --duration= -l --live --startup --threshold= --color= --fail-if= --json --help
-		--usage'
+	local options='-d --duration= -l --live --async --startup --threshold= --color= --fail-if= --json
+		--help --usage'
 
 	case $previous in
 	-d | --duration)

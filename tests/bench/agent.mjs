@@ -36,6 +36,11 @@ const attached = {
     reader: (pid) => [nodiag, 'lag', '--json', '-d', '1h', pid],
     missing: needsRoot,
   },
+  'agent, nodiag lag --async': {
+    attach: true,
+    reader: (pid) => [nodiag, 'lag', '--async', '--json', '-d', '1h', pid],
+    missing: needsRoot,
+  },
   'agent, 99 Hz': {
     attach: true,
     reader: (pid) => [readAgent, pid, 'cpu', 99, 3600],
