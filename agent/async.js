@@ -53,12 +53,14 @@
   // Fibonacci hashing (Knuth, volume 3, 6.4): ids that follow each other are spread out.
   const home = (id) => imul(id, 0x9e3779b1) >>> SHIFT;
 
-  // Call sites looked for in a tenth of a second, of each type; with more, one in so many.
-  const LOOKS_MAX = 32;
+  // Call sites of a type that are looked for: so many in a tenth of a second, and now and then
+  // more at once; beyond, those of one resource in so many.
+  const CREDIT = 32;
+  const CREDIT_MAX = 512;
   const GAP_MAX = 1 << 20;
   const left = new Int32Array(TYPES);
   const gap = new Int32Array(TYPES);
-  const looks = new Int32Array(TYPES);
+  const credit = new Int32Array(TYPES);
   const skipped = new Int32Array(TYPES);
   const windows = new Float64Array(TYPES);
   let random = 1;
@@ -83,14 +85,16 @@
   function weigh(type) {
     skipped[type]++;
     if (--left[type] > 0) return 0;
-    if (windows[type] !== state[WINDOW]) {
+    const passed = state[WINDOW] - windows[type];
+    if (passed !== 0) {
       windows[type] = state[WINDOW];
-      if (looks[type] <= LOOKS_MAX / 4 && gap[type] > 1) gap[type] >>= 1;
-      looks[type] = 0;
+      const more = credit[type] + passed * CREDIT;
+      credit[type] = more < CREDIT_MAX ? more : CREDIT_MAX;
+      if (credit[type] > CREDIT_MAX / 2 && gap[type] > 1) gap[type] >>= 1;
     }
-    if (++looks[type] > LOOKS_MAX && gap[type] < GAP_MAX) {
+    if (--credit[type] < 0 && gap[type] < GAP_MAX) {
       gap[type] <<= 1;
-      looks[type] = 0;
+      credit[type] = CREDIT;
     }
     const weight = skipped[type];
     skipped[type] = 0;
@@ -239,9 +243,9 @@
     promiseCount = 0;
     left.fill(0);
     gap.fill(1);
-    looks.fill(0);
+    credit.fill(CREDIT_MAX);
     skipped.fill(0);
-    windows.fill(-1);
+    windows.fill(0);
   }
 
   // Let what is run while somebody enables a hook of his own be `without` ours.

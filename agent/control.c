@@ -39,6 +39,9 @@
 /* How often the reader is told of asynchronous resources. */
 #define ASYNC_INTERVAL_NS ND_NSEC_PER_SEC
 
+/* The same once more after it asked: Node tells of what ends only when its loop comes round. */
+#define ASYNC_AGAIN_NS (5 * ND_NSEC_PER_MSEC)
+
 /* How long nobody is let in after there was no descriptor for a connection. */
 #define ACCEPT_AGAIN_MS 100
 
@@ -61,7 +64,7 @@ static struct {
 	bool is_deaf; /* for ACCEPT_AGAIN_MS */
 	bool stopping;
 	bool running;
-	uint64_t async_ns; /* when the reader was told of asynchronous resources last */
+	uint64_t async_due_ns; /* when the reader is told of asynchronous resources next */
 	char path[SOCKET_PATH_MAX];
 	/* NODIAG_SOCKET and XDG_RUNTIME_DIR; what is cut is too long for a socket anyway. */
 	char own_folder[SOCKET_PATH_MAX];
@@ -334,7 +337,7 @@ static void tell_async(void)
 
 	if (!(nd_agent.wanted & ND_FEATURE_ASYNC))
 		return;
-	control.async_ns = nd_clock_monotonic_ns();
+	control.async_due_ns = nd_clock_monotonic_ns() + ASYNC_INTERVAL_NS;
 	nd_control_get_ring(&ring);
 	nd_thread_visit(write_async, &ring);
 }
@@ -368,6 +371,7 @@ static void handle_message(struct client *client, const struct nd_message *messa
 	case ND_MESSAGE_HANDLES:
 		nd_thread_visit(want_handles, NULL);
 		tell_async();
+		control.async_due_ns = nd_clock_monotonic_ns() + ASYNC_AGAIN_NS;
 		answer(client, 0);
 		break;
 	case ND_MESSAGE_DETACH:
@@ -417,13 +421,11 @@ static void watch_one(struct nd_thread *thread, void *arg)
 /* Returns how long until the reader is told again, in nanoseconds. */
 static uint64_t watch_async(void)
 {
-	uint64_t since = nd_clock_monotonic_ns() - control.async_ns;
+	uint64_t now = nd_clock_monotonic_ns();
 
-	if (since >= ASYNC_INTERVAL_NS) {
+	if (now >= control.async_due_ns)
 		tell_async();
-		since = 0;
-	}
-	return ASYNC_INTERVAL_NS - since;
+	return control.async_due_ns > now ? control.async_due_ns - now : 0;
 }
 
 /* Look at all loops; returns how long to wait for the next look, in ms, -1 for ever. */

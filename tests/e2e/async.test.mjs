@@ -33,12 +33,14 @@ async function untilHooks(program, wanted) {
 }
 
 /** Run nodiag until Ctrl-C, and let the program make its resources meanwhile. */
-async function observe(program, args, settleMs = 0) {
+async function observe(program, args, settleMs = 50) {
   let made;
   const run = await runNodiag([...args, '-d', '50s', String(program.pid)], {
     onStart: async (child) => {
       await untilHooks(program, true);
       made = await program.ask('make');
+      // Node.js tells of what ended when its loop comes round.
+      await program.ask('hooks');
       await sleep(settleMs);
       child.kill('SIGINT');
     },
