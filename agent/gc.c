@@ -98,7 +98,7 @@ void nd_gc_add_callbacks(struct nd_thread *thread)
 
 void nd_gc_remove_callbacks(struct nd_thread *thread)
 {
-	if (!(nd_agent.features & ND_FEATURE_GC))
+	if (!(nd_agent.features & ND_FEATURE_GC) || !nd_thread_has_isolate(thread))
 		return;
 	nd_isolate_remove_gc_prologue(thread->isolate, on_prologue, thread);
 	nd_isolate_remove_gc_epilogue(thread->isolate, on_epilogue, thread);

@@ -163,7 +163,7 @@ void nd_spaces_write(struct nd_thread *thread)
 {
 	struct nd_heap_statistics heap = {0};
 
-	if (!(nd_agent.features & ND_FEATURE_GC))
+	if (!(nd_agent.features & ND_FEATURE_GC) || !nd_thread_has_isolate(thread))
 		return;
 	nd_isolate_get_heap_statistics(thread->isolate, &heap);
 	write_all(thread, &heap, nd_clock_monotonic_ns());

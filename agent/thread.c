@@ -172,6 +172,12 @@ struct nd_thread *nd_thread_adopt(void)
 	return thread;
 }
 
+bool nd_thread_has_isolate(const struct nd_thread *thread)
+{
+	return nd_isolate_try_get_current() == thread->isolate &&
+	       nd_isolate_in_context(thread->isolate);
+}
+
 void nd_thread_hook(struct nd_thread *thread)
 {
 	if (thread->hooked)

@@ -92,6 +92,12 @@ struct nd_thread *nd_thread_self(void);
  */
 struct nd_thread *nd_thread_adopt(void);
 
+/*
+ * Whether the thread is in its isolate. A worker's loop is closed when its isolate is gone already,
+ * and polls meanwhile. On that thread.
+ */
+bool nd_thread_has_isolate(const struct nd_thread *thread);
+
 /* Let the agent be called by the thread's loop and isolate, or no longer; on that thread. */
 void nd_thread_hook(struct nd_thread *thread);
 void nd_thread_unhook(struct nd_thread *thread);

@@ -183,7 +183,12 @@ void nd_async_end_thread(struct nd_async *async, uint32_t tid)
 {
 	struct type_row *type;
 	struct site_row *site;
+	size_t i;
 
+	/* Nothing can be begun in a thread that is about to end, which is no failure of Node's. */
+	for (i = 0; i < async->threads_count; i++)
+		if (async->threads[i].tid == tid && async->threads[i].reason == ND_ASYNC_FAILED)
+			async->threads[i].reason = ND_ASYNC_OK;
 	for (type = async->type_rows; type; type = type->hh.next)
 		if (type->key.tid == tid)
 			type->sums.alive = 0;

@@ -50,11 +50,12 @@ static void add_lifetime(const struct writer *w, uint64_t us, uint64_t ended)
 
 static void add_type(const struct writer *w, const struct nd_async_type *type)
 {
-	bool is_promise = !strcmp(type->name, "PROMISE") && type->is_estimated;
+	/* Promises that were not looked at are known neither to live nor to have ended. */
+	bool is_estimated = type->is_estimated && type->alive + type->ended != type->created;
 
-	add_count(w, type->alive, is_promise);
+	add_count(w, type->alive, is_estimated);
 	add_count(w, type->created, false);
-	add_count(w, type->ended, is_promise);
+	add_count(w, type->ended, is_estimated);
 	add_lifetime(w, type->ended ? type->total_us / type->ended : 0, type->ended);
 	add_lifetime(w, nd_async_percentile(type, 0.5), type->ended);
 	add_lifetime(w, nd_async_percentile(type, 0.99), type->ended);
