@@ -18,8 +18,11 @@
 #include "common/err.h"
 #include "proto/sample.h"
 
-/* Stacks want to be named while the objects they speak of are where they were. */
-#define POLL_MS 20
+/*
+ * Stacks want to be named while the objects they speak of are where they were: before the stall is
+ * over, after which V8 may move them.
+ */
+#define POLL_MS 5
 
 /* How long a command may take until its agent answers; it may run other programs before. */
 #define CONNECT_POLL_MS 20

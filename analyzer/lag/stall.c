@@ -168,18 +168,28 @@ static size_t count_in_syscalls(const struct nd_stall *stall)
 	return count;
 }
 
-/* What most stacks say, of all or of those in which it slept. */
+/* Whether a stack is to be asked: all are, or only those in which it slept. */
+static bool is_asked(const struct nd_stall *stall, size_t i, bool asleep)
+{
+	return !asleep || stall->stack[i].in_syscall;
+}
+
+/* What most of the stacks say that are asked; of as many each, what was first. */
 static enum nd_stall_kind ask_stacks(const struct nd_stall *stall, bool asleep)
 {
 	size_t votes[ND_STALL_KIND_COUNT] = {0}, i;
-	enum nd_stall_kind kind, best = ND_STALL_UNKNOWN;
+	enum nd_stall_kind best = ND_STALL_UNKNOWN;
 
 	for (i = 0; i < stall->stacks; i++)
-		if (!asleep || stall->stack[i].in_syscall)
+		if (is_asked(stall, i, asleep))
 			votes[stall->stack[i].kind]++;
-	for (kind = ND_STALL_UNKNOWN + 1; kind < ND_STALL_KIND_COUNT; kind++)
-		if (votes[kind] > votes[best] || (best == ND_STALL_UNKNOWN && votes[kind]))
+	for (i = 0; i < stall->stacks; i++) {
+		enum nd_stall_kind kind = stall->stack[i].kind;
+
+		if (kind != ND_STALL_UNKNOWN &&
+		    (best == ND_STALL_UNKNOWN ? votes[kind] > 0 : votes[kind] > votes[best]))
 			best = kind;
+	}
 	return best;
 }
 
@@ -205,7 +215,7 @@ enum nd_stall_kind nd_stall_find_kind(const struct nd_stall *stall)
 		return ND_STALL_GC;
 	if (stall->event.since_ns && stall->event.run_delay_ns >= wall - wall / 2)
 		return ND_STALL_DESCHEDULED;
-	if (has_slept(stall, wall) || (looks && 2 * count_in_syscalls(stall) >= looks))
+	if (has_slept(stall, wall) || 2 * count_in_syscalls(stall) > looks)
 		return ask_stacks(stall, true) == ND_STALL_GC ? ND_STALL_GC : ND_STALL_BLOCKED;
 	if (stall->event.since_ns && stall->event.cpu_ns < wall / 2)
 		return ND_STALL_DESCHEDULED;
@@ -238,7 +248,7 @@ const struct nd_stall_stack *nd_stall_find_stack(const struct nd_stall *stall)
 		      count_in_syscalls(stall) > stall->blocked;
 
 	for (i = 0; i < stall->stacks; i++) {
-		if (asleep && !stall->stack[i].in_syscall)
+		if (!is_asked(stall, i, asleep))
 			continue;
 		votes = 0;
 		for (j = 0; j < stall->stacks; j++)

@@ -31,29 +31,31 @@ import { clinicStart, needsClinic, needsRoot } from './ways.mjs';
 const attached = {
   null: {},
   agent: { attach: true, missing: needsRoot },
-  'agent, nodiag lag': {
+  'agent and nodiag lag': {
     attach: true,
     reader: (pid) => [nodiag, 'lag', '--json', '-d', '1h', pid],
     missing: needsRoot,
   },
-  'agent, nodiag lag --async': {
+  'agent nodiag lag --async': {
     attach: true,
     reader: (pid) => [nodiag, 'lag', '--async', '--json', '-d', '1h', pid],
     missing: needsRoot,
   },
-  'agent, 99 Hz': {
+  'agent 99 Hz': {
     attach: true,
     reader: (pid) => [readAgent, pid, 'cpu', 99, 3600],
     missing: needsRoot,
   },
-  'agent, 249 Hz': {
+  'agent 249 Hz': {
     attach: true,
     reader: (pid) => [readAgent, pid, 'cpu', 249, 3600],
     missing: needsRoot,
   },
 };
 
-const blockedAt = ours('node_modules/blocked-at/package.json');
+/** Whether a peer of package.json is there. */
+const needsPeer = (name) => () =>
+  existsSync(ours(`node_modules/${name}/package.json`)) ? '' : "not installed: 'npm run peers'";
 
 const started = {
   null: {},
@@ -61,7 +63,13 @@ const started = {
   monitorEventLoopDelay: { start: (node) => [node, '-r', ours('programs/monitor.cjs')] },
   'blocked-at': {
     start: (node) => [node, '-r', ours('programs/blocked.cjs')],
-    missing: () => (existsSync(blockedAt) ? '' : "not installed: 'npm run peers'"),
+    missing: needsPeer('blocked-at'),
+  },
+  // As it comes, with its metrics of the runtime; there is no agent of Datadog's that would listen.
+  'dd-trace': {
+    start: (node) => ['env', 'DD_RUNTIME_METRICS_ENABLED=true', 'DD_TRACE_STARTUP_LOGS=false', node,
+      '-r', ours('node_modules/dd-trace/init.js')],
+    missing: needsPeer('dd-trace'),
   },
   'clinic doctor': { start: clinicStart('doctor', '--collect-only'), missing: needsClinic },
 };

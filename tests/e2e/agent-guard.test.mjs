@@ -39,6 +39,8 @@ needNode();
 needRoot('to be other users, and to attach');
 
 const node = nodeOf(line);
+// Nobody's number, and another for each line: its folder of sockets is at a fixed place.
+const USER = 12300 + Number(line);
 const sockets = makeFolder();
 const env = { ...process.env, READ_AGENT: readAgent };
 const preloaded = ['env', `LD_PRELOAD=${agent}`, `READ_AGENT=${readAgent}`];
@@ -236,7 +238,7 @@ test("Node's own loop utilization", async () => {
 for (const [name, squat] of Object.entries({
   'is of another user': (path) => {
     mkdirSync(path, { mode: 0o700 });
-    chownSync(path, 4321, 4321);
+    chownSync(path, USER + 1, USER + 1);
   },
   'may be entered by others': (path) => {
     mkdirSync(path);
@@ -244,18 +246,18 @@ for (const [name, squat] of Object.entries({
   },
   'is a link': (path) => {
     mkdirSync(`${path}-other`, { mode: 0o700 });
-    chownSync(`${path}-other`, 12345, 12345);
+    chownSync(`${path}-other`, USER, USER);
     symlinkSync(`${path}-other`, path);
   },
 })) {
   test(`a folder for sockets that ${name}`, async () => {
-    const folder = '/tmp/nodiag-12345';
+    const folder = `/tmp/nodiag-${USER}`;
     const log = join(makeFolder(), 'log');
     chmodSync(join(log, '..'), 0o777);
     rmSync(folder, { force: true, recursive: true });
     squat(folder);
     try {
-      const as = ['setpriv', '--reuid=12345', '--regid=12345', '--clear-groups', ...preloaded,
+      const as = ['setpriv', `--reuid=${USER}`, `--regid=${USER}`, '--clear-groups', ...preloaded,
         `NODIAG_LOG=${log}`];
       await withServer(async (program, pid) => {
         await fails(['detach', pid], 3, /there is no agent/);
@@ -271,7 +273,7 @@ for (const [name, squat] of Object.entries({
 
 test('a server that began as root', async () => {
   await withServer(async (program, pid) => {
-    await program.ask('setuid', '12345');
+    await program.ask('setuid', String(USER));
     const run = await succeed(['lag', '--json', '-d', '1s', '--threshold', '100ms', pid], {
       onStart: async () => {
         await sleep(400);

@@ -26,7 +26,8 @@ for (const file of ['sourcemap/dist/hot.js', 'sourcemap/dist/hot-inline.js']) {
     const { frame, share } = mapped.functionsOf(SOURCE).find(isHot);
     assert.equal(frame.file.replace(/^file:\/\//, ''), programPath(SOURCE));
     assert.equal(frame.line, lineOf(SOURCE, DEFINITION));
-    assert.ok(share > 0.9, mapped.table());
+    // The rest is the collector's.
+    assert.ok(share > 0.8, mapped.table());
     assert.equal(mapped.functionsOf(file).length, 0, mapped.table());
   });
 }

@@ -213,13 +213,25 @@ static void test_asleep_in_a_system_call(void **state)
 	stall->event.cpu_ns = 10 * MS;
 	stall->event.run_delay_ns = 45 * MS;
 	add_stack(stall, &leaf, 1, 0);
-	add_stack(stall, &leaf, 1, -1);
 	assert_int_equal(nd_stall_find_kind(stall), ND_STALL_BLOCKED);
 	add_stack(stall, &leaf, 1, -1);
 	assert_int_equal(nd_stall_find_kind(stall), ND_STALL_DESCHEDULED);
 	/* Looks that gave no stack count as well. */
-	stall->blocked = 3;
+	stall->blocked = 1;
 	assert_int_equal(nd_stall_find_kind(stall), ND_STALL_BLOCKED);
+	free_stall(stall);
+}
+
+static void test_of_as_many_stacks_the_first_decides(void **state)
+{
+	const struct nd_call first = call("parse", ND_FRAME_NATIVE);
+	const struct nd_call last = call("next", ND_FRAME_COMPILE);
+	struct nd_stall *stall = new_stall();
+
+	add_stack(stall, &first, 1, -1);
+	add_stack(stall, &last, 1, 0);
+	assert_int_equal(nd_stall_find_kind(stall), ND_STALL_NATIVE);
+	assert_string_equal(name_of(nd_stall_find_stack(stall)->frame), "parse");
 	free_stall(stall);
 }
 
@@ -260,6 +272,7 @@ int main(void)
 		TEST(test_most_stacks_say_the_kind),
 		TEST(test_measured_times_decide_before_stacks),
 		TEST(test_asleep_in_a_system_call),
+		TEST(test_of_as_many_stacks_the_first_decides),
 		TEST(test_the_stack_of_most),
 		TEST(test_the_phase_of_most_time),
 	};

@@ -5,11 +5,14 @@
 // own clocks how long each took. Between two of them the loop waits, or with the argument "busy" polls
 // again and again without ever waiting.
 //
-//   block ROUNDS [NAME...]   block in each of these ways, or in all, so many times; answers when done
+//   block ROUNDS [NAME...]          block in each of these ways, or in all, so many times; answers
+//                                   when done
+//   blockIn PHASE MS [NAME...]      the same once, for so long, in a callback of a phase of the loop
 
 const { execFileSync, execSync, spawn } = require('node:child_process');
 const { pbkdf2Sync } = require('node:crypto');
 const fs = require('node:fs');
+const net = require('node:net');
 const { tmpdir } = require('node:os');
 const { join } = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
@@ -18,7 +21,7 @@ const vm = require('node:vm');
 
 const { serve } = require('./lib/control.cjs');
 
-/** Each block lasts that long at least: a stall by any threshold, with time for some stacks. */
+/** A block lasts that long at least: a stall by any threshold, with time for some stacks. */
 const BLOCK_MS = 120;
 
 /** So long the program does nothing before a block. */
@@ -32,10 +35,11 @@ const cell = new Int32Array(new SharedArrayBuffer(4));
 v8.setFlagsFromString('--expose-gc');
 const gc = vm.runInNewContext('gc');
 
+let blockMs = BLOCK_MS;
 let end = 0;
 let sink = 0;
 
-// Each ends after BLOCK_MS of its own accord, in a function of its own.
+// Each ends after blockMs of its own accord, in a function of its own.
 const blocks = {
   js: function blockInJs() {
     do for (let i = 0; i < 1e5; i++) sink = (sink + (i % 7)) | 0;
@@ -62,10 +66,10 @@ const blocks = {
     while (performance.now() < end);
   },
   exec: function blockInExec() {
-    execSync(`sleep ${BLOCK_MS / 1000}`);
+    execSync(`sleep ${blockMs / 1000}`);
   },
   wait: function blockInWait() {
-    Atomics.wait(cell, 0, 0, BLOCK_MS);
+    Atomics.wait(cell, 0, 0, blockMs);
   },
   read: function blockInRead() {
     fs.readSync(fifo.reader, Buffer.alloc(16));
@@ -85,8 +89,8 @@ function makeFifo() {
 
 const fifo = makeFifo();
 
-// Writes into it some time after it was asked to, and ends when this program does.
-const later = `while read -r line; do sleep ${(PAUSE_MS + 2 * BLOCK_MS) / 1000}; echo; done`;
+// Writes into it as many seconds after it was asked to as it was told, and ends when this program does.
+const later = 'while read -r seconds; do sleep "$seconds"; echo; done';
 const writer = spawn('sh', ['-c', later], { stdio: ['pipe', fifo.writer, 'ignore'] });
 
 /** Milliseconds that this thread could have run but got no CPU. */
@@ -95,17 +99,38 @@ function waitedMs() {
   return Number(waited) / 1e6;
 }
 
-async function blockOnce(name) {
-  await sleep(PAUSE_MS);
-  if (name === 'read') writer.stdin.write('\n');
-  await sleep(PAUSE_MS);
-  const turns = gaps.length;
+/** Block, and say for how long, and for how long of that without a CPU. */
+function measure(name) {
   const waitedBefore = waitedMs();
   const start = performance.now();
-  end = start + BLOCK_MS;
+  end = start + blockMs;
   blocks[name]();
-  const ms = performance.now() - start;
-  const waited = waitedMs() - waitedBefore;
+  return { ms: performance.now() - start, waited: waitedMs() - waitedBefore };
+}
+
+/** A callback as a promise of what `body` returns in it. */
+const inCallback = (ask) => (body) => new Promise((done) => ask(() => done(body())));
+
+/** Call something in a phase of the loop. */
+const phases = {
+  timers: inCallback((callback) => setTimeout(callback, 1)),
+  poll: inCallback((callback) => fs.stat(__filename, callback)),
+  check: inCallback(setImmediate),
+  close: inCallback((callback) => {
+    const server = net.createServer().listen(0, '127.0.0.1', () => {
+      const socket = net.connect(server.address().port, '127.0.0.1', () => socket.destroy());
+      socket.once('close', callback);
+      socket.once('close', () => server.close());
+    });
+  }),
+};
+
+async function blockOnce(name, phase = 'timers') {
+  await sleep(PAUSE_MS);
+  if (name === 'read') writer.stdin.write(`${(PAUSE_MS + 2 * blockMs) / 1000}\n`);
+  await sleep(PAUSE_MS);
+  const turns = gaps.length;
+  const { ms, waited } = await phases[phase](() => measure(name));
   await sleep(PAUSE_MS);
   return { name, function: blocks[name].name, ms, turnMs: gaps[turns] ?? ms, waitedMs: waited };
 }
@@ -124,6 +149,13 @@ async function block(rounds, ...names) {
   return { blocks: done, gaps };
 }
 
+async function blockIn(phase, ms, ...names) {
+  blockMs = Number(ms);
+  const done = [];
+  for (const name of names.length ? names : Object.keys(blocks)) done.push(await blockOnce(name, phase));
+  return { blocks: done };
+}
+
 const gaps = [];
 let before = performance.now();
 
@@ -136,4 +168,4 @@ function turn() {
 
 if (process.argv[2] === 'busy') setImmediate(turn);
 
-serve({ block });
+serve({ block, blockIn });
