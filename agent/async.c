@@ -20,25 +20,24 @@ extern const unsigned int nd_async_js_len __attribute__((visibility("hidden")));
 /* Types that are told apart: Node.js 26 has 50, and modules may add theirs. */
 #define TYPES 128
 
-/* Resources that are alive and followed are some 70 % of these. */
-#define SLOTS (1u << 17)
+/* Resources that are alive and followed: one for each, and of those that collide 70 %. */
+#define SLOTS (1u << 16)
 
 /* The script looks for so many call sites of a type in such a time. */
 #define WINDOW_NS (100 * ND_NSEC_PER_MSEC)
 
 /* What the script shares with us. Numbers of JavaScript are doubles. */
-enum state { NOW_US, WINDOW, FOLLOWED, LOST, TYPES_LOST, STATES };
+enum state { NOW_US, WINDOW, CROWDED, LOST, TYPES_LOST, STATES };
 enum sum { CREATED, ALIVE, ENDED, TOTAL_US, MAX_US, SITE_SUMS, LOOKS = SITE_SUMS, TYPE_SUMS };
 
 struct shared {
-	/* Four sizes, then where in this struct are the six arrays that follow. */
+	/* Four sizes, then where in this struct are the five arrays that follow. */
 	uint32_t layout[16];
 	double state[STATES + 1];
 	double type[TYPES][TYPE_SUMS];
 	uint32_t lifetime[TYPES][ND_LIFETIME_BUCKETS];
 	double site[ND_SITES][SITE_SUMS];
-	double slot[SLOTS][2];
-	uint32_t mark[SLOTS][2];
+	double slot[2 * SLOTS][4];
 };
 
 struct nd_async_table {
@@ -122,7 +121,6 @@ static void fill_layout(struct shared *shared)
 		offsetof(struct shared, lifetime),
 		offsetof(struct shared, site),
 		offsetof(struct shared, slot),
-		offsetof(struct shared, mark),
 	};
 
 	memcpy(shared->layout, layout, sizeof(layout));

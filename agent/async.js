@@ -22,20 +22,19 @@
   const weakGet = WeakMap.prototype.get;
   const weakSet = WeakMap.prototype.set;
 
-  // Where in the memory is what: struct layout of async.c.
-  const layout = new Uint32Array(memory, 0, 10);
+  // Where in the memory is what: struct shared of async.c.
+  const layout = new Uint32Array(memory, 0, 9);
   const [TYPES, SITES, SLOTS, BUCKETS] = layout;
-  const state = new Float64Array(memory, layout[4], 6);
+  const state = new Float64Array(memory, layout[4], 5);
   const types = new Float64Array(memory, layout[5], TYPES * 6);
   const lifetimes = new Uint32Array(memory, layout[6], TYPES * BUCKETS);
   const sites = new Float64Array(memory, layout[7], SITES * 5);
-  const slots = new Float64Array(memory, layout[8], SLOTS * 2);
-  const marks = new Uint32Array(memory, layout[9], SLOTS * 2);
+  const slots = new Float64Array(memory, layout[8], 2 * SLOTS * 4);
 
   // state[]
   const NOW_US = 0;
   const WINDOW = 1;
-  const FOLLOWED = 2;
+  const CROWDED = 2;
   const LOST = 3;
   const TYPES_LOST = 4;
   // types[], six each; those of sites[], five each, have no LOOKS
@@ -46,16 +45,23 @@
   const MAX_US = 4;
   const LOOKS = 5;
 
-  // What is beyond is not followed: look-ups stay short.
-  const FOLLOWED_MAX = SLOTS * 0.7;
+  // Resources that are alive, four numbers each. Ids count up, so their last bits are a place that is
+  // in the CPU's cache. Who finds that taken, by one that lives long, goes to the second half of the
+  // slots: a hash table, from where Fibonacci hashing (Knuth, volume 3, 6.4) says on.
+  const ID = 0;
+  const BORN_US = 1;
+  const KIND = 2;
+  const WEIGHT = 3;
+  const CROWD = SLOTS * 4;
+  const CROWDED_MAX = SLOTS * 0.7;
   const MASK = SLOTS - 1;
   const SHIFT = clz32(MASK);
-  // Fibonacci hashing (Knuth, volume 3, 6.4): ids that follow each other are spread out.
   const home = (id) => imul(id, 0x9e3779b1) >>> SHIFT;
+  const placeOf = (id) => (id & MASK) * 4;
 
   // Call sites of a type that are looked for: so many in a tenth of a second, and now and then
   // more at once; beyond, those of one resource in so many.
-  const CREDIT = 32;
+  const CREDIT = 16;
   const CREDIT_MAX = 512;
   const GAP_MAX = 1 << 20;
   const left = new Int32Array(TYPES);
@@ -107,40 +113,53 @@
     return weight;
   }
 
+  function placeInCrowd(id) {
+    if (state[CROWDED] >= CROWDED_MAX) return -1;
+    state[CROWDED]++;
+    let at = home(id);
+    while (slots[CROWD + at * 4] !== 0) at = (at + 1) & MASK;
+    return CROWD + at * 4;
+  }
+
   // `count` is for how many this one stands in the sums of its type, `weight` in those of its site.
   function insert(id, type, site, count, weight) {
-    if (state[FOLLOWED] >= FOLLOWED_MAX) {
+    let at = placeOf(id);
+    if (slots[at] !== 0) at = placeInCrowd(id);
+    if (at < 0) {
       state[LOST] += count;
       return;
     }
-    let at = home(id);
-    while (slots[at * 2] !== 0) at = (at + 1) & MASK;
-    slots[at * 2] = id;
-    slots[at * 2 + 1] = state[NOW_US];
-    marks[at * 2] = type * SITES + site;
-    marks[at * 2 + 1] = weight;
-    state[FOLLOWED]++;
+    slots[at + ID] = id;
+    slots[at + BORN_US] = state[NOW_US];
+    slots[at + KIND] = type * SITES + site;
+    slots[at + WEIGHT] = weight;
     types[type * 6 + ALIVE] += count;
     if (weight === 0) return;
     sites[site * 5 + CREATED] += weight;
     sites[site * 5 + ALIVE] += weight;
   }
 
-  // Close the gap that a slot leaves, so that whoever is behind it is still found.
-  function empty(hole) {
-    let at = hole;
-    for (;;) {
-      at = (at + 1) & MASK;
-      const id = slots[at * 2];
+  function findInCrowd(id) {
+    for (let at = home(id); ; at = (at + 1) & MASK) {
+      const found = slots[CROWD + at * 4];
+      if (found === id) return CROWD + at * 4;
+      if (found === 0) return -1;
+    }
+  }
+
+  // Close the gap that one leaves, so that whoever is behind it is still found.
+  function leaveCrowd(place) {
+    let hole = (place - CROWD) / 4;
+    state[CROWDED]--;
+    for (let at = (hole + 1) & MASK; ; at = (at + 1) & MASK) {
+      const row = CROWD + at * 4;
+      const id = slots[row];
       if (id === 0) break;
       if (((at - home(id)) & MASK) < ((at - hole) & MASK)) continue;
-      slots[hole * 2] = id;
-      slots[hole * 2 + 1] = slots[at * 2 + 1];
-      marks[hole * 2] = marks[at * 2];
-      marks[hole * 2 + 1] = marks[at * 2 + 1];
+      for (let i = 0; i < 4; i++) slots[CROWD + hole * 4 + i] = slots[row + i];
       hole = at;
     }
-    slots[hole * 2] = 0;
+    slots[CROWD + hole * 4] = 0;
   }
 
   function bucket(us) {
@@ -158,21 +177,19 @@
   }
 
   function remove(id) {
-    let at = home(id);
-    while (slots[at * 2] !== id) {
-      if (slots[at * 2] === 0) return; // it was there before us, or found no room
-      at = (at + 1) & MASK;
-    }
-    const type = (marks[at * 2] / SITES) | 0;
-    const site = marks[at * 2] % SITES;
-    const weight = marks[at * 2 + 1];
+    let at = placeOf(id);
+    if (slots[at] !== id) at = findInCrowd(id);
+    if (at < 0) return; // it was there before us, or found no room
+    const kind = slots[at + KIND];
+    const type = (kind / SITES) | 0;
+    const weight = slots[at + WEIGHT];
     const count = type === promiseType ? weight : 1;
-    const us = state[NOW_US] - slots[at * 2 + 1];
-    empty(at);
-    state[FOLLOWED]--;
+    const us = state[NOW_US] - slots[at + BORN_US];
+    if (at < CROWD) slots[at] = 0;
+    else leaveCrowd(at);
     end(types, type * 6, count, us);
     lifetimes[type * BUCKETS + bucket(us)] += count;
-    if (weight !== 0) end(sites, site * 5, weight, us);
+    if (weight !== 0) end(sites, (kind % SITES) * 5, weight, us);
   }
 
   function onInit(id, name) {

@@ -36,7 +36,7 @@ const attached = {
     reader: (pid) => [nodiag, 'lag', '--json', '-d', '1h', pid],
     missing: needsRoot,
   },
-  'agent nodiag lag --async': {
+  'agent and lag --async': {
     attach: true,
     reader: (pid) => [nodiag, 'lag', '--async', '--json', '-d', '1h', pid],
     missing: needsRoot,
