@@ -4,14 +4,20 @@
 // of the program, which goes on as before; and the heap's spaces are there.
 
 import assert from 'node:assert/strict';
+import { AsyncResource } from 'node:async_hooks';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { runInThisContext } from 'node:vm';
 
 import { agent, line, lineOf, makeFolder, needNode, runNodiag, start } from './harness.mjs';
 
 needNode();
 
 const FILE = 'async.cjs';
+const here = dirname(fileURLToPath(import.meta.url));
 const sockets = makeFolder();
 
 async function withProgram(options, body) {
@@ -141,6 +147,54 @@ test('programs that allow less', async () => {
     const { async } = JSON.parse(run.stdout);
     assert.deepEqual(async.threads.map(({ missing }) => missing), [null]);
   });
+});
+
+// The agent's script alone, in this process, with a table for a thousand. Sums are in rows of six:
+// created, alive, ended.
+test('its table stays sound where ids collide, and says what finds no room', async () => {
+  const [TYPES, SITES, SLOTS, BUCKETS] = [64, 8, 1024, 64];
+  const offsets = [64, 128, 128 + TYPES * 48];
+  offsets.push(offsets[2] + TYPES * BUCKETS * 4);
+  offsets.push(offsets[3] + SITES * 40);
+  const memory = new ArrayBuffer(offsets[4] + 2 * SLOTS * 32);
+  new Uint32Array(memory, 0, 9).set([TYPES, SITES, SLOTS, BUCKETS, ...offsets]);
+  const state = new Float64Array(memory, offsets[0], 5);
+  const names = ['', 'Test'];
+  const findType = (name) => (name === 'Test' ? 1 : names.push(name) - 1);
+  const script = runInThisContext(readFileSync(join(here, '../../agent/async.js'), 'utf8'));
+  const toggle = script(memory, findType, () => 1);
+  const sums = (type) => [...new Float64Array(memory, offsets[1] + type * 48, 3)];
+  const make = () => new AsyncResource('Test', { requireManualDestroy: true });
+  const settle = async () => {
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+  };
+
+  const before = make();
+  assert.equal(toggle(true), 0);
+  let random = 1;
+  const alive = [];
+  let created = 0;
+  for (let round = 0; round < 100; round++) {
+    for (; alive.length < 900; created++) alive.push(make());
+    for (let i = 0; i < 150; i++) {
+      random = (random * 48271) % 0x7fffffff;
+      alive.splice(random % alive.length, 1)[0].emitDestroy();
+    }
+    await settle();
+    assert.deepEqual(sums(1), [created, alive.length, created - alive.length]);
+  }
+  before.emitDestroy();
+  for (let i = 0; i < 2000; i++, created++) alive.push(make());
+  await settle();
+  const lost = created - sums(1)[1] - sums(1)[2];
+  assert.ok(lost > 500 && lost <= state[3], `${lost} of ${state[3]}`);
+  for (const resource of alive) resource.emitDestroy();
+  await settle();
+  assert.deepEqual(sums(1), [created, 0, created - lost]);
+  assert.equal(toggle(false), 0);
+  make();
+  assert.equal(sums(1)[0], created);
 });
 
 test('without an agent it is said what to do', async () => {
