@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "agent/analyzer.h"
 #include "agent/control.h"
 #include "agent/core.h"
 #include "agent/log.h"
@@ -44,6 +45,7 @@ static void fill_head(struct nd_channel_head *head)
 		.threshold_ns = nd_agent.threshold_ns,
 	};
 	snprintf(head->v8_version, sizeof(head->v8_version), "%s", nd_v8_get_version());
+	snprintf(head->output, sizeof(head->output), "%s", nd_analyzer_get_output());
 	head->magic = ND_CHANNEL_MAGIC;
 }
 

@@ -12,11 +12,11 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "agent/analyzer.h"
 #include "agent/async.h"
 #include "agent/channel.h"
 #include "agent/core.h"
@@ -76,17 +76,6 @@ void nd_control_get_ring(struct nd_ring *ret_ring)
 	nd_channel_get_ring(control.slot, ret_ring);
 }
 
-/* A folder that is ours alone, made if it is not there. */
-static bool open_folder(const char *path)
-{
-	struct stat st;
-
-	if (mkdir(path, 0700) && errno != EEXIST)
-		return false;
-	return !lstat(path, &st) && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
-	       !(st.st_mode & 077);
-}
-
 /*
  * The socket gets its name when it listens already, so that one which refuses is of a process that
  * is gone. In a folder of our own that name is free, or was left over by such a process.
@@ -112,7 +101,7 @@ static bool bind_in(const char *folder)
 	int fd;
 
 	if (nd_socket_make_path(folder, getpid(), control.path, sizeof(control.path)) ||
-	    !open_folder(folder))
+	    nd_socket_claim_folder(folder))
 		return false;
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd >= 0 && !listen_at(fd, control.path)) {
@@ -170,6 +159,7 @@ void nd_control_read_environment(void)
 	copy_variable("XDG_RUNTIME_DIR", control.runtime_folder);
 }
 
+/* And let somebody read from it, where that is asked for. */
 static void open_socket(void)
 {
 	char folder[sizeof(control.path)];
@@ -180,8 +170,10 @@ static void open_socket(void)
 					    geteuid(), folder, sizeof(folder));
 		if (ret == -ENOENT)
 			break;
-		if (!ret && bind_in(folder))
+		if (!ret && bind_in(folder)) {
 			sweep_folder(folder);
+			nd_analyzer_start(folder);
+		}
 	}
 	if (control.listen_fd < 0)
 		nd_log("no socket: no folder of this user's own could be made");
@@ -359,6 +351,17 @@ static void begin_stop(struct client *client)
 	nd_thread_visit(wake, NULL);
 }
 
+/* What a reader says is one line, whatever is in it. */
+static void log_line(const struct nd_log_line *line)
+{
+	char text[ND_MESSAGE_MAX];
+	size_t i, len = line->message.size - sizeof(*line);
+
+	for (i = 0; i < len; i++)
+		text[i] = (unsigned char)line->text[i] < ' ' ? '?' : line->text[i];
+	nd_log("%.*s", (int)len, text);
+}
+
 static void handle_message(struct client *client, const struct nd_message *message)
 {
 	const struct nd_start *start = (const void *)message;
@@ -376,6 +379,10 @@ static void handle_message(struct client *client, const struct nd_message *messa
 		break;
 	case ND_MESSAGE_DETACH:
 		begin_stop(client);
+		break;
+	case ND_MESSAGE_LOG:
+		log_line((const void *)message);
+		answer(client, 0);
 		break;
 	default:
 		answer(client, -ENOSYS);
@@ -404,8 +411,11 @@ static bool serve(struct client *client)
 static void drop_client(int index)
 {
 	close(control.client[index].fd);
-	if (control.client[index].is_reader)
+	if (control.client[index].is_reader) {
 		end_reading();
+		if (*nd_analyzer_get_output())
+			nd_log("nobody records this process any more");
+	}
 	control.client[index] = control.client[--control.clients];
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "agent/analyzer.h"
 #include "agent/async.h"
 #include "agent/channel.h"
 #include "agent/control.h"
@@ -87,7 +88,9 @@ void nodiag_agent_start(enum nd_start_place place)
 		return;
 	if (!has_fork_handler)
 		has_fork_handler = !pthread_atfork(NULL, NULL, on_fork_child);
+	nd_log_read_environment();
 	nd_control_read_environment();
+	nd_analyzer_read_environment();
 	find_features();
 	nd_agent.active = true;
 	if (!nd_loop_hook()) {

@@ -3,6 +3,12 @@
 #define NODIAG_AGENT_LOG_H
 
 /*
+ * Note what NODIAG_LOG says, before anything is logged. On the main thread: the program may change
+ * its environment, which no other thread may read meanwhile.
+ */
+void nd_log_read_environment(void);
+
+/*
  * A line for whoever looks for what the agent does, into the file that NODIAG_LOG names; nowhere
  * without it. "stderr" is a name for the program's own. Never from a signal handler.
  */

@@ -32,6 +32,7 @@ static void load_core(void)
 	snprintf(path, sizeof(path), "%.*s/" CORE, (int)(slash - self.dli_fname), self.dli_fname);
 	core = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	if (!core) {
+		nd_log_read_environment();
 		nd_log("cannot load the agent: %s", dlerror());
 		return;
 	}

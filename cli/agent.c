@@ -67,6 +67,8 @@ int agent_preload(struct nd_err *err)
 	    0)
 		return nd_err_set(err, -ENOMEM, "out of memory");
 	ret = setenv("LD_PRELOAD", value, 1) ? nd_err_set(err, -ENOMEM, "out of memory") : 0;
+	/* An agent has one reader, and that is this program. */
+	unsetenv("NODIAG_OUTPUT");
 	free(value);
 	return ret;
 }

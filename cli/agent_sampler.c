@@ -118,8 +118,10 @@ int agent_sampler_open(pid_t pid, const struct nd_sampler_options *options,
 	if (!ret)
 		ret = channel_start(agent->channel, ND_FEATURE_CPU, options->hz,
 				    ND_STALL_THRESHOLD_NS, err);
-	if (!ret)
+	if (!ret) {
+		channel_skip(agent->channel);
 		ret = nd_sampler_new(options, &agent_ops, agent, ret_sampler);
+	}
 	if (ret)
 		agent_close(agent);
 	return ret;

@@ -3,7 +3,46 @@
 
 #include <errno.h>
 
+#include "cli/units.h"
+#include "common/clock.h"
 #include "common/err.h"
+#include "probes/sampler.h"
+
+/* Iterations shorter than that are no stalls by anybody's measure. */
+#define THRESHOLD_MIN_NS ND_NSEC_PER_MSEC
+
+static error_t parse_time(const char *arg, uint64_t min_ns, uint64_t *ret_ns, struct nd_err *err)
+{
+	if (units_parse_time(arg, ret_ns) && *ret_ns >= min_ns)
+		return 0;
+	nd_err_set(err, -EINVAL, "'%s' is no duration", arg);
+	nd_err_hint(err, "give it with its unit: 500ms, 10s, 2m or 1h%s",
+		    min_ns ? "; 1ms is the least" : "");
+	return EINVAL;
+}
+
+error_t arguments_parse_time(const char *arg, uint64_t *ret_ns, struct nd_err *err)
+{
+	return parse_time(arg, 0, ret_ns, err);
+}
+
+error_t arguments_parse_threshold(const char *arg, uint64_t *ret_ns, struct nd_err *err)
+{
+	return parse_time(arg, THRESHOLD_MIN_NS, ret_ns, err);
+}
+
+error_t arguments_parse_rate(const char *arg, unsigned int *ret_hz, struct nd_err *err)
+{
+	uint64_t number;
+
+	if (units_parse_number(arg, ND_SAMPLER_HZ_MIN, ND_SAMPLER_HZ_MAX, &number)) {
+		*ret_hz = (unsigned int)number;
+		return 0;
+	}
+	nd_err_set(err, -EINVAL, "'%s' is no rate", arg);
+	nd_err_hint(err, "give %d to %d samples a second", ND_SAMPLER_HZ_MIN, ND_SAMPLER_HZ_MAX);
+	return EINVAL;
+}
 
 error_t arguments_parse(int key, const struct argp_state *state, struct arguments *arguments,
 			struct nd_err *err)

@@ -6,6 +6,7 @@
 
 #include <argp.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct nd_err;
 
@@ -31,5 +32,13 @@ struct arguments {
  */
 error_t arguments_parse(int key, const struct argp_state *state, struct arguments *arguments,
 			struct nd_err *err);
+
+/*
+ * Read what options of several commands take: a time with its unit, the threshold of a stall, which
+ * is 1 ms or more, and samples a second. 0, or EINVAL with `err` set.
+ */
+error_t arguments_parse_time(const char *arg, uint64_t *ret_ns, struct nd_err *err);
+error_t arguments_parse_threshold(const char *arg, uint64_t *ret_ns, struct nd_err *err);
+error_t arguments_parse_rate(const char *arg, unsigned int *ret_hz, struct nd_err *err);
 
 #endif /* NODIAG_CLI_ARGUMENTS_H */

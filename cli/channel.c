@@ -235,6 +235,11 @@ const struct nd_hello *channel_get_hello(const struct channel *channel)
 	return &channel->hello;
 }
 
+const struct nd_channel_head *channel_get_head(const struct channel *channel)
+{
+	return &channel->view.head;
+}
+
 /* Say something to the agent, and get its answer. */
 static int ask(struct channel *channel, const void *message, size_t size)
 {
@@ -261,6 +266,14 @@ static uint64_t sum_dropped(const struct channel *channel)
 	return sum;
 }
 
+static int set_busy(const struct channel *channel, struct nd_err *err)
+{
+	nd_err_set(err, -EBUSY, "another nodiag is reading from %d", channel->pid);
+	if (channel->view.head.output[0])
+		nd_err_hint(err, "NODIAG_OUTPUT has it recorded: read that file, as it is by now");
+	return -EBUSY;
+}
+
 int channel_start(struct channel *channel, uint32_t features, unsigned int hz,
 		  uint64_t threshold_ns, struct nd_err *err)
 {
@@ -268,25 +281,43 @@ int channel_start(struct channel *channel, uint32_t features, unsigned int hz,
 				 .features = features,
 				 .hz = hz,
 				 .threshold_ns = threshold_ns};
-	struct nd_ring ring;
-	uint32_t i;
 	int ret = ask(channel, &start, sizeof(start));
 
 	if (ret == -EBUSY)
-		return nd_err_set(err, ret, "another nodiag is reading from %d", channel->pid);
+		return set_busy(channel, err);
 	if (ret == -ESHUTDOWN)
 		return nd_err_set(err, ret, "the agent in %d is being detached", channel->pid);
 	/* What it wrote is there all the same. */
-	if (ret == -EPIPE)
-		return 0;
-	if (ret)
+	if (ret && ret != -EPIPE)
 		return nd_err_set_errno(err, ret, "the agent in %d does not start", channel->pid);
+	return 0;
+}
+
+void channel_skip(struct channel *channel)
+{
+	struct nd_ring ring;
+	uint32_t i;
+
+	if (channel_is_over(channel))
+		return;
 	for (i = 0; i < channel->view.head.slots; i++) {
 		nd_channel_view_ring(&channel->view, i, &ring);
 		nd_ring_skip(&ring);
 	}
 	channel->dropped_before = sum_dropped(channel);
-	return 0;
+}
+
+bool channel_is_unread(const struct channel *channel)
+{
+	struct nd_ring ring;
+	uint32_t i;
+
+	for (i = 0; i < channel->view.head.slots; i++) {
+		nd_channel_view_ring(&channel->view, i, &ring);
+		if (__atomic_load_n(&ring.head->consumed, __ATOMIC_RELAXED))
+			return false;
+	}
+	return true;
 }
 
 void channel_pause(struct channel *channel)
@@ -304,6 +335,20 @@ int channel_want_handles(struct channel *channel, struct nd_err *err)
 
 	return ret ? nd_err_set_errno(err, ret, "the agent in %d does not answer", channel->pid)
 		   : 0;
+}
+
+int channel_log(struct channel *channel, const char *text)
+{
+	union {
+		struct nd_log_line line;
+		char room[ND_MESSAGE_MAX];
+	} out;
+	size_t len = strnlen(text, sizeof(out) - sizeof(out.line));
+
+	out.line.message.type = ND_MESSAGE_LOG;
+	out.line.message.size = (uint32_t)(sizeof(out.line) + len);
+	memcpy(out.line.text, text, len);
+	return ask(channel, &out, out.line.message.size);
 }
 
 int channel_detach(struct channel *channel, struct nd_err *err)

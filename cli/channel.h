@@ -25,24 +25,34 @@ struct nd_sample_stack;
 int channel_open(pid_t pid, struct channel **ret_channel, struct nd_err *err);
 void channel_close(struct channel *channel);
 
-/* What the agent said of itself. */
+/* What the agent said of itself, and what its memory did when it was mapped. */
 const struct nd_hello *channel_get_hello(const struct channel *channel);
+const struct nd_channel_head *channel_get_head(const struct channel *channel);
 
 /* "its V8 is not known", "" when all works. */
 const char *channel_reason_text(uint32_t reason);
 
 /*
- * Be the one reader from now on; what was written before is skipped. -EBUSY when there is one. No
- * failure when the process has just ended: channel_is_over() says so, and nothing is skipped.
+ * Be the one reader from now on. -EBUSY when there is one. No failure when the process has just
+ * ended: channel_is_over() says so, and what it wrote is there.
  */
 int channel_start(struct channel *channel, uint32_t features, unsigned int hz,
 		  uint64_t threshold_ns, struct nd_err *err);
+
+/* Leave out what was written until now; of a process that has ended, nothing is. */
+void channel_skip(struct channel *channel);
+
+/* Whether nobody has read its events yet: all are there that found room. */
+bool channel_is_unread(const struct channel *channel);
 
 /* Let the agent take no more stacks. */
 void channel_pause(struct channel *channel);
 
 /* Ask for ND_EVENT_HANDLES of each loop. */
 int channel_want_handles(struct channel *channel, struct nd_err *err);
+
+/* Let the process's log say a line, where NODIAG_LOG names one; what is long is cut. */
+int channel_log(struct channel *channel, const char *text);
 
 /* Let the agent stop for good; returns when it has let go of the process. */
 int channel_detach(struct channel *channel, struct nd_err *err);

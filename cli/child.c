@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/interrupt.h"
 #include "common/err.h"
 
 /* Runs in the child: wait for the word, then become the command. */
@@ -102,6 +103,16 @@ bool child_reap(struct child *child, bool wait)
 	child->ended = true;
 	child->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 	return true;
+}
+
+int child_wait(struct child *child)
+{
+	if (child->pid <= 0)
+		return EXIT_DONE;
+	interrupt_catch();
+	child_reap(child, true);
+	interrupt_release();
+	return child->status;
 }
 
 void child_cancel(struct child *child)

@@ -29,6 +29,12 @@ int child_go(struct child *child, char **command, struct nd_err *err);
 /* Take its exit status if it has ended, or wait until it has. Returns whether it has. */
 bool child_reap(struct child *child, bool wait);
 
+/*
+ * Wait for the end of a command that goes on when its observation is over, while Ctrl-C is for the
+ * command alone. Returns its exit status, 0 where none was started.
+ */
+int child_wait(struct child *child);
+
 /* End one that was not let go, or do nothing. */
 void child_cancel(struct child *child);
 

@@ -22,11 +22,9 @@
 #include "cli/session.h"
 #include "cli/target.h"
 #include "cli/term.h"
-#include "cli/units.h"
 #include "common/buf.h"
 #include "common/clock.h"
 #include "common/err.h"
-#include "probes/sampler.h"
 #include "proto/frame.h"
 #include "proto/limits.h"
 #include "proto/recording.h"
@@ -102,32 +100,6 @@ static const char documentation[] =
 	"the "
 	"command's own, or 125 if nodiag failed, 126 if it cannot be run, 127 if there is none.";
 
-/* Each parser below takes one option's argument. Returns 0, or EINVAL with the error set. */
-static error_t parse_rate(struct flame *flame, const char *arg)
-{
-	uint64_t number;
-
-	if (!units_parse_number(arg, ND_SAMPLER_HZ_MIN, ND_SAMPLER_HZ_MAX, &number)) {
-		nd_err_set(&flame->err, -EINVAL, "'%s' is no rate", arg);
-		nd_err_hint(&flame->err, "give %d to %d samples a second", ND_SAMPLER_HZ_MIN,
-			    ND_SAMPLER_HZ_MAX);
-		return EINVAL;
-	}
-	flame->session.hz = (unsigned int)number;
-	return 0;
-}
-
-static error_t parse_duration(struct flame *flame, const char *arg)
-{
-	if (!units_parse_time(arg, &flame->session.duration_ns)) {
-		nd_err_set(&flame->err, -EINVAL, "'%s' is no duration", arg);
-		nd_err_hint(&flame->err, "give it with its unit: 500ms, 10s, 2m or 1h");
-		return EINVAL;
-	}
-	flame->has_duration = true;
-	return 0;
-}
-
 static error_t parse_format(struct flame *flame, const char *arg)
 {
 	flame->format = nd_render_find_format(arg);
@@ -144,9 +116,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 'd':
-		return parse_duration(flame, arg);
+		flame->has_duration = true;
+		return arguments_parse_time(arg, &flame->session.duration_ns, &flame->err);
 	case 'r':
-		return parse_rate(flame, arg);
+		return arguments_parse_rate(arg, &flame->session.hz, &flame->err);
 	case 'f':
 		return parse_format(flame, arg);
 	case 'o':
@@ -379,5 +352,5 @@ int command_flame(int argc, char **argv)
 	out_close(&out);
 	if (ret)
 		term_error(&flame.err);
-	return !ret && flame.command ? flame.result.status : ret;
+	return ret ? ret : child_wait(&flame.result.child);
 }

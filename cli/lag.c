@@ -32,9 +32,6 @@
 
 #define DEFAULT_DURATION_NS (10 * ND_NSEC_PER_SEC)
 
-/* Iterations shorter than that are no stalls by anybody's measure. */
-#define THRESHOLD_MIN_NS ND_NSEC_PER_MSEC
-
 #define CLEAR_SCREEN "\033[H\033[J"
 
 /* A delay that is too much. */
@@ -145,16 +142,6 @@ static error_t parse_limit(struct lag *lag, const char *arg)
 	return EINVAL;
 }
 
-static error_t parse_time(struct lag *lag, const char *arg, uint64_t min_ns, uint64_t *ret_ns)
-{
-	if (units_parse_time(arg, ret_ns) && *ret_ns >= min_ns)
-		return 0;
-	nd_err_set(&lag->err, -EINVAL, "'%s' is no duration", arg);
-	nd_err_hint(&lag->err, "give it with its unit: 500ms, 10s, 2m or 1h%s",
-		    min_ns ? "; 1ms is the least" : "");
-	return EINVAL;
-}
-
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct lag *lag = state->input;
@@ -162,9 +149,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'd':
 		lag->has_duration = true;
-		return parse_time(lag, arg, 0, &lag->options.duration_ns);
+		return arguments_parse_time(arg, &lag->options.duration_ns, &lag->err);
 	case OPT_THRESHOLD:
-		return parse_time(lag, arg, THRESHOLD_MIN_NS, &lag->options.threshold_ns);
+		return arguments_parse_threshold(arg, &lag->options.threshold_ns, &lag->err);
 	case 'l':
 		lag->live = true;
 		return 0;
@@ -337,7 +324,7 @@ static void print_closing(const struct lag *lag)
 
 	if (r->target_ended && lag->target.kind == TARGET_PIDS)
 		term_note("the process ended after %.1f s", (double)r->duration_ns / 1e9);
-	term_note("%.1f s %s, %" PRIu64 " stacks; nodiag used %.2f %% of one core",
+	term_note("%.1f s by %s, %" PRIu64 " stacks; nodiag used %.2f %% of one core",
 		  (double)r->duration_ns / 1e9, r->source, r->stacks,
 		  100 * (double)r->own_cpu_ns / (double)r->duration_ns);
 	if (*r->adds)
@@ -365,8 +352,8 @@ static int look_back(struct lag *lag)
 	if (recorded.state.damaged)
 		term_note("parts of the recording that are damaged or missing: %" PRIu64,
 			  recorded.state.damaged);
-	term_note("%.1f s by the agent, %" PRIu64 " stacks", (double)recorded.duration_ns / 1e9,
-		  recorded.stacks);
+	term_note("%.1f s by %s, %" PRIu64 " stacks", (double)recorded.duration_ns / 1e9,
+		  recorded.loops, recorded.stacks);
 	print_missing(lag);
 	ret = print(lag, "", &lag->err) ? EXIT_FAILED : EXIT_DONE;
 	return ret ? ret : check_limit(lag);
@@ -430,7 +417,7 @@ static int watch_startup(struct lag *lag)
 				  (double)result.took_ns / 1e6, STARTUP_IDLE_MS);
 		ret = print_startup(lag, profile);
 	}
-	lag->result.status = session.status;
+	lag->result.child = session.child;
 	nd_profile_free(profile);
 	return ret;
 }
@@ -457,7 +444,7 @@ static int print_help(struct lag *lag, char *name)
 int command_lag(int argc, char **argv)
 {
 	struct lag lag = {.options = {.threshold_ns = ND_STALL_THRESHOLD_NS}};
-	int ret = parse_arguments(&lag, argc, argv);
+	int ret = parse_arguments(&lag, argc, argv), status = EXIT_DONE;
 
 	if (!ret)
 		ret = lag.arguments.help ? print_help(&lag, argv[0]) : run(&lag);
@@ -465,5 +452,7 @@ int command_lag(int argc, char **argv)
 		term_error(&lag.err);
 	nd_lag_free(lag.answer);
 	nd_profile_free(lag.frames);
-	return !ret && lag.command ? lag.result.status : ret;
+	if (!ret || ret == EXIT_THRESHOLD)
+		status = child_wait(&lag.result.child);
+	return ret ? ret : status;
 }

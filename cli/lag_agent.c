@@ -6,11 +6,8 @@
 #include <poll.h>
 #include <stdlib.h>
 
-#include "analyzer/lag/lag.h"
 #include "analyzer/symbols/symbolizer.h"
 #include "cli/channel.h"
-#include "cli/lag_async.h"
-#include "cli/lag_session.h"
 #include "cli/lag_source.h"
 #include "common/clock.h"
 #include "common/err.h"
@@ -24,46 +21,60 @@ struct lag_agent {
 	struct channel *channel;
 	struct nd_channel_slot *first; /* how the counters were at the beginning */
 	struct nd_sample_stack *record;
+	uint64_t stacks;
+	bool is_late;
 	const struct lag_observation *o; /* while events are handed on */
 };
+
+static int handle_sample(struct lag_agent *agent, const struct nd_event_sample *sample, size_t size)
+{
+	const struct lag_observation *o = agent->o;
+	bool is_cpu = sample->reason == ND_REASON_CPU;
+	struct nd_named_stack stack = {0};
+
+	if ((is_cpu && !o->hz) || channel_to_sample(&sample->event, size, o->pid, agent->record))
+		return 0;
+	/* Where its memory cannot be read there is a stack all the same, of no calls. */
+	if (nd_symbolizer_name_sample(o->symbolizer, &agent->record->header, &stack) == -ENOMEM)
+		return -ENOMEM;
+	if (is_cpu)
+		return o->sink.ops->add_sample(o->sink.impl, sample, stack.calls, stack.depth);
+	agent->stacks++;
+	return o->sink.ops->add_stack(o->sink.impl, sample, stack.calls, stack.depth);
+}
 
 static int handle_event(void *arg, const struct nd_event *event, size_t size)
 {
 	struct lag_agent *agent = arg;
-	const struct lag_observation *o = agent->o;
-	struct nd_named_stack stack = {0};
-	int ret;
+	const struct lag_sink *sink = &agent->o->sink;
 
 	if (event->kind != ND_EVENT_SAMPLE)
-		return nd_lag_add_event(o->lag, event, size);
-	if (size < sizeof(struct nd_event_sample) ||
-	    ((const struct nd_event_sample *)event)->reason != ND_REASON_STALL)
+		return sink->ops->add_event(sink->impl, event, size);
+	if (size < sizeof(struct nd_event_sample))
 		return 0;
-	o->result->stacks++;
-	ret = channel_to_sample(event, size, o->pid, agent->record);
-	if (!ret)
-		ret = nd_symbolizer_name_sample(o->symbolizer, &agent->record->header, &stack);
-	if (ret == -ENOMEM)
-		return ret;
-	return nd_lag_add_stack(o->lag, event, stack.calls, stack.depth);
+	return handle_sample(agent, (const struct nd_event_sample *)event, size);
 }
 
 static int update_counters(struct lag_agent *agent)
 {
-	struct nd_channel_slot now;
-	uint64_t now_ns = nd_clock_monotonic_ns();
 	static const struct nd_channel_slot zero;
-	const struct nd_channel_slot *first;
+	const struct lag_observation *o = agent->o;
+	struct nd_channel_slot now;
+	struct lag_counters counters = {
+		.now = &now, .start_ns = o->start_ns, .now_ns = nd_clock_monotonic_ns()};
 	uint32_t i;
 	int ret = 0;
 
+	agent->is_late = false;
 	for (i = 0; i < channel_slots(agent->channel) && !ret; i++) {
 		if (!channel_copy_slot(agent->channel, i, &now) || now.kind == ND_THREAD_AGENT)
 			continue;
-		first = &agent->first[i];
-		if (first->generation != now.generation)
-			first = &zero;
-		ret = nd_lag_set_counters(agent->o->lag, first, &now, agent->o->start_ns, now_ns);
+		counters.index = i;
+		counters.first = &agent->first[i];
+		if (counters.first->generation != now.generation)
+			counters.first = &zero;
+		agent->is_late |= lag_is_late(&now.loop, o->threshold_ns, counters.now_ns);
+		ret = o->sink.ops->set_counters(o->sink.impl, &counters);
 	}
 	return ret;
 }
@@ -83,42 +94,59 @@ static int agent_start(void *impl, const struct lag_observation *o, struct nd_er
 {
 	struct lag_agent *agent = impl;
 	uint32_t i, slots = channel_slots(agent->channel);
-	uint32_t features = channel_get_hello(agent->channel)->features;
+	uint32_t features = ND_FEATURE_STALLS | (o->hz ? ND_FEATURE_CPU : 0) |
+			    (o->async ? ND_FEATURE_ASYNC : 0);
 	int ret;
 
 	agent->first = calloc(slots, sizeof(*agent->first));
 	agent->record = malloc(sizeof(*agent->record) + ND_SAMPLE_COPY_MAX);
 	if (!agent->first || !agent->record)
 		return nd_err_set(err, -ENOMEM, "out of memory");
-	if (o->options->async && !(features & ND_FEATURE_ASYNC))
-		return lag_async_refuse(o->pid, err);
-	ret = channel_start(agent->channel,
-			    ND_FEATURE_STALLS | (o->options->async ? ND_FEATURE_ASYNC : 0), 0,
-			    o->options->threshold_ns, err);
+	ret = channel_start(agent->channel, features, o->hz, o->threshold_ns, err);
 	if (ret)
 		return ret;
-	/* A command is observed from its beginning: there all counters are zero. */
+	if (!o->from_the_start)
+		channel_skip(agent->channel);
+	/* What is observed from its beginning had all counters at zero. */
 	for (i = 0; i < slots && !o->from_the_start; i++)
 		channel_copy_slot(agent->channel, i, &agent->first[i]);
-	nd_lag_set_known(o->lag, ND_LAG_EVENTS |
-					 (features & ND_FEATURE_PHASES ? ND_LAG_PHASES : 0) |
-					 (features & ND_FEATURE_GC ? ND_LAG_GC : 0));
+	o->sink.ops->set_known(o->sink.impl,
+			       nd_agent_known(channel_get_head(agent->channel)->features));
 	channel_want_handles(agent->channel, NULL);
-	o->result->reason = channel_reason_text(channel_get_hello(agent->channel)->reason);
 	return 0;
 }
 
-static void agent_finish(void *impl, const struct lag_observation *o)
+static int agent_finish(void *impl, const struct lag_observation *o)
 {
 	struct lag_agent *agent = impl;
 
 	/* A loop that polls tells of its handles at once; one that is busy told at the start. */
-	if (!channel_is_over(agent->channel) && !channel_want_handles(agent->channel, NULL)) {
-		poll(NULL, 0, HANDLES_MS);
-		agent_read(agent, o);
-	}
-	o->result->dropped = channel_dropped(agent->channel);
-	o->result->left_out = channel_left_out(agent->channel);
+	if (channel_is_over(agent->channel) || channel_want_handles(agent->channel, NULL))
+		return 0;
+	poll(NULL, 0, HANDLES_MS);
+	return agent_read(agent, o);
+}
+
+static bool agent_is_late(void *impl)
+{
+	struct lag_agent *agent = impl;
+
+	return agent->is_late;
+}
+
+static void agent_report(void *impl, struct lag_report *ret_report)
+{
+	struct lag_agent *agent = impl;
+	const struct nd_channel_head *head = channel_get_head(agent->channel);
+
+	*ret_report = (struct lag_report){
+		.stacks = agent->stacks,
+		.dropped = channel_dropped(agent->channel),
+		.left_out = channel_left_out(agent->channel),
+		.reason = channel_reason_text(head->reason),
+		.agent = head,
+		.is_unread = channel_is_unread(agent->channel),
+	};
 }
 
 static bool agent_is_over(void *impl, const struct lag_observation *o)
@@ -139,12 +167,14 @@ static void agent_close(void *impl)
 }
 
 static const struct lag_source_ops agent_ops = {
-	.name = "by the agent",
+	.name = "the agent",
 	.adds = "",
 	.start = agent_start,
 	.read = agent_read,
 	.finish = agent_finish,
 	.is_over = agent_is_over,
+	.is_late = agent_is_late,
+	.report = agent_report,
 	.close = agent_close,
 };
 

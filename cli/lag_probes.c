@@ -6,9 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#include "analyzer/lag/lag.h"
 #include "analyzer/symbols/symbolizer.h"
-#include "cli/lag_session.h"
 #include "cli/lag_source.h"
 #include "common/clock.h"
 #include "common/err.h"
@@ -32,6 +30,7 @@
 struct watched {
 	pid_t tid;
 	bool has_loop;	  /* else it was seen to have none of Node.js */
+	uint32_t index;	  /* among those that have */
 	uint64_t left_ns; /* when it left the CPU, at the last stack that was taken of it so */
 	uint64_t look_ns; /* when that was */
 };
@@ -40,9 +39,12 @@ struct lag_probes {
 	struct nd_sampler *sampler;
 	struct watched *watched;
 	size_t count;
+	uint32_t loops; /* that were found so far */
+	uint64_t stacks;
 	uint64_t find_ns; /* when threads were looked for last */
 	bool has_main;	  /* the main thread's loop was found */
 	bool has_exec;	  /* the process is another program now */
+	bool is_late;
 	uint64_t left_out;
 	const struct lag_observation *o; /* while records are handed on */
 };
@@ -64,7 +66,9 @@ static int add_watched(struct lag_probes *p, pid_t tid, bool has_loop)
 	if (!grown)
 		return -ENOMEM;
 	p->watched = grown;
-	p->watched[p->count++] = (struct watched){.tid = tid, .has_loop = has_loop};
+	p->watched[p->count++] =
+		(struct watched){.tid = tid, .has_loop = has_loop, .index = p->loops};
+	p->loops += has_loop;
 	return 0;
 }
 
@@ -86,7 +90,7 @@ static int try_thread(struct lag_probes *p, pid_t tid)
 		p->left_out++;
 	if (is_main && !ret) {
 		p->has_main = true;
-		nd_lag_set_known(o->lag, place.turns_address ? ND_LAG_EVENTS : 0);
+		o->sink.ops->set_known(o->sink.impl, place.turns_address ? ND_LOOP_EVENTS : 0);
 	}
 	return ret == -ESRCH ? 0 : add_watched(p, tid, !ret);
 }
@@ -107,6 +111,19 @@ static int find_loops(struct lag_probes *p)
 	return ret;
 }
 
+static int add_event(struct lag_probes *p, const struct nd_event *event, size_t size)
+{
+	return p->o->sink.ops->add_event(p->o->sink.impl, event, size);
+}
+
+/* The thread's turn began at `time_ns`: what was taken of it before is of another. */
+static int forget_before(struct lag_probes *p, uint32_t tid, uint64_t time_ns)
+{
+	const struct nd_event forget = {ND_EVENT_FORGET, tid, time_ns};
+
+	return add_event(p, &forget, sizeof(forget));
+}
+
 static int add_named_stack(struct lag_probes *p, uint32_t tid, uint64_t time_ns, int32_t call,
 			   const struct nd_named_stack *stack)
 {
@@ -116,8 +133,8 @@ static int add_named_stack(struct lag_probes *p, uint32_t tid, uint64_t time_ns,
 		.syscall = call,
 	};
 
-	p->o->result->stacks++;
-	return nd_lag_add_stack(p->o->lag, &event.event, stack->calls, stack->depth);
+	p->stacks++;
+	return p->o->sink.ops->add_stack(p->o->sink.impl, &event, stack->calls, stack->depth);
 }
 
 static int handle_sample(struct lag_probes *p, const struct nd_sample_header *record)
@@ -146,13 +163,13 @@ static int handle_stall(struct lag_probes *p, const struct nd_sample_stall *stal
 		.start_ns = stall->start_ns,
 		.syscall = stall->longest_call,
 	};
-	int ret;
+	int ret = forget_before(p, stall->header.tid, stall->start_ns);
 
-	nd_lag_forget_before(p->o->lag, stall->header.tid, stall->start_ns);
-	ret = nd_lag_add_event(p->o->lag, &event.event, sizeof(event));
+	if (!ret)
+		ret = add_event(p, &event.event, sizeof(event));
 	if (ret || stall->slept_ns < wall_ns / 2)
 		return ret;
-	return nd_lag_add_event(p->o->lag, &blocked.event, sizeof(blocked));
+	return add_event(p, &blocked.event, sizeof(blocked));
 }
 
 static int handle_record(void *arg, const struct nd_sample_header *record)
@@ -164,9 +181,8 @@ static int handle_record(void *arg, const struct nd_sample_header *record)
 		p->has_exec = true;
 		return 0;
 	case ND_SAMPLE_LATE:
-		nd_lag_forget_before(p->o->lag, record->tid,
+		return forget_before(p, record->tid,
 				     ((const struct nd_sample_late *)record)->start_ns);
-		return 0;
 	case ND_SAMPLE_STALL:
 		return handle_stall(p, (const struct nd_sample_stall *)record);
 	default:
@@ -177,9 +193,7 @@ static int handle_record(void *arg, const struct nd_sample_header *record)
 static bool is_stopped_late(const struct lag_probes *p, const struct nd_loop_state *state,
 			    uint64_t now_ns)
 {
-	return state->left_ns && state->counters.busy_since_ns &&
-	       now_ns > state->counters.busy_since_ns &&
-	       now_ns - state->counters.busy_since_ns >= p->o->options->threshold_ns / 2;
+	return state->left_ns && lag_is_late(&state->counters, p->o->threshold_ns, now_ns);
 }
 
 /*
@@ -208,7 +222,9 @@ static int look_at_stopped(struct lag_probes *p, struct watched *w,
 	if (!is_stopped_late(p, state, now_ns) ||
 	    (w->left_ns == state->left_ns && now_ns - w->look_ns < STOPPED_INTERVAL_NS))
 		return 0;
-	nd_lag_forget_before(p->o->lag, (uint32_t)w->tid, state->counters.busy_since_ns);
+	ret = forget_before(p, (uint32_t)w->tid, state->counters.busy_since_ns);
+	if (ret)
+		return ret;
 	nd_symbolizer_end_batch(p->o->symbolizer);
 	ret = nd_symbolizer_name_sample(p->o->symbolizer, &record.header, &stack);
 	if (ret == -ENOMEM || nd_sampler_get_loop(p->sampler, p->o->pid, w->tid, &after) ||
@@ -224,21 +240,22 @@ static int update_loop(struct lag_probes *p, struct watched *w)
 	static const struct nd_channel_slot zero;
 	const struct lag_observation *o = p->o;
 	struct nd_channel_slot slot = {.state = ND_SLOT_LIVE, .tid = (uint32_t)w->tid};
+	/* These counters begin when their loop was first seen. */
+	struct lag_counters counters = {.index = w->index, .first = &zero, .now = &slot};
 	struct nd_loop_state state;
-	uint64_t now_ns;
 	int ret;
 
 	if (nd_sampler_get_loop(p->sampler, o->pid, w->tid, &state))
 		return 0;
-	now_ns = nd_clock_monotonic_ns();
+	counters.now_ns = nd_clock_monotonic_ns();
 	slot.kind = w->tid == o->pid ? ND_THREAD_MAIN : ND_THREAD_WORKER;
 	slot.start_ns = state.counters.start_ns;
 	slot.loop = state.counters;
 	if (state.has_ended)
 		slot.state = ND_SLOT_ENDED;
-	/* These counters begin when their loop was first seen. */
-	ret = nd_lag_set_counters(o->lag, &zero, &slot, 0, now_ns);
-	return ret ? ret : look_at_stopped(p, w, &state, now_ns);
+	p->is_late |= lag_is_late(&state.counters, o->threshold_ns, counters.now_ns);
+	ret = o->sink.ops->set_counters(o->sink.impl, &counters);
+	return ret ? ret : look_at_stopped(p, w, &state, counters.now_ns);
 }
 
 static int probes_read(void *impl, const struct lag_observation *o)
@@ -248,6 +265,7 @@ static int probes_read(void *impl, const struct lag_observation *o)
 	int ret;
 
 	p->o = o;
+	p->is_late = false;
 	ret = nd_sampler_poll(p->sampler, 0, handle_record, p);
 	for (i = 0; i < p->count && ret >= 0; i++)
 		if (p->watched[i].has_loop)
@@ -274,32 +292,50 @@ static int probes_start(void *impl, const struct lag_observation *o, struct nd_e
 }
 
 /* An iteration that goes on is no stall yet where it has not lasted so long. */
-static void forget_open(struct lag_probes *p, pid_t tid)
+static int forget_open(struct lag_probes *p, pid_t tid)
 {
 	uint64_t now_ns = nd_clock_monotonic_ns();
 	struct nd_loop_state state;
 
-	if (nd_sampler_get_loop(p->sampler, p->o->pid, tid, &state))
-		return;
-	if (!state.counters.busy_since_ns ||
-	    now_ns - state.counters.busy_since_ns < p->o->options->threshold_ns)
-		nd_lag_forget_before(p->o->lag, (uint32_t)tid, now_ns);
+	if (nd_sampler_get_loop(p->sampler, p->o->pid, tid, &state) ||
+	    (state.counters.busy_since_ns &&
+	     now_ns - state.counters.busy_since_ns >= p->o->threshold_ns))
+		return 0;
+	return forget_before(p, (uint32_t)tid, now_ns);
 }
 
-static void probes_finish(void *impl, const struct lag_observation *o)
+static int probes_finish(void *impl, const struct lag_observation *o)
+{
+	struct lag_probes *p = impl;
+	size_t i;
+	int ret = 0;
+
+	p->o = o;
+	for (i = 0; i < p->count && !ret; i++)
+		if (p->watched[i].has_loop)
+			ret = forget_open(p, p->watched[i].tid);
+	return ret;
+}
+
+static bool probes_is_late(void *impl)
+{
+	struct lag_probes *p = impl;
+
+	return p->is_late;
+}
+
+static void probes_report(void *impl, struct lag_report *ret_report)
 {
 	struct lag_probes *p = impl;
 	struct nd_sampler_stats stats;
-	size_t i;
 
-	for (i = 0; i < p->count; i++)
-		if (p->watched[i].has_loop)
-			forget_open(p, p->watched[i].tid);
 	nd_sampler_get_stats(p->sampler, &stats);
-	o->result->dropped = stats.ring_full;
-	o->result->left_out = p->left_out + stats.unwatched;
-	if (!p->has_main)
-		o->result->reason = "the main thread's event loop was not found";
+	*ret_report = (struct lag_report){
+		.stacks = p->stacks,
+		.dropped = stats.ring_full,
+		.left_out = p->left_out + stats.unwatched,
+		.reason = p->has_main ? "" : "the main thread's event loop was not found",
+	};
 }
 
 static bool probes_is_over(void *impl, const struct lag_observation *o)
@@ -319,20 +355,21 @@ static void probes_close(void *impl)
 }
 
 static const struct lag_source_ops probes_ops = {
-	.name = "by eBPF, from outside",
+	.name = "eBPF, from outside",
 	.adds = "phases, exact GC pauses, the heap, and stacks of threads that run at a fixed pace",
 	.start = probes_start,
 	.read = probes_read,
 	.finish = probes_finish,
 	.is_over = probes_is_over,
+	.is_late = probes_is_late,
+	.report = probes_report,
 	.close = probes_close,
 };
 
-int lag_probes_open(const struct lag_options *options, struct lag_source *ret_source,
-		    struct nd_err *err)
+int lag_probes_open(uint64_t threshold_ns, struct lag_source *ret_source, struct nd_err *err)
 {
-	uint64_t hz = LOOKS_PER_THRESHOLD * ND_NSEC_PER_SEC / options->threshold_ns;
-	struct nd_sampler_options sampler = {.stall_ns = options->threshold_ns};
+	uint64_t hz = LOOKS_PER_THRESHOLD * ND_NSEC_PER_SEC / threshold_ns;
+	struct nd_sampler_options sampler = {.stall_ns = threshold_ns};
 	struct lag_probes *p = calloc(1, sizeof(*p));
 	int ret;
 

@@ -30,6 +30,7 @@
 struct session {
 	const struct target *target;
 	const struct lag_options *options;
+	struct nd_lag *lag;
 	struct nd_profile *frames;
 	struct nd_symbolizer *symbolizer;
 	struct nd_walk_layout layout;
@@ -44,31 +45,47 @@ static int read_round(struct session *s)
 {
 	int ret = s->source.ops->read(s->source.impl, &s->o);
 
-	return ret ? ret : nd_lag_settle(s->o.lag);
+	return ret ? ret : nd_lag_settle(s->lag);
 }
 
 static void show(struct session *s, uint64_t elapsed_ns)
 {
 	uint64_t duration = s->options->duration_ns;
+	struct lag_report report;
 
 	if (elapsed_ns - s->shown_ns < ND_NSEC_PER_SEC)
 		return;
 	s->shown_ns = elapsed_ns;
+	s->source.ops->report(s->source.impl, &report);
 	if (s->options->show)
-		s->options->show(s->options->arg, s->o.lag);
+		s->options->show(s->options->arg, s->lag);
 	else if (duration)
 		term_progress("watching: %.0f of %.0f s, %llu stacks", (double)elapsed_ns / 1e9,
-			      (double)duration / 1e9, (unsigned long long)s->result->stacks);
+			      (double)duration / 1e9, (unsigned long long)report.stacks);
 	else
 		term_progress("watching: %.0f s, %llu stacks; Ctrl-C ends it",
-			      (double)elapsed_ns / 1e9, (unsigned long long)s->result->stacks);
+			      (double)elapsed_ns / 1e9, (unsigned long long)report.stacks);
+}
+
+/* What the source has to say when all is read. */
+static void keep_report(struct session *s)
+{
+	struct lag_report report;
+	uint64_t left_out = 0;
+
+	s->source.ops->report(s->source.impl, &report);
+	nd_lag_left_out(s->lag, &left_out, &s->result->stalls_left_out);
+	s->result->stacks = report.stacks;
+	s->result->dropped = report.dropped;
+	s->result->left_out = report.left_out + left_out;
+	s->result->reason = report.reason;
 }
 
 /* Returns 0, or a negative errno with `err` set. */
 static int watch(struct session *s, struct nd_err *err)
 {
 	const struct lag_source *source = &s->source;
-	uint64_t elapsed = 0, left_out = 0;
+	uint64_t elapsed = 0;
 	int ret = 0;
 
 	while (!ret && !interrupt_was_asked_for()) {
@@ -85,13 +102,13 @@ static int watch(struct session *s, struct nd_err *err)
 	}
 	if (!ret)
 		ret = read_round(s);
-	source->ops->finish(source->impl, &s->o);
 	if (!ret)
-		ret = nd_lag_finish(s->o.lag, nd_clock_monotonic_ns());
+		ret = source->ops->finish(source->impl, &s->o);
+	if (!ret)
+		ret = nd_lag_finish(s->lag, nd_clock_monotonic_ns());
 	term_progress("%s", "");
 	s->result->duration_ns = nd_clock_monotonic_ns() - s->o.start_ns;
-	nd_lag_left_out(s->o.lag, &left_out, &s->result->stalls_left_out);
-	s->result->left_out += left_out;
+	keep_report(s);
 	return ret ? nd_err_set_errno(err, ret, "cannot read what there is of %d", s->o.pid) : 0;
 }
 
@@ -119,9 +136,18 @@ static int learn_process(struct session *s, struct nd_err *err)
 	return 0;
 }
 
+/* Whether the source can do what was asked for. */
+static bool is_able(const struct session *s)
+{
+	struct lag_report report;
+
+	s->source.ops->report(s->source.impl, &report);
+	return !s->options->async || (report.agent && report.agent->features & ND_FEATURE_ASYNC);
+}
+
 static int begin(struct session *s, struct nd_err *err)
 {
-	int ret = learn_process(s, err);
+	int ret = is_able(s) ? learn_process(s, err) : lag_async_refuse(s->result->pid, err);
 
 	if (ret)
 		return ret;
@@ -159,7 +185,7 @@ static int open_running(struct session *s, struct nd_err *err)
 		return ret;
 	if (s->options->async)
 		return ret == -ENOENT ? lag_async_hint(pid, err) : ret;
-	if (!lag_probes_open(s->options, &s->source, &why))
+	if (!lag_probes_open(s->options->threshold_ns, &s->source, &why))
 		return 0;
 	if (ret == -EPERM)
 		return nd_err_hint(err, "run it with sudo, or as the user that runs process %d",
@@ -175,6 +201,7 @@ static int open_running(struct session *s, struct nd_err *err)
 /* Start the command with the agent in it, and wait for that to answer. */
 static int start_command(struct session *s, struct nd_err *err)
 {
+	uint64_t start_ns;
 	int ret = agent_preload(err);
 
 	if (!ret)
@@ -185,8 +212,12 @@ static int start_command(struct session *s, struct nd_err *err)
 	ret = child_go(&s->child, s->target->command, err);
 	if (ret)
 		return ret;
+	start_ns = nd_clock_monotonic_ns();
 	while (lag_agent_open(s->child.pid, &s->source, NULL)) {
 		if (interrupt_was_asked_for() || child_reap(&s->child, false))
+			return EXIT_DONE;
+		if (s->options->duration_ns &&
+		    nd_clock_monotonic_ns() - start_ns >= s->options->duration_ns)
 			return EXIT_DONE;
 		poll(NULL, 0, CONNECT_POLL_MS);
 	}
@@ -223,8 +254,11 @@ int lag_session_run(const struct target *target, const struct lag_options *optio
 	struct session s = {
 		.target = target,
 		.options = options,
+		.lag = lag,
 		.frames = frames,
-		.o = {.options = options, .lag = lag, .result = ret_result},
+		.o = {.threshold_ns = options->threshold_ns,
+		      .async = options->async,
+		      .sink = lag_sink_to_lag(lag)},
 		.child = {.pid = -1, .go_fd = -1, .status_fd = -1},
 		.result = ret_result,
 	};
@@ -237,9 +271,7 @@ int lag_session_run(const struct target *target, const struct lag_options *optio
 		s.source.ops->close(s.source.impl);
 	nd_symbolizer_free(s.symbolizer);
 	child_cancel(&s.child);
-	if (target->kind == TARGET_COMMAND && !ret)
-		child_reap(&s.child, true);
-	ret_result->status = s.child.status;
+	ret_result->child = s.child;
 	interrupt_release();
 	return ret;
 }

@@ -33,7 +33,7 @@ struct lag_result {
 	char runtime[96];   /* "Node.js v22.23.3 (V8 12.4.254)" */
 	char title[256];    /* "server.js (4242)" */
 	char unnamed[640];  /* why stacks have no names, or "" */
-	const char *source; /* "by the agent" */
+	const char *source; /* "the agent" */
 	const char *adds;   /* what the agent would add, or "" */
 	const char *reason; /* why not all could be measured, or "" */
 	uint64_t duration_ns;
@@ -43,7 +43,7 @@ struct lag_result {
 	uint64_t stalls_left_out; /* by more functions than are told apart */
 	uint64_t own_cpu_ns;
 	bool target_ended;
-	int status; /* of a command: its exit status, as a shell has it */
+	struct child child; /* the command, which may go on: child_wait() */
 };
 
 /*

@@ -17,6 +17,7 @@ static const struct command commands[] = {
 	{"flame", "where CPU time goes, as a flame graph", command_flame},
 	{"lag", "what blocks the event loop: how long, and who", command_lag},
 	{"record", "keep what happens in a file, to ask questions later", command_record},
+	{"collect", "record all processes that ask for it by NODIAG_OUTPUT", command_collect},
 	{"attach", "load the agent into a running process", command_attach},
 	{"detach", "make the agent in a process silent", command_detach},
 	{"check", "what this machine and user may do, and what allows the rest", command_check},

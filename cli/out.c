@@ -86,6 +86,23 @@ int out_open(struct out *out, const char *path, bool force, bool binary, struct 
 	return 0;
 }
 
+int out_create(struct out *out, const char *path, struct nd_err *err)
+{
+	int ret;
+
+	*out = (struct out){.fd = -1};
+	if (strlen(path) >= sizeof(out->path))
+		return nd_err_set_errno(err, -ENAMETOOLONG, "cannot write '%s'", path);
+	strcpy(out->path, path);
+	out->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0666);
+	if (out->fd < 0) {
+		ret = -errno;
+		return nd_err_set_errno(err, ret, "cannot write '%s'", path);
+	}
+	out->is_new = out->is_named = true;
+	return 0;
+}
+
 static int write_all(int fd, const char *data, size_t len)
 {
 	ssize_t n;
@@ -147,9 +164,10 @@ int out_append(struct out *out, const void *data, size_t len, struct nd_err *err
 {
 	int ret = write_all(out->fd, data, len);
 
-	if (!ret && out->is_new && !out->size)
+	if (!ret && out->is_new && !out->is_named)
 		ret = publish(out);
 	if (!ret) {
+		out->is_named = true;
 		out->size += len;
 		return 0;
 	}
@@ -180,6 +198,8 @@ void out_close(struct out *out)
 		close(out->fd);
 	if (out->temporary[0])
 		unlink(out->temporary);
+	if (out->fd >= 0 && out->is_named && !out->size)
+		unlink(out->path);
 	out->fd = -1;
 	out->temporary[0] = '\0';
 }

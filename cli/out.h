@@ -22,6 +22,7 @@ struct out {
 	int fd;
 	bool force;
 	bool is_new;   /* a file of our own making: not stdout, not a device */
+	bool is_named; /* it has its name already */
 	uint64_t size; /* bytes written by out_append() */
 };
 
@@ -30,6 +31,12 @@ struct out {
  * written, and when `binary` and stdout is a terminal.
  */
 int out_open(struct out *out, const char *path, bool force, bool binary, struct nd_err *err);
+
+/*
+ * Claim `path` by making the file, which nobody else can do then: -EEXIST when it is there. Until
+ * something is written it is empty, and out_close() removes it again.
+ */
+int out_create(struct out *out, const char *path, struct nd_err *err);
 
 /* Write everything and give the file its name. A full disk is an error, and leaves nothing. */
 int out_commit(struct out *out, const void *data, size_t len, struct nd_err *err);

@@ -19,17 +19,12 @@
 #include "cli/record_session.h"
 #include "cli/target.h"
 #include "cli/term.h"
-#include "cli/units.h"
 #include "common/clock.h"
 #include "common/err.h"
-#include "probes/sampler.h"
 #include "proto/limits.h"
 
 #define DEFAULT_DURATION_NS (10 * ND_NSEC_PER_SEC)
 #define DEFAULT_HZ	    99
-
-/* Iterations shorter than that are no stalls by anybody's measure. */
-#define THRESHOLD_MIN_NS ND_NSEC_PER_MSEC
 
 struct record {
 	struct record_options options;
@@ -69,11 +64,13 @@ static const struct argp_option options[] = {
 };
 
 static const char documentation[] =
-	"Record what happens in a Node.js process into one file: samples of where CPU time goes "
-	"and, where the agent is in it, its event loops with their stalls and garbage collection. "
-	"Other commands read the file instead of a process, when that is long gone.\v"
+	"Record what happens in a Node.js process into one file: samples of where CPU time goes, "
+	"and its event loops with their stalls. Other commands read the file instead of a process, "
+	"when that is long gone.\v"
 	"TARGET is a process id, or -- and a command to run with the agent. Without, the one "
-	"Node.js process of yours. 'nodiag attach PID' puts the agent into a running process.\n\n"
+	"Node.js process of yours. Event loops are seen by the agent, or else by eBPF. 'nodiag "
+	"attach PID' puts the agent into a running process: it adds phases, garbage collection, "
+	"and the heap.\n\n"
 	"The file is written as it goes: should nodiag be killed, what was recorded until then can "
 	"be read.\n\n"
 	"Examples:\n"
@@ -86,30 +83,6 @@ static const char documentation[] =
 	"the command's own, or 125 if nodiag failed, 126 if it cannot be run, 127 if there is "
 	"none.";
 
-static error_t parse_rate(struct record *record, const char *arg)
-{
-	uint64_t number;
-
-	if (!units_parse_number(arg, ND_SAMPLER_HZ_MIN, ND_SAMPLER_HZ_MAX, &number)) {
-		nd_err_set(&record->err, -EINVAL, "'%s' is no rate", arg);
-		nd_err_hint(&record->err, "give %d to %d samples a second", ND_SAMPLER_HZ_MIN,
-			    ND_SAMPLER_HZ_MAX);
-		return EINVAL;
-	}
-	record->options.session.hz = (unsigned int)number;
-	return 0;
-}
-
-static error_t parse_time(struct record *record, const char *arg, uint64_t min_ns, uint64_t *ret_ns)
-{
-	if (units_parse_time(arg, ret_ns) && *ret_ns >= min_ns)
-		return 0;
-	nd_err_set(&record->err, -EINVAL, "'%s' is no duration", arg);
-	nd_err_hint(&record->err, "give it with its unit: 500ms, 10s, 2m or 1h%s",
-		    min_ns ? "; 1ms is the least" : "");
-	return EINVAL;
-}
-
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct record *record = state->input;
@@ -117,11 +90,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'd':
 		record->has_duration = true;
-		return parse_time(record, arg, 0, &record->options.session.duration_ns);
+		return arguments_parse_time(arg, &record->options.session.duration_ns,
+					    &record->err);
 	case 'r':
-		return parse_rate(record, arg);
+		return arguments_parse_rate(arg, &record->options.session.hz, &record->err);
 	case OPT_THRESHOLD:
-		return parse_time(record, arg, THRESHOLD_MIN_NS, &record->options.threshold_ns);
+		return arguments_parse_threshold(arg, &record->options.threshold_ns, &record->err);
 	case OPT_ASYNC:
 		record->options.async = true;
 		return 0;
@@ -188,21 +162,26 @@ static int open_output(struct record *record, struct out *out)
 	return record->command ? EXIT_COMMAND_NODIAG : EXIT_FAILED;
 }
 
-static void print_agent(const struct record_result *r)
+static void print_loops(const struct record *record)
 {
-	if (!r->has_agent) {
-		if (r->no_agent[0])
-			term_note("without event loops: %s", r->no_agent);
+	const struct record_result *r = &record->result;
+
+	if (!*r->loops) {
+		if (r->no_loops[0])
+			term_note("without event loops: %s", r->no_loops);
 		return;
 	}
-	term_note("event loops by the agent, with %" PRIu64 " stacks during stalls",
-		  r->stall_stacks);
+	term_note("event loops by %s, with %" PRIu64 " stacks during stalls", r->loops,
+		  r->report.stacks);
+	if (*r->adds)
+		term_note("the agent would add %s: nodiag attach %d", r->adds,
+			  record->target.pids[0]);
 	if (r->unnamed[0])
 		term_note("its stacks have no names: %s", r->unnamed);
-	if (*r->agent_reason)
-		term_note("not all could be measured: %s", r->agent_reason);
-	if (r->events_dropped)
-		term_note("events dropped because the ring was full: %" PRIu64, r->events_dropped);
+	if (*r->report.reason)
+		term_note("not all could be measured: %s", r->report.reason);
+	if (r->report.dropped)
+		term_note("events dropped because the ring was full: %" PRIu64, r->report.dropped);
 }
 
 static void print_closing(const struct record *record, const struct nd_profile *profile)
@@ -216,10 +195,9 @@ static void print_closing(const struct record *record, const struct nd_profile *
 		term_note("%" PRIu64 " samples at %u Hz in %.1f s by the agent: %s",
 			  r->agent_samples, record->options.session.hz,
 			  (double)r->session.duration_ns / 1e9, r->session.sampler_why);
-	print_agent(r);
+	print_loops(record);
 	if (record->options.async && !r->has_async)
-		term_note(
-			"without asynchronous resources: an agent that follows them is not in it");
+		term_note("without asynchronous resources: only the agent follows them");
 	losses_print(profile, LOSSES_ALL);
 	if (r->is_full)
 		term_note("the recording is full: this is as much as can be read back");
@@ -273,5 +251,5 @@ int command_record(int argc, char **argv)
 	}
 	if (ret)
 		term_error(&record.err);
-	return !ret && record.command ? record.result.session.status : ret;
+	return ret ? ret : child_wait(&record.result.session.child);
 }

@@ -2,7 +2,6 @@
 #include "cli/record_session.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,23 +10,20 @@
 #include "analyzer/symbols/symbolizer.h"
 #include "cli/agent.h"
 #include "cli/agent_sampler.h"
-#include "cli/channel.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
+#include "cli/lag_source.h"
+#include "cli/record_sink.h"
 #include "common/buf.h"
 #include "common/clock.h"
 #include "common/err.h"
-#include "common/procfs.h"
-#include "proto/limits.h"
+#include "proto/channel.h"
 #include "proto/recorder.h"
 #include "proto/sample.h"
 
 /* A command's agent answers soon, if at all; it may run other programs before Node.js. */
 #define CONNECT_SOON_NS	 (5 * ND_NSEC_PER_SEC)
 #define CONNECT_LATER_NS ND_NSEC_PER_SEC
-
-/* How long loops may take to tell of their handles. */
-#define HANDLES_MS 20
 
 struct recording {
 	const struct target *target;
@@ -36,11 +32,15 @@ struct recording {
 	struct nd_profile *profile;
 	struct nd_recorder *recorder;
 	struct nd_symbolizer *symbolizer;
-	struct channel *channel;
-	struct nd_sample_stack *room;
+	struct record_sink sink;
+	struct lag_source loops; /* who tells of event loops; no ops: nobody does */
+	struct lag_observation o;
+	struct nd_walk_layout layout;
 	pid_t pid;
 	pid_t node_pid;
-	uint64_t tried_ns; /* when the agent of a command was looked for last */
+	uint64_t tried_ns;   /* when the agent of a command was looked for last */
+	uint32_t known;	     /* as the header says it */
+	bool loops_are_over; /* nothing more will be told of them */
 	bool header_is_new;
 	bool has_runtime;
 	bool is_finished;
@@ -74,6 +74,7 @@ static int check(struct recording *r, int ret, struct nd_err *err)
 static int add_header(struct recording *r)
 {
 	const struct record_result *result = r->result;
+	const struct nd_channel_head *agent = result->report.agent;
 	const char *limits = nd_symbolizer_get_limits(r->symbolizer, r->node_pid);
 	struct nd_recording_header header = {
 		.nodiag_version = ND_VERSION,
@@ -84,39 +85,36 @@ static int add_header(struct recording *r)
 		.sampler_why = result->session.sampler_why,
 		.limits = limits,
 		.unnamed = result->unnamed,
+		.loops = result->loops,
 		.start_ns = result->session.start_ns,
 		.start_unix_ns = result->session.start_unix_ns,
 		.period_ns = ND_NSEC_PER_SEC / r->options->session.hz,
 		.threshold_ns = r->options->threshold_ns,
 		.pid = (uint32_t)r->pid,
-		.has_agent = result->has_agent,
+		.loops_known = r->sink.known,
+		.has_agent = agent != NULL,
 	};
 
-	if (r->channel) {
-		header.agent_reason = channel_get_hello(r->channel)->reason;
-		header.agent_features = channel_get_hello(r->channel)->features;
+	if (agent) {
+		header.agent_reason = agent->reason;
+		header.agent_features = agent->features;
 	}
 	/* The agent takes CPU samples where nobody else may. */
-	if (!header.sampler[0] && result->has_agent)
+	if (!header.sampler[0] && agent)
 		header.sampler = "the agent";
+	/* A process that started before us is observed from where it began to tell. */
+	if (agent && r->o.from_the_start && agent->start_ns < header.start_ns) {
+		header.start_ns = agent->start_ns;
+		header.start_unix_ns = agent->start_unix_ns;
+	}
 	r->header_is_new = false;
+	r->known = r->sink.known;
 	return nd_recorder_set_header(r->recorder, &header);
-}
-
-static int add_all_counters(struct recording *r, bool is_baseline)
-{
-	struct nd_channel_slot slot;
-	uint32_t i;
-	int ret = 0;
-
-	for (i = 0; r->channel && i < channel_slots(r->channel) && !ret; i++)
-		if (channel_copy_slot(r->channel, i, &slot) && slot.kind != ND_THREAD_AGENT)
-			ret = nd_recorder_add_counters(r->recorder, i, &slot, is_baseline);
-	return ret;
 }
 
 static void add_losses(struct recording *r, const struct session_moment *moment)
 {
+	struct lag_report *report = &r->result->report;
 	uint64_t count;
 	int loss;
 
@@ -128,10 +126,9 @@ static void add_losses(struct recording *r, const struct session_moment *moment)
 			count += moment->unwatched;
 		nd_recorder_set_loss(r->recorder, loss, count);
 	}
-	if (r->channel)
-		r->result->events_dropped = channel_dropped(r->channel);
-	nd_recorder_set_agent_losses(r->recorder, r->result->events_dropped,
-				     r->channel ? channel_left_out(r->channel) : 0);
+	if (r->loops.ops)
+		r->loops.ops->report(r->loops.impl, report);
+	nd_recorder_set_agent_losses(r->recorder, report->dropped, report->left_out);
 }
 
 /* Put all that came together into the file. */
@@ -139,7 +136,7 @@ static int flush(struct recording *r, struct nd_err *err)
 {
 	const struct nd_frame *frames;
 	uint32_t count;
-	int ret = r->header_is_new ? add_header(r) : 0;
+	int ret = r->header_is_new || r->known != r->sink.known ? add_header(r) : 0;
 
 	frames = nd_profile_frames(r->profile, &count);
 	if (!ret)
@@ -160,56 +157,83 @@ static void learn_process(struct recording *r, pid_t pid)
 		snprintf(r->result->unnamed, sizeof(r->result->unnamed), "%s", why.what);
 }
 
-/*
- * Be the reader of the target's agent. Without one there is less to record, which is no failure;
- * returns -ENOMEM only.
- */
-static int open_agent(struct recording *r, pid_t pid)
+/* Nobody tells of event loops, for that reason. */
+static void close_loops(struct recording *r, const char *why)
+{
+	if (r->loops.ops)
+		r->loops.ops->close(r->loops.impl);
+	r->loops = (struct lag_source){0};
+	r->result->report = (struct lag_report){.reason = ""};
+	snprintf(r->result->no_loops, sizeof(r->result->no_loops), "%s", why);
+}
+
+/* Choose who is to tell of event loops: the agent where there is one, else eBPF where it may. */
+static int choose_loops(struct recording *r, pid_t pid, struct nd_err *why)
 {
 	bool by_agent = !r->result->session.sampler[0];
-	uint32_t features = ND_FEATURE_STALLS | (by_agent ? ND_FEATURE_CPU : 0) |
-			    (r->options->async ? ND_FEATURE_ASYNC : 0);
-	struct record_result *result = r->result;
-	struct nd_err why = {0};
-	int ret = channel_open(pid, &r->channel, &why);
+	struct nd_err no_probes = {0};
+	int ret = lag_agent_open(pid, &r->loops, why);
 
 	if (!ret && by_agent && r->options->session.hz > AGENT_SAMPLER_HZ_MAX)
-		ret = nd_err_set(&why, -EINVAL, "the agent takes at most %d samples a second",
-				 AGENT_SAMPLER_HZ_MAX);
-	if (!ret)
-		ret = channel_start(r->channel, features, by_agent ? r->options->session.hz : 0,
-				    r->options->threshold_ns, &why);
+		return nd_err_set(why, -EINVAL, "the agent takes at most %d samples a second",
+				  AGENT_SAMPLER_HZ_MAX);
+	if (by_agent || r->target->kind == TARGET_COMMAND || (ret != -ENOENT && ret != -EPERM))
+		return ret;
+	ret = lag_probes_open(r->options->threshold_ns, &r->loops, &no_probes);
+	if (ret)
+		nd_err_set(why, ret, "there is no agent in %d, and %s", pid, no_probes.what);
+	return ret;
+}
+
+/*
+ * Let somebody tell of the target's event loops. Without there is less to record, which is no
+ * failure; returns -ENOMEM only.
+ */
+static int open_loops(struct recording *r, pid_t pid)
+{
+	struct record_result *result = r->result;
+	struct nd_err why = {0};
+	int ret = choose_loops(r, pid, &why);
+
+	if (!ret) {
+		learn_process(r, pid);
+		nd_symbolizer_get_walk(r->symbolizer, pid, &r->layout);
+		r->o.pid = pid;
+		r->o.symbolizer = r->symbolizer;
+		r->loops.ops->report(r->loops.impl, &result->report);
+		if (r->options->agent_only)
+			r->o.from_the_start = result->report.is_unread;
+		ret = r->loops.ops->start(r->loops.impl, &r->o, &why);
+		r->o.start_ns = nd_clock_monotonic_ns();
+	}
 	if (ret) {
-		channel_close(r->channel);
-		r->channel = NULL;
-		snprintf(result->no_agent, sizeof(result->no_agent), "%s", why.what);
+		close_loops(r, why.what);
 		return ret == -ENOMEM ? ret : 0;
 	}
 	r->pid = pid;
+	r->sink.pid = (uint32_t)pid;
 	r->header_is_new = true;
-	result->no_agent[0] = '\0';
-	result->has_agent = true;
-	result->has_async =
-		(features & channel_get_hello(r->channel)->features & ND_FEATURE_ASYNC) != 0;
-	result->agent_reason = channel_reason_text(channel_get_hello(r->channel)->reason);
-	learn_process(r, pid);
-	channel_want_handles(r->channel, NULL);
-	/* A command is recorded from its beginning: there all counters are zero. */
-	return r->target->kind == TARGET_PIDS ? add_all_counters(r, true) : 0;
+	result->no_loops[0] = '\0';
+	result->loops = r->loops.ops->name;
+	result->adds = r->loops.ops->adds;
+	return 0;
 }
 
 static int begin(void *arg, struct nd_symbolizer *symbolizer, pid_t pid, struct nd_err *err)
 {
 	struct recording *r = arg;
 	struct record_result *result = r->result;
+	bool by_agent = !result->session.sampler[0];
 	int ret = 0;
 
 	r->symbolizer = symbolizer;
 	r->pid = pid;
+	r->o.hz = by_agent ? r->options->session.hz : 0;
 	if (r->target->kind == TARGET_PIDS)
-		ret = open_agent(r, pid);
-	if (!ret && !result->session.sampler[0] && !r->channel && r->target->kind == TARGET_PIDS) {
-		nd_err_set(err, -EPERM, "%s; %s", result->session.sampler_why, result->no_agent);
+		ret = open_loops(r, pid);
+	if (!ret && by_agent && !r->loops.ops && r->target->kind == TARGET_PIDS) {
+		nd_err_set(err, -EPERM, "%s%s%s", result->session.sampler_why,
+			   result->session.sampler_why[0] ? "; " : "", result->no_loops);
 		return nd_err_hint(err,
 				   "run it with sudo, or put the agent into the process: "
 				   "nodiag attach %d",
@@ -222,54 +246,8 @@ static int begin(void *arg, struct nd_symbolizer *symbolizer, pid_t pid, struct 
 static int add_stack(void *arg, const struct nd_stack *stack)
 {
 	struct recording *r = arg;
-	char comm[32] = "";
-	int ret = 0;
 
-	if (!nd_recorder_has_thread(r->recorder, stack->pid, stack->tid)) {
-		if (nd_procfs_read_comm((pid_t)stack->pid, (pid_t)stack->tid, comm, sizeof(comm)))
-			comm[0] = '\0';
-		ret = nd_recorder_add_thread(r->recorder, stack->pid, stack->tid, comm);
-	}
-	if (!ret)
-		ret = nd_recorder_add_sample(r->recorder, stack);
-	return check(r, ret, NULL);
-}
-
-/* A stack of the agent's: of a stall, or a CPU sample in place of a sampler's. */
-static int handle_sample(struct recording *r, const struct nd_event *event, size_t size)
-{
-	const struct nd_event_sample *sample = (const void *)event;
-	struct nd_named_stack named = {0};
-	struct nd_stack stack = {
-		.weight = ND_NSEC_PER_SEC / r->options->session.hz,
-		.count = 1,
-		.time_ns = event->time_ns,
-		.pid = (uint32_t)r->pid,
-		.tid = event->tid,
-	};
-
-	/* Where its memory cannot be read there is a stack all the same, of no calls. */
-	if (channel_to_sample(event, size, r->pid, r->room))
-		return 0;
-	if (nd_symbolizer_name_sample(r->symbolizer, &r->room->header, &named) == -ENOMEM)
-		return -ENOMEM;
-	if (sample->reason == ND_REASON_CPU) {
-		stack.calls = named.calls;
-		stack.depth = named.depth;
-		r->result->agent_samples++;
-		return add_stack(r, &stack);
-	}
-	r->result->stall_stacks++;
-	return nd_recorder_add_named(r->recorder, sample, named.calls, named.depth);
-}
-
-static int handle_event(void *arg, const struct nd_event *event, size_t size)
-{
-	struct recording *r = arg;
-
-	if (event->kind == ND_EVENT_SAMPLE)
-		return handle_sample(r, event, size);
-	return nd_recorder_add_event(r->recorder, event, size);
+	return check(r, record_sink_add_sample(&r->sink, stack), NULL);
 }
 
 /* Look for the agent in a command: in Node.js, once it is known to run, or in what was started. */
@@ -278,22 +256,22 @@ static int find_agent(struct recording *r, uint64_t now_ns)
 	uint64_t pause_ns =
 		now_ns - r->result->session.start_ns < CONNECT_SOON_NS ? 0 : CONNECT_LATER_NS;
 
-	if (r->channel || r->target->kind != TARGET_COMMAND || now_ns - r->tried_ns < pause_ns)
+	if (r->loops.ops || r->target->kind != TARGET_COMMAND || now_ns - r->tried_ns < pause_ns)
 		return 0;
 	r->tried_ns = now_ns;
-	return open_agent(r, r->node_pid ? r->node_pid : r->pid);
+	return open_loops(r, r->node_pid ? r->node_pid : r->pid);
 }
 
-static int read_agent(struct recording *r, bool is_last)
+static int read_loops(struct recording *r, bool is_last)
 {
 	int ret;
 
-	/* A loop that polls tells of its handles at once; one that is busy told at the start. */
-	if (is_last && !channel_is_over(r->channel) && !channel_want_handles(r->channel, NULL))
-		poll(NULL, 0, HANDLES_MS);
-	ret = channel_read(r->channel, handle_event, r);
-	nd_symbolizer_end_batch(r->symbolizer);
-	return ret;
+	if (r->loops_are_over)
+		return 0;
+	/* What was written until the end is there in any case. */
+	r->loops_are_over = r->loops.ops->is_over(r->loops.impl, &r->o);
+	ret = r->loops.ops->read(r->loops.impl, &r->o);
+	return ret || !is_last ? ret : r->loops.ops->finish(r->loops.impl, &r->o);
 }
 
 static enum nd_end_cause find_cause(const struct record_result *result)
@@ -332,7 +310,7 @@ static int flush_if_due(struct recording *r, const struct session_moment *moment
 	if (r->out->size && !moment->is_last && !nd_recorder_is_due(r->recorder, now_ns))
 		return 0;
 	add_losses(r, moment);
-	ret = check(r, add_all_counters(r, false), err);
+	ret = check(r, record_sink_flush(&r->sink), err);
 	if (!ret)
 		ret = flush(r, err);
 	r->result->is_full |= nd_recorder_is_full(r->recorder);
@@ -352,12 +330,23 @@ static int look(void *arg, const struct session_moment *moment, struct nd_err *e
 	r->has_runtime = has_runtime;
 	r->node_pid = moment->node_pid;
 	ret = find_agent(r, now_ns);
-	if (!ret && r->channel)
-		ret = read_agent(r, moment->is_last);
+	if (!ret && r->loops.ops)
+		ret = read_loops(r, moment->is_last);
 	ret = check(r, ret, err);
 	if (!ret)
 		ret = flush_if_due(r, moment, now_ns, err);
-	return ret ? ret : r->result->is_full;
+	if (r->options->agent_only)
+		r->result->session.target_ended |= r->loops_are_over;
+	return ret ? ret : r->result->is_full || (r->options->agent_only && r->loops_are_over);
+}
+
+/* Stacks want to be named before their stall is over, after which V8 may move what they speak of.
+ */
+static bool is_urgent(void *arg)
+{
+	struct recording *r = arg;
+
+	return r->loops.ops && r->loops.ops->is_late(r->loops.impl);
 }
 
 /* The failure, and that not all is lost. */
@@ -374,15 +363,17 @@ static int run(struct recording *r, struct nd_err *err)
 		.begin = begin,
 		.add_stack = add_stack,
 		.look = look,
+		.is_urgent = is_urgent,
 		.arg = r,
 		.may_lack_sampler = true,
+		.no_sampler = r->options->agent_only,
 	};
 	struct session_options options = r->options->session;
 	struct nd_err why = {0};
 	int ret;
 
 	if (r->target->kind == TARGET_COMMAND && agent_preload(&why))
-		snprintf(r->result->no_agent, sizeof(r->result->no_agent), "%s", why.what);
+		snprintf(r->result->no_loops, sizeof(r->result->no_loops), "%s", why.what);
 	options.hooks = &hooks;
 	ret = session_run(r->target, &options, r->profile, &r->result->session, err);
 	/* After a failure, which most likely is a full disk, the end may still find room. */
@@ -390,6 +381,19 @@ static int run(struct recording *r, struct nd_err *err)
 	if (ret)
 		explain(r, err);
 	return ret;
+}
+
+/* What the source of event loops is to work with. */
+static void prepare(struct recording *r)
+{
+	r->sink.period_ns = ND_NSEC_PER_SEC / r->options->session.hz;
+	r->o = (struct lag_observation){
+		.from_the_start = r->target->kind == TARGET_COMMAND,
+		.threshold_ns = r->options->threshold_ns,
+		.async = r->options->async,
+		.layout = &r->layout,
+		.sink = record_sink_face(&r->sink),
+	};
 }
 
 int record_session_run(const struct target *target, const struct record_options *options,
@@ -402,18 +406,25 @@ int record_session_run(const struct target *target, const struct record_options 
 		.out = out,
 		.profile = profile,
 		.recorder = nd_recorder_new(),
-		.room = malloc(sizeof(struct nd_sample_stack) + ND_SAMPLE_COPY_MAX),
 		.result = ret_result,
 	};
+	const struct nd_channel_head *agent;
 	int ret = target->kind == TARGET_COMMAND ? EXIT_COMMAND_NODIAG : EXIT_FAILED;
 
-	*ret_result = (struct record_result){.agent_reason = ""};
-	if (r.recorder && r.room)
+	*ret_result = (struct record_result){.loops = "", .adds = "", .report.reason = ""};
+	if (r.recorder && !record_sink_init(&r.sink, r.recorder)) {
+		prepare(&r);
 		ret = run(&r, err);
-	else
+	} else {
 		nd_err_set(err, -ENOMEM, "out of memory");
-	channel_close(r.channel);
-	free(r.room);
+	}
+	agent = ret_result->report.agent;
+	ret_result->has_async = agent && agent->features & ND_FEATURE_ASYNC;
+	if (r.loops.ops)
+		r.loops.ops->close(r.loops.impl);
+	ret_result->agent_samples = r.sink.cpu_samples;
+	ret_result->report.agent = NULL;
+	record_sink_fini(&r.sink);
 	nd_recorder_free(r.recorder);
 	return ret;
 }

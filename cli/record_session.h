@@ -3,13 +3,14 @@
 #define NODIAG_CLI_RECORD_SESSION_H
 
 /*
- * One recording into a file: the sampler's stacks and, where the target has an agent, its event
- * loops, written as they come.
+ * One recording into a file: the sampler's stacks and, by the agent or by eBPF, event loops,
+ * written as they come.
  */
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cli/lag_source.h"
 #include "cli/out.h"
 #include "cli/session.h"
 #include "cli/target.h"
@@ -19,21 +20,25 @@ struct nd_profile;
 
 struct record_options {
 	struct session_options session;
-	uint64_t threshold_ns;
-	bool async; /* asynchronous resources too, where the agent can */ /* of a stall */
+	uint64_t threshold_ns; /* of a stall */
+	bool async;	       /* asynchronous resources too, where the agent can */
+	/*
+	 * Only what the agent in the process sees, its CPU samples too, and all that it has seen
+	 * where nobody has read that yet; the recording ends with it.
+	 */
+	bool agent_only;
 };
 
 /* How it went, for the closing words. */
 struct record_result {
 	struct session_result session;
-	bool has_agent;
-	bool has_async;		  /* the agent follows asynchronous resources */
-	char no_agent[640];	  /* why event loops are not recorded, or "" */
-	char unnamed[640];	  /* why the agent's stacks have no names, or "" */
-	const char *agent_reason; /* why not all of the agent works, or "" */
+	const char *loops;	  /* who told of event loops: "the agent"; "" nobody */
+	const char *adds;	  /* what the agent would add to that, or "" */
+	char no_loops[640];	  /* why event loops are not recorded, or "" */
+	char unnamed[640];	  /* why their stacks have no names, or "" */
+	struct lag_report report; /* of who told of event loops, when it was asked last */
+	bool has_async;		  /* the agent was there that follows asynchronous resources */
 	uint64_t agent_samples;	  /* CPU samples by the agent, in place of a sampler */
-	uint64_t stall_stacks;	  /* taken during stalls */
-	uint64_t events_dropped;  /* the agent's, because its ring was full */
 	uint64_t size_bytes;	  /* of the file */
 	uint64_t samples;	  /* CPU samples in it */
 	bool is_full;		  /* it is as large as can be read back */

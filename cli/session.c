@@ -26,8 +26,9 @@
 /* How long to wait for samples before looking at clocks, signals and the target again. */
 #define POLL_MS 50
 
-/* The same where an agent's stacks want to be named while the objects they speak of are there. */
-#define POLL_HOOKS_MS 20
+/* The same where the hooks want to look more often, and where they are in a hurry. */
+#define POLL_HOOKS_MS  20
+#define POLL_URGENT_MS 5
 
 /* A process that has just started does not know its own version yet. */
 #define DESCRIBE_AFTER_NS (300 * ND_NSEC_PER_MSEC)
@@ -105,9 +106,13 @@ static int choose_sampler(struct session *s, const struct nd_sampler_options *op
 {
 	static const char *const names[] = {"eBPF", "perf_event", "the agent", ""};
 	const struct session_hooks *hooks = s->options->hooks;
-	int ret = nd_sampler_open(options, &s->sampler, ret_why, err);
 	bool is_open = false;
+	int ret;
 
+	if (hooks && hooks->no_sampler)
+		return nd_sampler_open_none(&s->sampler) ? nd_err_set(err, -ENOMEM, "out of memory")
+							 : 0;
+	ret = nd_sampler_open(options, &s->sampler, ret_why, err);
 	if (ret && hooks && hooks->may_lack_sampler)
 		is_open = !nd_sampler_open_none(&s->sampler);
 	else if (ret && s->target->kind == TARGET_PIDS && s->target->pids_count == 1)
@@ -218,9 +223,10 @@ static bool all_ended(struct session *s)
 
 static void show_progress(const struct session *s, uint64_t elapsed_ns)
 {
+	const struct session_hooks *hooks = s->options->hooks;
 	struct nd_sampler_stats stats;
 
-	if (elapsed_ns < ND_NSEC_PER_SEC)
+	if (elapsed_ns < ND_NSEC_PER_SEC || (hooks && hooks->no_sampler))
 		return;
 	nd_sampler_get_stats(s->sampler, &stats);
 	if (s->options->duration_ns)
@@ -260,9 +266,17 @@ static bool is_over(struct session *s, uint64_t elapsed_ns)
 	       (options->is_over && options->is_over(options->arg, s->child.pid));
 }
 
+static int choose_pause(const struct session *s)
+{
+	const struct session_hooks *hooks = s->options->hooks;
+
+	if (!hooks)
+		return POLL_MS;
+	return hooks->is_urgent(hooks->arg) ? POLL_URGENT_MS : POLL_HOOKS_MS;
+}
+
 static int record(struct session *s, struct nd_err *err)
 {
-	int poll_ms = s->options->hooks ? POLL_HOOKS_MS : POLL_MS;
 	uint64_t elapsed;
 	int ret = 0;
 
@@ -273,7 +287,7 @@ static int record(struct session *s, struct nd_err *err)
 		if (elapsed > DESCRIBE_AFTER_NS)
 			describe_target(s);
 		show_progress(s, elapsed);
-		ret = poll_samples(s, poll_ms);
+		ret = poll_samples(s, choose_pause(s));
 		if (ret < 0)
 			return nd_err_set_errno(err, ret, "cannot read samples");
 		ret = look(s, false, err);
@@ -411,10 +425,7 @@ int session_run(const struct target *target, const struct session_options *optio
 	nd_symbolizer_free(s.symbolizer);
 	nd_sampler_close(s.sampler);
 	child_cancel(&s.child);
-	/* The command goes on to its own end, as if nodiag had not been there. */
-	if (target->kind == TARGET_COMMAND && !ret)
-		child_reap(&s.child, true);
-	ret_result->status = s.child.status;
+	ret_result->child = s.child;
 	interrupt_release();
 	return ret;
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "cli/child.h"
 #include "cli/target.h"
 
 struct nd_err;
@@ -52,9 +53,12 @@ struct session_hooks {
 	int (*add_stack)(void *arg, const struct nd_stack *stack);
 	/* After each round, at least fifty times a second. As begin(), or 1 to end the session. */
 	int (*look)(void *arg, const struct session_moment *moment, struct nd_err *err);
+	/* Whether the next look should come sooner than that. */
+	bool (*is_urgent)(void *arg);
 	void *arg;
 	/* Where sampling is not permitted, go on without, and leave the agent to the hooks. */
 	bool may_lack_sampler;
+	bool no_sampler; /* do so in any case */
 };
 
 /* How it went, for the closing words. */
@@ -72,11 +76,12 @@ struct session_result {
 	uint64_t own_cpu_ns;	 /* CPU time of nodiag during the recording */
 	uint64_t sampler_cpu_ns; /* CPU time of taking samples, charged to the target */
 	bool target_ended;	 /* before the duration was over */
-	int status;		 /* of a command: its exit status, as a shell has it */
+	struct child child;	 /* the command, which may go on: child_wait() */
 };
 
 /*
  * Record `target` into `profile`. SIGINT and SIGTERM end the recording early, which is no failure.
+ * A command that has not ended by then goes on, as if nodiag had not been there.
  * Returns EXIT_DONE, or the exit code of the failure with `err` set.
  */
 int session_run(const struct target *target, const struct session_options *options,

@@ -28,6 +28,9 @@
 /* Bytes of a thread's ring: half a second of samples at 99 Hz in the deepest stacks. */
 #define ND_CHANNEL_RING (1u << 20)
 
+/* Bytes of the path that NODIAG_OUTPUT names, its NUL included. */
+#define ND_OUTPUT_PATTERN_MAX 1024
+
 /* Why the agent does nothing, or less than it could; numbered for good. */
 enum nd_agent_reason {
 	ND_AGENT_OK,
@@ -58,6 +61,13 @@ enum nd_agent_feature {
 	ND_FEATURE_ASYNC = 1 << 8,  /* asynchronous resources */
 };
 
+/* What an agent with such features knows of an event loop, of enum nd_loop_known. */
+static inline uint32_t nd_agent_known(uint32_t features)
+{
+	return ND_LOOP_EVENTS | (features & ND_FEATURE_PHASES ? ND_LOOP_PHASES : 0) |
+	       (features & ND_FEATURE_GC ? ND_LOOP_GC : 0);
+}
+
 struct nd_channel_head {
 	uint64_t magic;
 	uint32_t version;
@@ -76,6 +86,8 @@ struct nd_channel_head {
 	uint64_t samples_skipped;  /* stacks not taken: the thread was not on a stack we know */
 	uint64_t threshold_ns;	   /* of a stall */
 	char v8_version[32];
+	/* What NODIAG_OUTPUT asks for: the pattern of a file's path, absolute; "" for nothing. */
+	char output[ND_OUTPUT_PATTERN_MAX];
 };
 
 enum nd_slot_state { ND_SLOT_FREE, ND_SLOT_LIVE, ND_SLOT_ENDED };
@@ -125,6 +137,7 @@ enum nd_message_type {
 	ND_MESSAGE_HANDLES,   /* reader: all threads write how their handles and their heap are */
 	ND_MESSAGE_DETACH,    /* reader: stop for good */
 	ND_MESSAGE_ANSWER,    /* agent, to each of these: struct nd_answer */
+	ND_MESSAGE_LOG,	      /* reader: struct nd_log_line, to be said where NODIAG_LOG says */
 };
 
 struct nd_message {
@@ -150,6 +163,12 @@ struct nd_start {
 	uint32_t features;
 	uint32_t hz;	       /* of ND_FEATURE_CPU */
 	uint64_t threshold_ns; /* of a stall */
+};
+
+/* What the process's log is to say: one line, without its end. */
+struct nd_log_line {
+	struct nd_message message;
+	char text[]; /* to the end of the message, without a NUL */
 };
 
 struct nd_answer {

@@ -32,6 +32,7 @@ struct nd_recording_header {
 	const char *sampler_why;
 	const char *limits;
 	const char *unnamed;
+	const char *loops;
 	uint64_t start_ns;
 	uint64_t start_unix_ns;
 	uint64_t period_ns;
@@ -39,6 +40,7 @@ struct nd_recording_header {
 	uint32_t pid;
 	uint32_t agent_reason; /* enum nd_agent_reason, or a newer one */
 	uint32_t agent_features;
+	uint32_t loops_known; /* enum nd_loop_known, where `loops` is not empty */
 	bool has_agent;
 };
 
@@ -96,7 +98,7 @@ struct nd_event_named {
 	int32_t syscall; /* as in struct nd_event_sample */
 };
 
-/* An event of the agent, of one of the kinds that are here. */
+/* An event of an event loop, of one of the kinds that are here, or with nothing but its head. */
 union nd_recorded_event {
 	struct nd_event event;
 	struct nd_event_thread thread;

@@ -53,6 +53,7 @@ static int decode_header(const void *data, struct nd_decoded *decoded)
 		{&message->sampler_why, &decoded->header.sampler_why},
 		{&message->limits, &decoded->header.limits},
 		{&message->unnamed, &decoded->header.unnamed},
+		{&message->loops, &decoded->header.loops},
 	};
 	size_t size = 0, i;
 	char *room;
@@ -71,6 +72,7 @@ static int decode_header(const void *data, struct nd_decoded *decoded)
 	decoded->header.pid = message->pid;
 	decoded->header.agent_reason = message->agent_reason;
 	decoded->header.agent_features = message->agent_features;
+	decoded->header.loops_known = message->loops_known;
 	decoded->header.has_agent = message->has_agent;
 	return 0;
 }
@@ -382,6 +384,8 @@ static bool read_event(const Nodiag__Event *message, uint64_t time_ns,
 		event->event.kind = ND_EVENT_SAMPLE;
 		event->named.call = message->stack->call;
 		event->named.syscall = message->stack->syscall;
+	} else if (message->forget) {
+		event->event.kind = ND_EVENT_FORGET;
 	} else if (message->started || message->ended) {
 		event->event.kind = message->started ? ND_EVENT_THREAD_START : ND_EVENT_THREAD_END;
 		event->thread.thread_kind = thread_kind(message->started ? message->started->kind

@@ -90,6 +90,7 @@ int nd_codec_encode_header(const struct nd_recording_header *header, struct nd_b
 	message.sampler_why = text(header->sampler_why);
 	message.limits = text(header->limits);
 	message.unnamed = text(header->unnamed);
+	message.loops = text(header->loops);
 	message.start_ns = header->start_ns;
 	message.start_unix_ns = header->start_unix_ns;
 	message.period_ns = header->period_ns;
@@ -97,6 +98,7 @@ int nd_codec_encode_header(const struct nd_recording_header *header, struct nd_b
 	message.pid = header->pid;
 	message.agent_reason = header->agent_reason;
 	message.agent_features = header->agent_features;
+	message.loops_known = header->loops_known;
 	message.has_agent = header->has_agent;
 	return finish(&scratch, &message.base, out);
 }
@@ -157,6 +159,7 @@ union detail {
 	Nodiag__Async async;
 	Nodiag__AsyncType async_type;
 	Nodiag__AsyncSite async_site;
+	Nodiag__Forget forget;
 };
 
 /* The schema has arrays of any length for the fixed ones of C, which outlive the message. */
@@ -325,6 +328,10 @@ static void fill_event(const union nd_recorded_event *event, uint64_t time_ns, u
 	case ND_EVENT_HANDLES:
 		message->handles = &detail->handles;
 		fill_handles(&event->handles, message->handles);
+		break;
+	case ND_EVENT_FORGET:
+		message->forget = &detail->forget;
+		nodiag__forget__init(message->forget);
 		break;
 	default:
 		message->stack = &detail->stack;

@@ -27,6 +27,7 @@ enum nd_event_kind {
 	ND_EVENT_ASYNC,		   /* struct nd_event_async */
 	ND_EVENT_ASYNC_TYPE,	   /* struct nd_event_async_type */
 	ND_EVENT_ASYNC_SITE,	   /* struct nd_event_async_site */
+	ND_EVENT_FORGET = 64,	   /* struct nd_event; not of the agent, see below */
 };
 
 struct nd_event {
@@ -217,6 +218,19 @@ struct nd_event_async_site {
 	uint64_t ended;
 	uint64_t total_us;
 	uint64_t max_us;
+};
+
+/*
+ * ND_EVENT_FORGET: the thread's current iteration began at `time_ns`, and stacks that were taken
+ * before are of an earlier one, which was no stall. Who looks from outside takes them before that
+ * is known; the agent does not need it.
+ */
+
+/* What only some sources of these events measure; of an event loop, the rest always is. */
+enum nd_loop_known {
+	ND_LOOP_PHASES = 1 << 0,
+	ND_LOOP_GC = 1 << 1, /* pauses of the collector, and the heap */
+	ND_LOOP_EVENTS = 1 << 2,
 };
 
 #endif /* NODIAG_PROTO_EVENT_H */

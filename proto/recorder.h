@@ -45,7 +45,7 @@ int nd_recorder_add_thread(struct nd_recorder *recorder, uint32_t pid, uint32_t 
 /* A CPU sample, of a thread that was added. Frames are ids that nd_recorder_flush() explains. */
 int nd_recorder_add_sample(struct nd_recorder *recorder, const struct nd_stack *stack);
 
-/* An event of the agent; kinds that recordings do not have are ignored, samples too. */
+/* An event of proto/event.h; kinds that recordings do not have are ignored, samples too. */
 int nd_recorder_add_event(struct nd_recorder *recorder, const struct nd_event *event, size_t size);
 
 /* A stack that the agent took during a stall, its names found. */

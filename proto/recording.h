@@ -26,7 +26,7 @@ enum nd_item_kind {
 	ND_ITEM_MOMENT,	  /* a span ends at `moment->time_ns`; its losses hold, and it follows: */
 	ND_ITEM_COUNTERS, /* a thread's, at the end of the span */
 	ND_ITEM_SAMPLE,	  /* CPU samples */
-	ND_ITEM_EVENT,	  /* the agent's events, in order */
+	ND_ITEM_EVENT,	  /* events of event loops, in order */
 	ND_ITEM_END,
 };
 

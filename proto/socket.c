@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static int check(int len, size_t size)
 {
@@ -28,4 +30,20 @@ int nd_socket_make_folder(int choice, const char *nodiag_socket, const char *xdg
 int nd_socket_make_path(const char *folder, pid_t pid, char *buf, size_t size)
 {
 	return check(snprintf(buf, size, "%s/%d.sock", folder, pid), size);
+}
+
+int nd_socket_claim_folder(const char *path)
+{
+	struct stat st;
+
+	if (mkdir(path, 0700) && errno != EEXIST)
+		return -errno;
+	if (lstat(path, &st))
+		return -errno;
+	return S_ISDIR(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & 077) ? 0 : -EPERM;
+}
+
+int nd_socket_make_lock_path(const char *folder, char *buf, size_t size)
+{
+	return check(snprintf(buf, size, "%s/analyzer.lock", folder), size);
 }

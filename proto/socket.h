@@ -23,4 +23,13 @@ int nd_socket_make_folder(int choice, const char *nodiag_socket, const char *xdg
 /* The path of a process's socket in a folder; the id is that of its own pid namespace. */
 int nd_socket_make_path(const char *folder, pid_t pid, char *buf, size_t size);
 
+/* Make a folder that is there for this user alone, or see that it is so: 0 or a negative errno. */
+int nd_socket_claim_folder(const char *path);
+
+/*
+ * What the analyzer of a folder's processes, of which there is one, holds a lock on for as long as
+ * it runs (fcntl(2), of the whole file).
+ */
+int nd_socket_make_lock_path(const char *folder, char *buf, size_t size);
+
 #endif /* NODIAG_PROTO_SOCKET_H */

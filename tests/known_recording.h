@@ -44,6 +44,8 @@ static inline int known_add_header(struct nd_recorder *recorder)
 		.pid = 4242,
 		.has_agent = true,
 		.agent_features = ND_FEATURE_LOOP | ND_FEATURE_GC | ND_FEATURE_PHASES,
+		.loops = "the agent",
+		.loops_known = ND_LOOP_PHASES | ND_LOOP_GC | ND_LOOP_EVENTS,
 	};
 
 	return nd_recorder_set_header(recorder, &header);
@@ -114,7 +116,7 @@ static inline int known_add_worker(struct nd_recorder *recorder, uint32_t kind, 
 	return nd_recorder_add_event(recorder, &thread.event, sizeof(thread));
 }
 
-/* Stacks in the middle of the stall, then its end. */
+/* The beginning of the stall, stacks in the middle, then its end. */
 static inline int known_add_stall(struct nd_recorder *recorder)
 {
 	const struct nd_event_stall stall = {
@@ -124,9 +126,10 @@ static inline int known_add_stall(struct nd_recorder *recorder)
 		.cpu_ns = KNOWN_STALL_NS,
 		.phase_ns[ND_PHASE_POLL] = KNOWN_STALL_NS,
 	};
+	const struct nd_event forget = {ND_EVENT_FORGET, 4242, KNOWN_STALL_END - KNOWN_STALL_NS};
 	struct nd_event_sample sample = {.event = {ND_EVENT_SAMPLE, 4242, KNOWN_STALL_END - 1},
 					 .syscall = -1};
-	int i, ret = 0;
+	int i, ret = nd_recorder_add_event(recorder, &forget, sizeof(forget));
 
 	for (i = 0; i < 3 && !ret; i++)
 		ret = nd_recorder_add_named(recorder, &sample, known_stacks[0].calls,

@@ -22,7 +22,7 @@ struct thread {
 
 struct nd_lag {
 	const struct nd_profile *frames;
-	uint32_t known; /* enum nd_lag_known */
+	uint32_t known; /* enum nd_loop_known */
 	struct thread *threads;
 	size_t threads_count;
 	uint64_t threads_left_out;
@@ -99,7 +99,7 @@ struct nd_lag *nd_lag_new(const struct nd_profile *frames)
 		return NULL;
 	}
 	lag->frames = frames;
-	lag->known = ND_LAG_PHASES | ND_LAG_GC | ND_LAG_EVENTS;
+	lag->known = ND_LOOP_PHASES | ND_LOOP_GC | ND_LOOP_EVENTS;
 	return lag;
 }
 
@@ -328,7 +328,8 @@ int nd_lag_add_stack(struct nd_lag *lag, const struct nd_event *event, const str
 	return ret;
 }
 
-void nd_lag_forget_before(struct nd_lag *lag, uint32_t tid, uint64_t time_ns)
+/* The stacks that the thread's current iteration has from before it began. */
+static void forget_before(struct nd_lag *lag, uint32_t tid, uint64_t time_ns)
 {
 	struct thread *thread = find_thread(lag, tid);
 	struct nd_stall *stall = thread ? thread->open : NULL;
@@ -485,6 +486,9 @@ int nd_lag_add_event(struct nd_lag *lag, const struct nd_event *event, size_t si
 	case ND_EVENT_THREAD_END:
 		end_thread(lag, event->tid);
 		return 0;
+	case ND_EVENT_FORGET:
+		forget_before(lag, event->tid, event->time_ns);
+		return 0;
 	default:
 		return nd_async_add_event(lag->async, event, size);
 	}
@@ -556,7 +560,7 @@ static int charge(struct nd_lag *lag, struct nd_stall *stall)
 	int ret;
 
 	describe(stall, stack, &like);
-	like.has_phase = (lag->known & ND_LAG_PHASES) != 0;
+	like.has_phase = (lag->known & ND_LOOP_PHASES) != 0;
 	ret = find_culprit(lag, &like, &culprit);
 	if (ret || !culprit) {
 		lag->stalls_left_out += !ret;

@@ -56,13 +56,6 @@ const char *nd_stall_kind_text(enum nd_stall_kind kind);
 /* Likewise "timers", "poll", ... */
 const char *nd_phase_text(enum nd_phase phase);
 
-/* What only some sources of events measure. */
-enum nd_lag_known {
-	ND_LAG_PHASES = 1 << 0,
-	ND_LAG_GC = 1 << 1, /* pauses of the collector, and the heap */
-	ND_LAG_EVENTS = 1 << 2,
-};
-
 /* By bit of enum nd_gc_type. */
 #define ND_GC_TYPES 5
 
@@ -86,7 +79,7 @@ struct nd_lag_loop {
 	uint32_t tid;
 	enum nd_thread_kind kind;
 	bool ended;	/* the thread ended meanwhile */
-	uint32_t known; /* enum nd_lag_known: all else below is 0, and nobody knows */
+	uint32_t known; /* enum nd_loop_known: all else below is 0, and nobody knows */
 	uint64_t observed_ns;
 	uint64_t iterations;
 	uint64_t busy_ns; /* also of an iteration that was not over at the end */
@@ -145,7 +138,7 @@ struct nd_culprit {
 struct nd_lag *nd_lag_new(const struct nd_profile *frames);
 void nd_lag_free(struct nd_lag *lag);
 
-/* What the source of events measures, of enum nd_lag_known; all of it unless this is called. */
+/* What the source of events measures, of enum nd_loop_known; all of it unless this is called. */
 void nd_lag_set_known(struct nd_lag *lag, uint32_t known);
 
 /*
@@ -161,12 +154,6 @@ int nd_lag_add_event(struct nd_lag *lag, const struct nd_event *event, size_t si
 /* A stack that was taken during a stall. */
 int nd_lag_add_stack(struct nd_lag *lag, const struct nd_event *event, const struct nd_call *calls,
 		     size_t depth);
-
-/*
- * Forget the stacks of the thread's current iteration that were taken before `time_ns`: they are of
- * an earlier one, which was no stall.
- */
-void nd_lag_forget_before(struct nd_lag *lag, uint32_t tid, uint64_t time_ns);
 
 /*
  * Decide about the stalls that had ended at the call before: all that was written of them was read

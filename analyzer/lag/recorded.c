@@ -20,22 +20,28 @@ struct reader {
 	struct nd_recorded *names;
 	struct nd_channel_slot **first; /* of each slot, how it was at the beginning, or NULL */
 	struct nd_lag_recorded *result;
-	bool has_agent;
 	uint64_t start_ns;
 	uint64_t now_ns; /* the end of the span that is being read */
 	size_t events;
 };
+
+/* The first nodiag could record event loops only by the agent, and did not say who told of them. */
+static void read_loops(struct reader *reader, const struct nd_recording_header *header)
+{
+	const char *loops = header->has_agent && !*header->loops ? "the agent" : header->loops;
+
+	nd_lag_set_known(reader->lag, *header->loops ? header->loops_known
+						     : nd_agent_known(header->agent_features));
+	if (*loops)
+		snprintf(reader->result->loops, sizeof(reader->result->loops), "%s", loops);
+}
 
 static void read_header(struct reader *reader, const struct nd_recording_header *header)
 {
 	struct nd_lag_recorded *result = reader->result;
 
 	reader->start_ns = header->start_ns;
-	reader->has_agent |= header->has_agent;
-	nd_lag_set_known(reader->lag,
-			 ND_LAG_EVENTS |
-				 (header->agent_features & ND_FEATURE_PHASES ? ND_LAG_PHASES : 0) |
-				 (header->agent_features & ND_FEATURE_GC ? ND_LAG_GC : 0));
+	read_loops(reader, header);
 	result->agent_reason = header->agent_reason;
 	result->threshold_ns = header->threshold_ns;
 	snprintf(result->unnamed, sizeof(result->unnamed), "%s", header->unnamed);
@@ -122,9 +128,10 @@ static int read_all(struct reader *reader, struct nd_profile *frames, struct nd_
 	reader->first = calloc(ND_CHANNEL_SLOTS_MAX, sizeof(struct nd_channel_slot *));
 	if (!reader->names || !reader->first || read_items(reader))
 		return nd_err_set_errno(err, -ENOMEM, "cannot read the recording");
-	if (!reader->has_agent) {
+	if (!result->loops[0]) {
 		nd_err_set(err, -ENODATA, "the recording has no event loops");
-		nd_err_hint(err, "record a process with the agent in it: nodiag attach PID");
+		nd_err_hint(err, "record with sudo, or a process with the agent in it: "
+				 "nodiag attach PID");
 		return -ENODATA;
 	}
 	nd_recording_get_state(reader->recording, &result->state);

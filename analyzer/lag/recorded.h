@@ -18,6 +18,7 @@ struct nd_profile;
 /* What else the recording says. */
 struct nd_lag_recorded {
 	struct nd_recording_state state;
+	char loops[64];	       /* who told of them: "the agent" */
 	uint32_t agent_reason; /* enum nd_agent_reason, or a newer one */
 	uint64_t threshold_ns;
 	uint64_t duration_ns;
@@ -29,7 +30,7 @@ struct nd_lag_recorded {
 
 /*
  * Read a recording into `lag`, which is new and has `frames` for its names. -ENODATA when it was
- * made without an agent, and as nd_recording_open().
+ * made where nobody told of event loops, and as nd_recording_open().
  */
 int nd_lag_read_recording(struct nd_lag *lag, struct nd_profile *frames, const void *data,
 			  size_t len, struct nd_lag_recorded *ret_recorded, struct nd_err *err);

@@ -137,7 +137,7 @@ static void add_gc(const struct writer *w, const struct nd_lag_loop *loop)
 	uint64_t total = 0;
 	int type;
 
-	if (!(loop->known & ND_LAG_GC))
+	if (!(loop->known & ND_LOOP_GC))
 		return;
 	for (type = 0; type < ND_GC_TYPES; type++)
 		total += loop->gc_ns[type];

@@ -65,7 +65,7 @@ static void add_phases(struct nd_buf *out, const struct nd_lag_loop *loop)
 {
 	int i;
 
-	if (!(loop->known & ND_LAG_PHASES)) {
+	if (!(loop->known & ND_LOOP_PHASES)) {
 		nd_buf_add_str(out, ",\"phases_ns\":null");
 		return;
 	}
@@ -79,7 +79,7 @@ static void add_gc(struct nd_buf *out, const struct nd_lag_loop *loop)
 {
 	int i;
 
-	if (!(loop->known & ND_LAG_GC)) {
+	if (!(loop->known & ND_LOOP_GC)) {
 		nd_buf_add_str(out, ",\"gc\":null,\"heap\":null");
 		return;
 	}
@@ -130,7 +130,7 @@ static void add_loop(struct nd_buf *out, const struct nd_lag_loop *loop)
 	add_number(out, "busy_ns", loop->busy_ns);
 	add_number(out, "idle_ns", loop->idle_ns);
 	add_number(out, "iterations", loop->iterations);
-	add_known(out, "events", loop->known & ND_LAG_EVENTS, loop->events);
+	add_known(out, "events", loop->known & ND_LOOP_EVENTS, loop->events);
 	add_number(out, "stalls", loop->stalls);
 	add_number(out, "stall_ns", loop->stall_ns);
 	add_delay(out, loop);

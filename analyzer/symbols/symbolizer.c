@@ -214,6 +214,17 @@ int nd_symbolizer_add_process(struct nd_symbolizer *s, pid_t pid, struct nd_walk
 	return ret;
 }
 
+void nd_symbolizer_get_walk(const struct nd_symbolizer *s, pid_t pid,
+			    struct nd_walk_layout *ret_walk)
+{
+	const struct nd_process *process = find_known(s, pid);
+
+	if (process)
+		nd_process_get_walk(process, ret_walk);
+	else
+		*ret_walk = (struct nd_walk_layout){0};
+}
+
 static void name_thread(struct nd_symbolizer *s, struct thread *thread)
 {
 	char comm[32] = "";

@@ -51,6 +51,10 @@ void nd_symbolizer_free(struct nd_symbolizer *symbolizer);
 int nd_symbolizer_add_process(struct nd_symbolizer *symbolizer, pid_t pid,
 			      struct nd_walk_layout *ret_walk, struct nd_err *err);
 
+/* What that told of a process, again; all zeros for one that was not added, or runs no V8. */
+void nd_symbolizer_get_walk(const struct nd_symbolizer *symbolizer, pid_t pid,
+			    struct nd_walk_layout *ret_walk);
+
 /* Whether the process was added. */
 bool nd_symbolizer_has_process(const struct nd_symbolizer *symbolizer, pid_t pid);
 

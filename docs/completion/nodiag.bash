@@ -107,6 +107,21 @@ _nodiag_lag() {
 	esac
 }
 
+_nodiag_collect() {
+	case $previous in
+	--threshold)
+		mapfile -t COMPREPLY < <(compgen -W '20ms 50ms 100ms' -- "$current")
+		;;
+	--idle)
+		mapfile -t COMPREPLY < <(compgen -W '10s 1m 10m' -- "$current")
+		;;
+	*)
+		mapfile -t COMPREPLY < <(compgen -W '--threshold= --idle= --help --usage' -- "$current")
+		[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
+		;;
+	esac
+}
+
 # $1 are the options besides --help.
 _nodiag_attach() {
 	if [[ $previous == --via ]]; then
@@ -139,7 +154,7 @@ _nodiag_list() {
 
 _nodiag() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} i
-	local commands='ps stack flame lag record attach detach check'
+	local commands='ps stack flame lag record collect attach detach check'
 
 	COMPREPLY=()
 	if [[ $COMP_CWORD -eq 1 ]]; then
@@ -172,6 +187,9 @@ _nodiag() {
 		;;
 	lag)
 		_nodiag_lag
+		;;
+	collect)
+		_nodiag_collect
 		;;
 	attach)
 		_nodiag_attach --via=

@@ -149,9 +149,9 @@ export function threadsNamed(pid, name) {
   });
 }
 
-/** Wait for something that is about to happen. */
-export async function until(condition, what) {
-  for (let tries = 0; tries < 500; tries++) {
+/** Wait for something that is about to happen, or that may take `tries` times 10 ms. */
+export async function until(condition, what, tries = 500) {
+  for (; tries > 0; tries--) {
     if (condition()) return;
     await sleep(10);
   }

@@ -7,7 +7,16 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 
-import { needSampling, percent, record, runNodiag, start } from './harness.mjs';
+import {
+  line,
+  needSampling,
+  nodeOf,
+  percent,
+  programPath,
+  record,
+  runNodiag,
+  start,
+} from './harness.mjs';
 
 needSampling();
 const busy = await start('phases.cjs');
@@ -103,4 +112,19 @@ test('two processes at once', async () => {
   const text = run.stdout.toString();
   assert.match(text, /phases\.cjs/);
   assert.match(text, /PBKDF2/i);
+});
+
+/** A command that goes on for long after the time is over, and says when it ends. */
+const goesOn = ['sh', '-c', '"$@"; echo "it said $?"; exit 3', 'sh'];
+
+test('-d ends the observation of a command, and not the command', async () => {
+  const command = [...goesOn, nodeOf(line), programPath('exits.cjs'), '5000', '7'];
+  const flame = await runNodiag(['flame', '-d', '500ms', '-o', 'x.html', '--', ...command]);
+  assert.equal(flame.status, 3, flame.stderr);
+  assert.match(flame.stdout.toString(), /x\.html\nit said 7\n$/);
+
+  const stalls = [nodeOf(line), programPath('stalls.cjs'), '4000'];
+  const lag = await runNodiag(['lag', '-d', '1s', '--', ...stalls]);
+  assert.equal(lag.status, 0, lag.stderr);
+  assert.match(lag.stdout.toString(), /blockLoop|spin/);
 });

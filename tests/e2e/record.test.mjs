@@ -120,12 +120,40 @@ test('a command is recorded with the agent, and its status is passed on', async 
   assert.equal(run.status, 7, run.stderr);
 });
 
-test('without an agent there are CPU samples only, which is said', async () => {
+test('without an agent event loops are seen from outside, as alive', async () => {
   const program = await start('stalls.cjs');
   try {
-    const args = ['record', '-d', '2s', '-r', '499', '-o', 'r.nd', String(program.pid)];
-    const run = await succeed(args);
-    assert.match(run.stderr, /without event loops: there is no agent in/);
+    const pid = String(program.pid);
+    const live = await succeed(['lag', '--json', '-d', '2s', pid]);
+    const run = await succeed(['record', '-d', '2s', '-r', '499', '-o', 'r.nd', pid]);
+    assert.match(run.stderr, /event loops by eBPF, from outside.*\n.*the agent would add phases/);
+    const recorded = await lagOf(run.folder, 'r.nd');
+    assert.deepEqual(worst(recorded), worst(JSON.parse(live.stdout)));
+    assert.match(worst(recorded).name, /blockLoop|spin/);
+    const [loop] = recorded.loops;
+    const { loops } = JSON.parse(live.stdout);
+    assert.deepEqual(Object.keys(loop), Object.keys(loops[0]));
+    assert.equal(loop.tid, loops[0].tid);
+    assert.deepEqual([loop.phases_ns, loop.gc, loop.heap], [null, null, null]);
+    assert.equal(loop.events === null, loops[0].events === null);
+    assert.ok(loop.stalls >= 4 && loop.stalls <= 10, `${loop.stalls} stalls in two seconds`);
+    assert.ok(loop.busy_ns + loop.idle_ns < loop.observed_ns * 1.15);
+    const profile = await flameOf(run.folder, 'r.nd');
+    assert.ok(profile.share(profile.own('stalls.cjs', 'blockLoop')) > 0.8, profile.table());
+    const { stderr } = await runNodiag(['lag', 'r.nd'], { folder: run.folder });
+    assert.match(stderr, /s by eBPF, from outside, \d+ stacks/);
+  } finally {
+    await program.stop();
+  }
+});
+
+test('without an agent and eBPF there are CPU samples only, which is said', async () => {
+  const as = [process.env.ND_DENY, 'bpf', '--'];
+  const program = await start('stalls.cjs');
+  try {
+    const args = ['record', '-d', '1s', '-r', '499', '-o', 'r.nd', String(program.pid)];
+    const run = await succeed(args, { as });
+    assert.match(run.stderr, /without event loops: there is no agent in \d+, and eBPF/);
     const profile = await flameOf(run.folder, 'r.nd');
     assert.ok(profile.share(profile.own('stalls.cjs', 'blockLoop')) > 0.8, profile.table());
     const lag = await runNodiag(['lag', 'r.nd'], { folder: run.folder });

@@ -101,9 +101,15 @@ static int begin(struct channel *channel, char **argv, struct nd_err *err)
 {
 	unsigned int number = (unsigned int)strtoul(argv[1], NULL, 10);
 
+	int ret;
+
 	if (!strcmp(argv[0], "cpu"))
-		return channel_start(channel, ND_FEATURE_CPU, number, ND_STALL_THRESHOLD_NS, err);
-	return channel_start(channel, ND_FEATURE_STALLS, 0, number * ND_NSEC_PER_MSEC, err);
+		ret = channel_start(channel, ND_FEATURE_CPU, number, ND_STALL_THRESHOLD_NS, err);
+	else
+		ret = channel_start(channel, ND_FEATURE_STALLS, 0, number * ND_NSEC_PER_MSEC, err);
+	if (!ret)
+		channel_skip(channel);
+	return ret;
 }
 
 int main(int argc, char **argv)

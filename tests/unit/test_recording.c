@@ -141,7 +141,7 @@ static void test_all_of_it_comes_back(void **state)
 	assert_int_equal(seen.headers, 1);
 	assert_int_equal(seen.samples, 100);
 	assert_true(seen.weight_ns == KNOWN_TOTAL);
-	assert_int_equal(seen.events, 4 + 4 + 9);
+	assert_int_equal(seen.events, 4 + 5 + 9);
 	assert_int_equal(seen.counters, 1 + KNOWN_SPANS + KNOWN_SPANS - 6);
 	assert_int_equal(seen.moments, 1 + KNOWN_SPANS);
 	assert_int_equal(seen.ends, 1);
@@ -172,6 +172,8 @@ static void check_header(const struct nd_recording_header *header)
 	assert_int_equal(header->agent_reason, 0);
 	assert_true(header->has_agent);
 	assert_int_equal(header->agent_features, 7);
+	assert_string_equal(header->loops, "the agent");
+	assert_int_equal(header->loops_known, 7);
 }
 
 static void check_sample(const struct nd_recording *recording,
@@ -277,15 +279,15 @@ static void check_event(const struct nd_recording *recording, const union nd_rec
 {
 	static const uint32_t kinds[] = {
 		ND_EVENT_GC,	     ND_EVENT_THREAD_START, ND_EVENT_GC,
-		ND_EVENT_GC,	     ND_EVENT_SAMPLE,	    ND_EVENT_SAMPLE,
-		ND_EVENT_SAMPLE,     ND_EVENT_STALL,	    ND_EVENT_BLOCKED,
-		ND_EVENT_STALL,	     ND_EVENT_HANDLES,	    ND_EVENT_MEMORY,
-		ND_EVENT_SPACE,	     ND_EVENT_ASYNC,	    ND_EVENT_ASYNC_TYPE,
-		ND_EVENT_ASYNC_SITE, ND_EVENT_THREAD_END,
+		ND_EVENT_GC,	     ND_EVENT_FORGET,	    ND_EVENT_SAMPLE,
+		ND_EVENT_SAMPLE,     ND_EVENT_SAMPLE,	    ND_EVENT_STALL,
+		ND_EVENT_BLOCKED,    ND_EVENT_STALL,	    ND_EVENT_HANDLES,
+		ND_EVENT_MEMORY,     ND_EVENT_SPACE,	    ND_EVENT_ASYNC,
+		ND_EVENT_ASYNC_TYPE, ND_EVENT_ASYNC_SITE,   ND_EVENT_THREAD_END,
 	};
 
 	assert_int_equal(event->event.kind, kinds[index]);
-	if (index == 1 || index == 16) {
+	if (index == 1 || index == 17) {
 		assert_int_equal(event->event.tid, 4243);
 		assert_int_equal(event->thread.thread_kind, ND_THREAD_WORKER);
 	} else if (index == 3) {
@@ -295,9 +297,12 @@ static void check_event(const struct nd_recording *recording, const union nd_rec
 		assert_int_equal(event->gc.used_before_bytes, 30u << 20);
 		assert_int_equal(event->gc.used_after_bytes, 20u << 20);
 	} else if (index == 4) {
+		assert_int_equal(event->event.tid, 4242);
+		assert_true(event->event.time_ns == KNOWN_STALL_END - KNOWN_STALL_NS);
+	} else if (index == 5) {
 		assert_int_equal(event->named.syscall, -1);
 		check_stack(recording, event->named.call, &known_stacks[0]);
-	} else if (index == 7) {
+	} else if (index == 8) {
 		assert_true(event->event.time_ns == KNOWN_STALL_END);
 		assert_true(event->stall.start_ns == KNOWN_STALL_END - KNOWN_STALL_NS);
 		assert_true(event->stall.since_ns == event->stall.start_ns);
@@ -305,16 +310,16 @@ static void check_event(const struct nd_recording *recording, const union nd_rec
 		assert_int_equal(event->stall.run_delay_ns, 0);
 		assert_int_equal(event->stall.phase_ns[ND_PHASE_TIMERS], 0);
 		assert_true(event->stall.phase_ns[ND_PHASE_POLL] == KNOWN_STALL_NS);
-	} else if (index == 8) {
+	} else if (index == 9) {
 		assert_true(event->blocked.start_ns == KNOWN_BLOCKED_END - KNOWN_BLOCKED_NS);
 		assert_int_equal(event->blocked.syscall, 0);
 		assert_int_equal(event->event.tid, 4243);
-	} else if (index == 10) {
+	} else if (index == 11) {
 		assert_int_equal(event->handles.active[3], 1);
 		assert_int_equal(event->handles.total[3], 2);
 		assert_int_equal(event->handles.total[ND_HANDLE_TYPES - 1], 9);
 		assert_int_equal(event->handles.requests, 4);
-	} else if (index > 10) {
+	} else if (index > 11) {
 		check_resource(event);
 	}
 }
@@ -377,7 +382,7 @@ static void test_the_agent_is_all_there(void **state)
 		else if (item.kind == ND_ITEM_END)
 			assert_int_equal(item.end->cause, ND_END_INTERRUPT);
 	}
-	assert_int_equal(events, 17);
+	assert_int_equal(events, 18);
 	nd_recording_close(recording);
 }
 
@@ -545,7 +550,7 @@ static void test_what_a_newer_minor_version_adds_is_skipped(void **state)
 	}
 	seen = read_all(file.data, file.len);
 	assert_int_equal(seen.samples, 100);
-	assert_int_equal(seen.events, 17);
+	assert_int_equal(seen.events, 18);
 	assert_int_equal(seen.lost, 0);
 	assert_int_equal(seen.state.damaged, 0);
 	assert_true(seen.state.unknown > 10);

@@ -6,8 +6,11 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -64,6 +67,29 @@ static void test_paths(void **state)
 
 	assert_int_equal(nd_socket_make_path("/run/u/nodiag", 4242, buf, sizeof(buf)), 0);
 	assert_string_equal(buf, "/run/u/nodiag/4242.sock");
+	assert_int_equal(nd_socket_make_lock_path("/run/u", buf, sizeof(buf)), 0);
+	assert_string_equal(buf, "/run/u/analyzer.lock");
+	assert_int_equal(nd_socket_make_lock_path("/run/u", buf, 8), -ERANGE);
+}
+
+/* Others may neither have made the folder nor enter it. */
+static void test_a_folder_is_for_its_user_alone(void **state)
+{
+	char folder[] = "/tmp/nodiag-test-XXXXXX", link[64], inner[64];
+
+	assert_non_null(mkdtemp(folder));
+	snprintf(inner, sizeof(inner), "%s/inner", folder);
+	snprintf(link, sizeof(link), "%s/link", folder);
+	assert_int_equal(nd_socket_claim_folder(inner), 0);
+	assert_int_equal(nd_socket_claim_folder(inner), 0);
+	assert_int_equal(symlink(inner, link), 0);
+	assert_int_equal(nd_socket_claim_folder(link), -EPERM);
+	assert_int_equal(chmod(inner, 0750), 0);
+	assert_int_equal(nd_socket_claim_folder(inner), -EPERM);
+	assert_int_equal(unlink(link), 0);
+	assert_int_equal(rmdir(inner), 0);
+	assert_int_equal(rmdir(folder), 0);
+	assert_int_equal(nd_socket_claim_folder(inner), -ENOENT);
 }
 
 int main(void)
@@ -73,6 +99,7 @@ int main(void)
 		cmocka_unit_test(test_what_the_user_names_is_the_only_one),
 		cmocka_unit_test(test_what_does_not_fit),
 		cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_a_folder_is_for_its_user_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The program must not see that it started something: no child, no SIGCHLD, no handler of
+ * pthread_atfork(), no descriptor or memory that lives on. So the analyzer is the child of a child
+ * that ends at once, and that one ends without a signal. Both are made by clone() as posix_spawn()
+ * does it: they share the memory, in which only they run meanwhile on the agent's side.
+ */
+
+#include "agent/analyzer.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/log.h"
+#include "proto/channel.h"
+#include "proto/socket.h"
+
+/* How long the analyzer waits for another process when the last has ended. */
+#define IDLE_OPTION "--idle=10s"
+
+/* Stacks of the two children: they do nothing but system calls. */
+#define CHILD_STACK 16384
+
+/* Descriptors that are closed one by one where the kernel cannot close a range (before 5.9). */
+#define FDS_MAX 65536
+
+static struct {
+	char output[ND_OUTPUT_PATTERN_MAX];
+	char program[4096];
+	char **environment; /* for the analyzer; one block, NULL: none is to be started */
+} analyzer;
+
+/* What a start needs, and what became of it. */
+struct start {
+	char **argv;
+	char **environment;
+	char *child_stack;
+	volatile int error;
+};
+
+/* Folders of the program, as seen from that of the core: as installed, and as built. */
+static const char *const folders[] = {ND_BIN_FROM_CORE, "../../cli"};
+
+/* What asks for an analyzer at all. */
+static bool is_wanted(void)
+{
+	const char *output = secure_getenv("NODIAG_OUTPUT");
+
+	return output && *output;
+}
+
+/* The program may go to another folder before the file is made. */
+static bool make_output(const char *pattern)
+{
+	size_t size = sizeof(analyzer.output), len = 0;
+
+	if (*pattern != '/') {
+		if (!getcwd(analyzer.output, size))
+			return false;
+		len = strlen(analyzer.output);
+		if (len + 1 < size && len > 1)
+			analyzer.output[len++] = '/';
+	}
+	if (len + strlen(pattern) >= size)
+		return false;
+	strcpy(analyzer.output + len, pattern);
+	return true;
+}
+
+static bool find_program(void)
+{
+	const char *wanted = secure_getenv("NODIAG_ANALYZER");
+	char path[sizeof(analyzer.program)];
+	const char *slash;
+	Dl_info self;
+	size_t i;
+
+	if (wanted && *wanted) {
+		snprintf(analyzer.program, sizeof(analyzer.program), "%s", wanted);
+		return true;
+	}
+	if (!dladdr((void *)find_program, &self) || !(slash = strrchr(self.dli_fname, '/')))
+		return false;
+	for (i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		snprintf(path, sizeof(path), "%.*s/%s/nodiag", (int)(slash - self.dli_fname),
+			 self.dli_fname, folders[i]);
+		if (realpath(path, analyzer.program) && !access(analyzer.program, X_OK))
+			return true;
+	}
+	return false;
+}
+
+/* What is for this process is not for the analyzer, which must not get an agent itself. */
+static bool is_passed_on(const char *variable)
+{
+	return strncmp(variable, "LD_PRELOAD=", 11) != 0 &&
+	       strncmp(variable, "LD_AUDIT=", 9) != 0 && strncmp(variable, "NODIAG_", 7) != 0;
+}
+
+/* A copy of the environment with room for one variable more, as one block; NULL: out of memory. */
+static char **copy_environment(void)
+{
+	size_t count = 0, bytes = 0, i, len;
+	char **copy, *text;
+
+	for (i = 0; environ && environ[i]; i++)
+		bytes += strlen(environ[i]) + 1;
+	copy = malloc((i + 2) * sizeof(*copy) + bytes);
+	if (!copy)
+		return NULL;
+	text = (char *)(copy + i + 2);
+	for (i = 0; environ && environ[i]; i++) {
+		if (!is_passed_on(environ[i]))
+			continue;
+		len = strlen(environ[i]) + 1;
+		copy[count++] = memcpy(text, environ[i], len);
+		text += len;
+	}
+	copy[count] = copy[count + 1] = NULL;
+	return copy;
+}
+
+void nd_analyzer_read_environment(void)
+{
+	/* Also when the agent was stopped and is started again: that is no new process. */
+	if (!is_wanted() || analyzer.output[0])
+		return;
+	if (!make_output(secure_getenv("NODIAG_OUTPUT"))) {
+		analyzer.output[0] = '\0';
+		nd_log("nothing is recorded: the path of NODIAG_OUTPUT is too long");
+		return;
+	}
+	if (find_program())
+		analyzer.environment = copy_environment();
+	else
+		nd_log("no analyzer is started: there is no nodiag beside the agent; "
+		       "NODIAG_ANALYZER may name one");
+}
+
+const char *nd_analyzer_get_output(void)
+{
+	return analyzer.output;
+}
+
+/* Handlers are functions of the program, in memory that it still has: none may run here. */
+static void forget_handlers(void)
+{
+	struct sigaction action;
+	int number;
+
+	for (number = 1; number < NSIG; number++) {
+		if (sigaction(number, NULL, &action) || action.sa_handler == SIG_IGN)
+			continue;
+		action = (struct sigaction){.sa_handler = SIG_DFL};
+		sigaction(number, &action, NULL);
+	}
+}
+
+static void close_descriptors(void)
+{
+	struct rlimit limit;
+	int null, fd;
+
+	null = open("/dev/null", O_RDWR);
+	for (fd = 0; fd < 3; fd++)
+		if (null < 0 || dup2(null, fd) < 0)
+			close(fd);
+	if (!syscall(SYS_close_range, 3u, ~0u, 0u))
+		return;
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur > FDS_MAX)
+		limit.rlim_cur = FDS_MAX;
+	for (fd = 3; fd < (int)limit.rlim_cur; fd++)
+		close(fd);
+}
+
+/* In the second child. */
+static int become(void *arg)
+{
+	struct start *start = arg;
+	sigset_t none;
+
+	forget_handlers();
+	close_descriptors();
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (!chdir("/"))
+		execve(start->argv[0], start->argv, start->environment);
+	start->error = errno;
+	_exit(1);
+}
+
+/* In the first child: its own is nobody's when it ends. */
+static int detach(void *arg)
+{
+	struct start *start = arg;
+
+	setsid();
+	if (clone(become, start->child_stack + CHILD_STACK, CLONE_VM | CLONE_VFORK, start) < 0)
+		start->error = errno;
+	_exit(0);
+}
+
+/* Returns an errno. Without a number for it, the child's end is no signal, and for us alone. */
+static int spawn(char **argv, char **environment)
+{
+	char stack[2 * CHILD_STACK] __attribute__((aligned(16)));
+	struct start start = {.argv = argv, .environment = environment, .child_stack = stack};
+	pid_t child = clone(detach, stack + sizeof(stack), CLONE_VM | CLONE_VFORK, &start);
+
+	if (child < 0)
+		return errno;
+	while (waitpid(child, NULL, __WCLONE) < 0 && errno == EINTR)
+		;
+	return start.error;
+}
+
+/* An analyzer holds the lock for as long as it runs. */
+static bool is_running(const char *folder)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	char path[256];
+	bool is_held;
+	int fd;
+
+	if (nd_socket_make_lock_path(folder, path, sizeof(path)))
+		return false;
+	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return false;
+	is_held = !fcntl(fd, F_GETLK, &lock) && lock.l_type != F_UNLCK;
+	close(fd);
+	return is_held;
+}
+
+void nd_analyzer_start(const char *folder)
+{
+	char command[] = "collect", idle[] = IDLE_OPTION, variable[256];
+	char *argv[] = {analyzer.program, command, idle, NULL};
+	char **environment = analyzer.environment;
+	size_t count = 0;
+	int error;
+
+	if (!environment)
+		return;
+	analyzer.environment = NULL;
+	while (environment[count])
+		count++;
+	snprintf(variable, sizeof(variable), "NODIAG_SOCKET=%s", folder);
+	environment[count] = variable;
+	error = is_running(folder) ? 0 : spawn(argv, environment);
+	if (error)
+		nd_log("cannot start the analyzer '%s': %s", analyzer.program, strerror(error));
+	free(environment);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/collect_process.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "analyzer/profile/profile.h"
+#include "cli/channel.h"
+#include "cli/command.h"
+#include "cli/out.h"
+#include "cli/pattern.h"
+#include "cli/record_session.h"
+#include "cli/target.h"
+#include "cli/term.h"
+#include "common/err.h"
+
+/* Names that are tried before it is given up. */
+#define ATTEMPTS_MAX 1000
+
+/* To whoever looks: the terminal, and the process's log, where it still lives. */
+__attribute__((format(printf, 2, 3))) static void say(struct channel *channel, const char *fmt, ...)
+{
+	char text[ND_OUTPUT_PATTERN_MAX + 256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	term_note("%d: %s", channel_get_head(channel)->pid, text);
+	channel_log(channel, text);
+}
+
+/* Make a file of its own for the process; what is there is left alone. */
+static int open_output(const struct nd_channel_head *head, struct out *out, struct nd_err *err)
+{
+	char path[sizeof(out->path)];
+	unsigned int attempt;
+	struct stat st;
+	int ret;
+
+	for (attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+		ret = pattern_expand(head->output, (pid_t)head->pid, attempt, path, sizeof(path));
+		if (ret)
+			return nd_err_set_errno(err, ret, "cannot write '%s'", head->output);
+		if (!attempt && !stat(path, &st) && S_ISDIR(st.st_mode))
+			return nd_err_set_errno(err, -EISDIR, "cannot write '%s'", path);
+		ret = out_create(out, path, err);
+		if (ret != -EEXIST)
+			return ret;
+	}
+	return ret;
+}
+
+static int record(struct channel *channel, const struct record_options *options, struct out *out,
+		  struct nd_err *err)
+{
+	struct target target = {.kind = TARGET_PIDS, .pids_count = 1};
+	struct nd_profile *losses = nd_profile_new(false);
+	struct record_result result;
+	int ret;
+
+	if (!losses) {
+		nd_err_set(err, -ENOMEM, "out of memory");
+		return EXIT_FAILED;
+	}
+	target.pids[0] = (pid_t)channel_get_head(channel)->pid;
+	say(channel, "recording into '%s'", out->path);
+	ret = record_session_run(&target, options, out, losses, &result, err);
+	if (!ret && result.unnamed[0])
+		say(channel, "its stacks have no names: %s", result.unnamed);
+	if (!ret && result.is_full)
+		say(channel, "the recording is full: this is as much as can be read back");
+	nd_profile_free(losses);
+	return ret;
+}
+
+int collect_process(pid_t pid, const struct record_options *options)
+{
+	struct out out = {.fd = -1};
+	struct channel *channel;
+	struct nd_err err = {0};
+	int ret;
+
+	if (channel_open(pid, &channel, NULL))
+		return EXIT_NO_TARGET;
+	if (!channel_get_head(channel)->output[0]) {
+		channel_close(channel);
+		return EXIT_NO_TARGET;
+	}
+	ret = open_output(channel_get_head(channel), &out, &err) ? EXIT_FAILED : EXIT_DONE;
+	if (!ret)
+		ret = record(channel, options, &out, &err);
+	if (ret)
+		say(channel, "%s", err.what);
+	else
+		puts(out.path);
+	out_close(&out);
+	channel_close(channel);
+	return fflush(stdout) && !ret ? EXIT_FAILED : ret;
+}
