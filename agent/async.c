@@ -231,13 +231,16 @@ bool nd_async_stop(struct nd_thread *thread)
 
 void nd_async_set_clock(struct nd_thread *thread, uint64_t now)
 {
+	uint64_t us, windows;
 	double *state;
 
 	if (!thread->async.is_on)
 		return;
+	us = (now - thread->async.since_ns) / 1000;
+	windows = us / (WINDOW_NS / 1000);
 	state = thread->async.table->shared.state;
-	state[NOW_US] = (double)((now - thread->async.since_ns) / 1000);
-	state[WINDOW] = (double)((now - thread->async.since_ns) / WINDOW_NS);
+	state[NOW_US] = (double)us;
+	state[WINDOW] = (double)windows;
 }
 
 /* Another thread may be counting: each number is whole, and they need not fit each other. */
@@ -351,7 +354,7 @@ void nd_async_write(struct nd_thread *thread, struct nd_ring *ring)
 	if (!__atomic_load_n(&thread->async.session, __ATOMIC_ACQUIRE))
 		return;
 	write_state(thread, ring, now);
-	if (thread->async.reason == ND_ASYNC_OK)
+	if (thread->async.reason == ND_ASYNC_OK && thread->async.table)
 		write_table(thread, ring, now);
 }
 
