@@ -249,6 +249,7 @@
   }
 
   const OK = 0;
+  const FAILED = 1;
   const NO_MODULES = 2;
   const HIDDEN = 3;
 
@@ -265,6 +266,15 @@
     windows.fill(0);
   }
 
+  // What takes back all that was done, last first.
+  const undo = [];
+  const willUndo = (step) => (undo[undo.length] = step);
+
+  function stop() {
+    for (let i = undo.length - 1; i >= 0; i--) undo[i]();
+    undo.length = 0;
+  }
+
   // Let what is run while somebody enables a hook of his own be `without` ours.
   function guard(hook, without) {
     const { prototype } = hook.constructor;
@@ -275,19 +285,22 @@
       return without(() => apply(enable, this, []));
     }
     prototype.enable = guarded;
-    return () => {
+    willUndo(() => {
       on = false;
       // Somebody else may have put another in the place of ours.
       if (prototype.enable === guarded) prototype.enable = enable;
-    };
+    });
   }
 
   // Node.js 22 and later.
   function startWithout(hook, noPromises) {
     const { enable, disable } = hook;
+    promiseType = typeOf('PROMISE');
+    willUndo(load('v8').promiseHooks.createHook({ init: onPromise, settled: onSettled }));
     hook[noPromises] = true;
     apply(enable, hook, []);
-    const unguard = guard(hook, (work) => {
+    willUndo(() => apply(disable, hook, []));
+    guard(hook, (work) => {
       apply(disable, hook, []);
       try {
         return work();
@@ -295,13 +308,6 @@
         apply(enable, hook, []);
       }
     });
-    promiseType = typeOf('PROMISE');
-    const stop = load('v8').promiseHooks.createHook({ init: onPromise, settled: onSettled });
-    return () => {
-      stop();
-      unguard();
-      apply(disable, hook, []);
-    };
   }
 
   // Node.js 18 and 20.
@@ -310,9 +316,14 @@
     const fields = binding.async_hook_fields;
     const { kDestroy } = binding.constants;
     apply(enable, hook, []);
+    willUndo(() => apply(disable, hook, []));
     hook[destroy] = onEnd;
     fields[kDestroy]++;
-    const unguard = guard(hook, (work) => {
+    willUndo(() => {
+      fields[kDestroy]--;
+      hook[destroy] = undefined;
+    });
+    guard(hook, (work) => {
       // In the middle of a hook Node.js changes a copy, which this makes it take.
       apply(enable, hook, []);
       fields[kDestroy]--;
@@ -322,12 +333,6 @@
         fields[kDestroy]++;
       }
     });
-    return () => {
-      unguard();
-      fields[kDestroy]--;
-      hook[destroy] = undefined;
-      apply(disable, hook, []);
-    };
   }
 
   function start() {
@@ -338,21 +343,26 @@
     const hook = hooks.createHook({ init: onInit, destroy: onEnd });
     const noPromises = symbolOf(hook, 'kNoPromiseHook');
     reset();
-    if (noPromises) return startWithout(hook, noPromises);
+    if (noPromises) {
+      startWithout(hook, noPromises);
+      return OK;
+    }
     const binding = loadBinding();
     if (!binding) return HIDDEN;
     const old = hooks.createHook({ init: onInit, promiseResolve: onEnd });
-    return startWith(old, symbolOf(hook, 'destroy'), binding);
+    startWith(old, symbolOf(hook, 'destroy'), binding);
+    return OK;
   }
 
-  let stop;
   return (on) => {
-    if (stop) stop();
-    stop = undefined;
-    const started = on ? start() : OK;
-    if (typeof started === 'number') return started;
-    stop = started;
-    return OK;
+    stop();
+    if (!on) return OK;
+    try {
+      return start();
+    } catch {
+      stop();
+      return FAILED;
+    }
   };
 };
 //# sourceURL=node:nodiag/async

@@ -149,6 +149,19 @@ test('programs that allow less', async () => {
   });
 });
 
+test('where it cannot be, it is said why, and the program has no hooks', async (t) => {
+  if (line !== '20') return t.skip('only the permission model of Node.js 20 hides what is needed');
+  const nodeFlags = ['--no-warnings', '--experimental-permission', '--allow-fs-read=*'];
+  await withProgram({ nodeFlags }, async (program) => {
+    const run = await runNodiag(['lag', '--async', '--json', '-d', '1s', String(program.pid)]);
+    assert.equal(run.status, 0, run.stderr);
+    assert.match(run.stderr, /not followed: the permission model/);
+    const { async } = JSON.parse(run.stdout);
+    assert.deepEqual(async.threads.map(({ missing }) => missing), ['hidden']);
+    assert.equal(await program.ask('hooks'), false);
+  });
+});
+
 // The agent's script alone, in this process, with a table for a thousand. Sums are in rows of six:
 // created, alive, ended.
 test('its table stays sound where ids collide, and says what finds no room', async () => {
