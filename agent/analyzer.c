@@ -14,11 +14,11 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -149,6 +149,16 @@ void nd_analyzer_read_environment(void)
 		       "NODIAG_ANALYZER may name one");
 }
 
+bool nd_analyzer_is(pid_t pid)
+{
+	struct stat ours, theirs;
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	return analyzer.program[0] && !stat(analyzer.program, &ours) && !stat(path, &theirs) &&
+	       ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
+}
+
 const char *nd_analyzer_get_output(void)
 {
 	return analyzer.output;
@@ -244,7 +254,7 @@ static bool is_running(const char *folder)
 	return is_held;
 }
 
-void nd_analyzer_start(const char *folder)
+bool nd_analyzer_start(const char *folder)
 {
 	char command[] = "collect", idle[] = IDLE_OPTION, variable[256];
 	char *argv[] = {analyzer.program, command, idle, NULL};
@@ -253,7 +263,7 @@ void nd_analyzer_start(const char *folder)
 	int error;
 
 	if (!environment)
-		return;
+		return false;
 	analyzer.environment = NULL;
 	while (environment[count])
 		count++;
@@ -263,4 +273,5 @@ void nd_analyzer_start(const char *folder)
 	if (error)
 		nd_log("cannot start the analyzer '%s': %s", analyzer.program, strerror(error));
 	free(environment);
+	return !error;
 }

@@ -7,6 +7,9 @@
  * for all processes of the user. The one that comes first starts it.
  */
 
+#include <stdbool.h>
+#include <sys/types.h>
+
 /*
  * Note what the environment asks for. On the main thread: the program may change its environment,
  * which no other thread may read meanwhile.
@@ -18,8 +21,12 @@ const char *nd_analyzer_get_output(void);
 
 /*
  * Start an analyzer for the processes whose sockets are in `folder`, if the environment asks for
- * one, and none runs. Once, by the agent's thread, which waits for the program to begin.
+ * one, and none runs. Once, by the agent's thread, which waits for the program to begin. Returns
+ * whether one should come now.
  */
-void nd_analyzer_start(const char *folder);
+bool nd_analyzer_start(const char *folder);
+
+/* Whether a process runs the program that is started as analyzer. */
+bool nd_analyzer_is(pid_t pid);
 
 #endif /* NODIAG_AGENT_ANALYZER_H */

@@ -52,7 +52,8 @@ struct nd_async_table {
 
 bool nd_async_is_known(void)
 {
-	return nd_script_is_known() && nd_site_is_known() && napi_create_external_arraybuffer;
+	return nd_script_is_known() && nd_site_is_known() && napi_create_double &&
+	       napi_create_external_arraybuffer;
 }
 
 static struct napi_value__ *return_number(struct napi_env__ *env, uint32_t number)

@@ -45,6 +45,9 @@
 /* How long nobody is let in after there was no descriptor for a connection. */
 #define ACCEPT_AGAIN_MS 100
 
+/* How long an analyzer may take to come, before the log says that none did. */
+#define ANALYZER_NS (5 * ND_NSEC_PER_SEC)
+
 /* One bound for what readers ask for; more is what BPF is for. */
 #define HZ_MAX 999
 
@@ -64,7 +67,8 @@ static struct {
 	bool is_deaf; /* for ACCEPT_AGAIN_MS */
 	bool stopping;
 	bool running;
-	uint64_t async_due_ns; /* when the reader is told of asynchronous resources next */
+	uint64_t async_due_ns;	  /* when the reader is told of asynchronous resources next */
+	uint64_t analyzer_due_ns; /* until when one should have come; 0: it has, or none is to */
 	char path[SOCKET_PATH_MAX];
 	/* NODIAG_SOCKET and XDG_RUNTIME_DIR; what is cut is too long for a socket anyway. */
 	char own_folder[SOCKET_PATH_MAX];
@@ -172,7 +176,8 @@ static void open_socket(void)
 			break;
 		if (!ret && bind_in(folder)) {
 			sweep_folder(folder);
-			nd_analyzer_start(folder);
+			if (nd_analyzer_start(folder))
+				control.analyzer_due_ns = nd_clock_monotonic_ns() + ANALYZER_NS;
 		}
 	}
 	if (control.listen_fd < 0)
@@ -201,13 +206,30 @@ __attribute__((destructor)) static void on_exit_program(void)
 		unlink(control.path);
 }
 
+static bool get_peer(int fd, struct ucred *ret_peer)
+{
+	socklen_t len = sizeof(*ret_peer);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ret_peer, &len);
+}
+
 static bool may_talk(int fd)
 {
 	struct ucred peer;
-	socklen_t len = sizeof(peer);
 
-	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) &&
-	       (peer.uid == geteuid() || peer.uid == 0);
+	return get_peer(fd, &peer) && (peer.uid == geteuid() || peer.uid == 0);
+}
+
+/*
+ * Names are read from memory, which Yama (ptrace_scope 1) lets only ancestors do and who has leave:
+ * the analyzer gets it where the environment asks for one. Without Yama this does nothing.
+ */
+static void let_read(int fd)
+{
+	struct ucred peer;
+
+	if (*nd_analyzer_get_output() && get_peer(fd, &peer) && nd_analyzer_is(peer.pid))
+		prctl(PR_SET_PTRACER, (unsigned long)peer.pid, 0, 0, 0);
 }
 
 static bool send_hello(int fd)
@@ -268,22 +290,26 @@ static void wake(struct nd_thread *thread, void *arg)
 	nd_sampler_wake(thread);
 }
 
-/* Threads that wait for events come by, and begin or end what is asked for. */
-static void want_async(bool wanted)
+/*
+ * What needs a script is done by the threads themselves, which must come by to hear of it. Each
+ * reader who wants asynchronous resources has them counted from his own beginning.
+ */
+static void want(uint32_t features)
 {
 	static uint32_t sessions;
-	uint32_t session = wanted ? ++sessions : 0;
+	uint32_t changed = nd_agent.wanted ^ features;
 
-	if (session == nd_agent.async_session)
-		return;
-	__atomic_store_n(&nd_agent.async_session, session, __ATOMIC_RELAXED);
-	nd_thread_visit(wake, NULL);
+	nd_agent.wanted = features;
+	if (changed & ND_FEATURE_ASYNC)
+		__atomic_store_n(&nd_agent.async_session,
+				 features & ND_FEATURE_ASYNC ? ++sessions : 0, __ATOMIC_RELAXED);
+	if (changed & (ND_FEATURE_TRACE | ND_FEATURE_ASYNC))
+		nd_thread_visit(wake, NULL);
 }
 
 static void end_reading(void)
 {
-	nd_agent.wanted = 0;
-	want_async(false);
+	want(0);
 	nd_agent.threshold_ns = ND_STALL_THRESHOLD_NS;
 	nd_agent.channel->threshold_ns = nd_agent.threshold_ns;
 	nd_thread_visit(stop_watching, NULL);
@@ -301,13 +327,14 @@ static int start_reading(struct client *client, const struct nd_start *start)
 	if (start->hz > HZ_MAX || start->threshold_ns < ND_NSEC_PER_MSEC)
 		return -EINVAL;
 	client->is_reader = true;
+	control.analyzer_due_ns = 0;
+	let_read(client->fd);
 	end_reading();
 	nd_agent.hz = start->hz;
 	nd_agent.threshold_ns = start->threshold_ns;
 	nd_agent.channel->threshold_ns = start->threshold_ns;
-	nd_agent.wanted = start->features & nd_agent.features;
+	want(start->features & nd_agent.features);
 	nd_thread_visit(add_timer, NULL);
-	want_async(nd_agent.wanted & ND_FEATURE_ASYNC);
 	return 0;
 }
 
@@ -381,6 +408,7 @@ static void handle_message(struct client *client, const struct nd_message *messa
 		begin_stop(client);
 		break;
 	case ND_MESSAGE_LOG:
+		control.analyzer_due_ns = 0;
 		log_line((const void *)message);
 		answer(client, 0);
 		break;
@@ -456,6 +484,22 @@ static int watch_all(void)
 	return least == UINT64_MAX ? -1 : (int)((least + ND_NSEC_PER_MSEC - 1) / ND_NSEC_PER_MSEC);
 }
 
+/* How long to wait for the analyzer, at most so long. */
+static int wait_for_analyzer(int timeout_ms)
+{
+	uint64_t now_ns = nd_clock_monotonic_ns(), left_ms;
+
+	if (!control.analyzer_due_ns)
+		return timeout_ms;
+	if (now_ns >= control.analyzer_due_ns) {
+		nd_log("nobody records this process: the analyzer did not come");
+		control.analyzer_due_ns = 0;
+		return timeout_ms;
+	}
+	left_ms = (control.analyzer_due_ns - now_ns) / ND_NSEC_PER_MSEC + 1;
+	return timeout_ms < 0 || (uint64_t)timeout_ms > left_ms ? (int)left_ms : timeout_ms;
+}
+
 static void wait_and_serve(int timeout_ms)
 {
 	struct pollfd fds[CLIENTS_MAX + 1];
@@ -521,7 +565,7 @@ static void *run(void *arg)
 	control.slot->tid = (uint32_t)syscall(SYS_gettid);
 	open_socket();
 	while (!control.stopping || !all_unhooked())
-		wait_and_serve(watch_all());
+		wait_and_serve(wait_for_analyzer(watch_all()));
 	finish_stop();
 	return NULL;
 }

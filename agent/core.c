@@ -13,7 +13,9 @@
 #include "agent/loop.h"
 #include "agent/node_abi.h"
 #include "agent/sampler.h"
+#include "agent/script.h"
 #include "agent/thread.h"
+#include "agent/trace.h"
 #include "proto/limits.h"
 
 /* Versions of V8 that the calls in node_abi.h were tried with: Node 18 to 26. */
@@ -43,6 +45,7 @@ static void on_fork_child(void)
 static void find_features(void)
 {
 	long v8_major = nd_v8_get_version ? strtol(nd_v8_get_version(), NULL, 10) : 0;
+	bool v8_is_known = v8_major >= V8_FIRST && v8_major <= V8_LAST;
 
 	nd_agent.reason = ND_AGENT_OK;
 	nd_agent.features = ND_FEATURE_LOOP;
@@ -50,10 +53,14 @@ static void find_features(void)
 		nd_agent.features |= ND_FEATURE_PHASES;
 	else
 		nd_agent_give_reason(ND_AGENT_UNKNOWN_LIBUV);
-	if (v8_major >= V8_FIRST && v8_major <= V8_LAST && nd_isolate_add_gc_prologue &&
-	    nd_isolate_add_gc_epilogue && nd_isolate_remove_gc_prologue &&
-	    nd_isolate_remove_gc_epilogue && nd_isolate_get_heap_statistics)
+	if (v8_is_known && nd_isolate_add_gc_prologue && nd_isolate_add_gc_epilogue &&
+	    nd_isolate_remove_gc_prologue && nd_isolate_remove_gc_epilogue &&
+	    nd_isolate_get_heap_statistics)
 		nd_agent.features |= ND_FEATURE_GC;
+	else
+		nd_agent_give_reason(ND_AGENT_UNKNOWN_V8);
+	if (v8_is_known && nd_script_is_known())
+		nd_agent.features |= ND_FEATURE_TRACE;
 	else
 		nd_agent_give_reason(ND_AGENT_UNKNOWN_V8);
 	if (nd_agent.features & ND_FEATURE_GC && nd_async_is_known())
@@ -91,6 +98,7 @@ void nodiag_agent_start(enum nd_start_place place)
 	nd_log_read_environment();
 	nd_control_read_environment();
 	nd_analyzer_read_environment();
+	nd_trace_read_environment();
 	find_features();
 	nd_agent.active = true;
 	if (!nd_loop_hook()) {

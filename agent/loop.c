@@ -38,6 +38,7 @@
 #include "agent/sampler.h"
 #include "agent/spaces.h"
 #include "agent/thread.h"
+#include "agent/trace.h"
 #include "common/clock.h"
 
 /* libuv's src/uv-common.h. */
@@ -333,6 +334,7 @@ static struct nd_thread *enter(int epfd, int timeout)
 	if (!thread || thread->backend_fd != epfd)
 		return NULL;
 	nd_thread_hook(thread);
+	nd_trace_update(thread);
 	nd_async_update(thread);
 	if (__atomic_load_n(&thread->want_handles, __ATOMIC_RELAXED)) {
 		write_handles(thread);

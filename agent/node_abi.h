@@ -111,6 +111,9 @@ struct napi_value__;
 struct napi_callback_info__;
 struct napi_ref__;
 
+/* napi_typedarray_type */
+#define ND_NAPI_FLOAT64_ARRAY 8
+
 #define ND_NAPI_VERSION	    8
 #define ND_NAPI_AUTO_LENGTH SIZE_MAX
 
@@ -121,7 +124,6 @@ int napi_add_env_cleanup_hook(struct napi_env__ *env, void (*function)(void *arg
 int napi_call_function(struct napi_env__ *env, struct napi_value__ *receiver,
 		       struct napi_value__ *function, size_t argc, struct napi_value__ *const *argv,
 		       struct napi_value__ **ret);
-int napi_create_double(struct napi_env__ *env, double value, struct napi_value__ **ret);
 int napi_create_function(struct napi_env__ *env, const char *name, size_t len,
 			 nd_napi_callback *callback, void *data, struct napi_value__ **ret);
 int napi_create_reference(struct napi_env__ *env, struct napi_value__ *value, uint32_t count,
@@ -135,8 +137,10 @@ int napi_get_cb_info(struct napi_env__ *env, struct napi_callback_info__ *info, 
 		     struct napi_value__ **argv, struct napi_value__ **ret_this, void **ret_data);
 int napi_get_reference_value(struct napi_env__ *env, struct napi_ref__ *reference,
 			     struct napi_value__ **ret);
+int napi_get_typedarray_info(struct napi_env__ *env, struct napi_value__ *array, int *ret_type,
+			     size_t *ret_length, void **ret_data,
+			     struct napi_value__ **ret_arraybuffer, size_t *ret_offset);
 int napi_get_undefined(struct napi_env__ *env, struct napi_value__ **ret);
-int napi_get_value_double(struct napi_env__ *env, struct napi_value__ *value, double *ret);
 int napi_get_value_string_latin1(struct napi_env__ *env, struct napi_value__ *value, char *buf,
 				 size_t size, size_t *ret_len);
 int napi_get_value_string_utf8(struct napi_env__ *env, struct napi_value__ *value, char *buf,
@@ -224,15 +228,16 @@ struct nd_local *nd_stack_frame_function(const struct nd_local *frame)
 	ND_IMPORT("_ZNK2v810StackFrame15GetFunctionNameEv");
 
 /* Of Node-API as well. */
+int napi_create_double(struct napi_env__ *env, double value, struct napi_value__ **ret);
 int napi_create_external_arraybuffer(struct napi_env__ *env, void *data, size_t size,
 				     void (*finalize)(struct napi_env__ *env, void *data,
 						      void *hint),
 				     void *hint, struct napi_value__ **ret);
 
+#pragma weak napi_create_double
 #pragma weak napi_create_external_arraybuffer
 #pragma weak napi_add_env_cleanup_hook
 #pragma weak napi_call_function
-#pragma weak napi_create_double
 #pragma weak napi_create_function
 #pragma weak napi_create_reference
 #pragma weak napi_create_string_latin1
@@ -241,8 +246,8 @@ int napi_create_external_arraybuffer(struct napi_env__ *env, void *data, size_t 
 #pragma weak napi_get_boolean
 #pragma weak napi_get_cb_info
 #pragma weak napi_get_reference_value
+#pragma weak napi_get_typedarray_info
 #pragma weak napi_get_undefined
-#pragma weak napi_get_value_double
 #pragma weak napi_get_value_string_latin1
 #pragma weak napi_get_value_string_utf8
 #pragma weak napi_get_value_uint32

@@ -18,11 +18,10 @@ bool nd_script_is_known(void)
 	return nd_isolate_enqueue_microtask && nd_microtasks_checkpoint &&
 	       nd_microtasks_is_running && nd_object_new && nd_isolate_get_current_context &&
 	       nd_napi_register && napi_add_env_cleanup_hook && napi_call_function &&
-	       napi_create_double && napi_create_function && napi_create_reference &&
-	       napi_create_string_latin1 && napi_delete_reference &&
-	       napi_get_and_clear_last_exception && napi_get_boolean && napi_get_cb_info &&
-	       napi_get_reference_value && napi_get_undefined && napi_get_value_double &&
-	       napi_get_value_string_latin1 && napi_get_value_string_utf8 &&
+	       napi_create_function && napi_create_reference && napi_create_string_latin1 &&
+	       napi_delete_reference && napi_get_and_clear_last_exception && napi_get_boolean &&
+	       napi_get_cb_info && napi_get_reference_value && napi_get_typedarray_info &&
+	       napi_get_undefined && napi_get_value_string_latin1 && napi_get_value_string_utf8 &&
 	       napi_get_value_uint32 && napi_run_script;
 }
 

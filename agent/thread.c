@@ -15,6 +15,7 @@
 #include "agent/loop.h"
 #include "agent/sampler.h"
 #include "agent/spaces.h"
+#include "agent/trace.h"
 #include "common/clock.h"
 
 /* How often a thread that cannot be adopted is looked at: an isolate without a loop stays so. */
@@ -190,8 +191,8 @@ void nd_thread_hook(struct nd_thread *thread)
 
 void nd_thread_unhook(struct nd_thread *thread)
 {
-	/* Where the script cannot be ended yet, the thread comes here again. */
-	if (!thread->hooked || !nd_async_stop(thread))
+	/* Where a script cannot be ended yet, the thread comes here again. */
+	if (!thread->hooked || !nd_trace_stop(thread) || !nd_async_stop(thread))
 		return;
 	thread->hooked = false;
 	nd_gc_remove_callbacks(thread);

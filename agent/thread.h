@@ -18,6 +18,7 @@
 #include "agent/async.h"
 #include "agent/node_abi.h"
 #include "agent/script.h"
+#include "agent/trace.h"
 #include "common/ring.h"
 #include "proto/channel.h"
 
@@ -70,6 +71,7 @@ struct nd_thread {
 
 	struct nd_script_state script;
 	struct nd_async_state async;
+	struct nd_trace_state trace;
 
 	/* Of the agent's thread. */
 	struct nd_baseline baseline[2];

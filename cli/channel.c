@@ -52,6 +52,20 @@ const char *channel_reason_text(uint32_t reason)
 	return reason < ND_AGENT_REASON_COUNT ? reasons[reason] : "of a reason that is not known";
 }
 
+const char *channel_tracing_text(uint32_t tracing)
+{
+	static const char *const texts[ND_TRACING_COUNT] = {
+		[ND_TRACING_OFF] = "",
+		[ND_TRACING_ON] = "",
+		[ND_TRACING_NO_MODULES] = "before Node 20.16, no way leads from an ES module to "
+					  "Node's own",
+		[ND_TRACING_OTHER_TRACER] = "OpenTelemetry or dd-trace does so already",
+		[ND_TRACING_FAILED] = "the agent's script did not run",
+	};
+
+	return tracing < ND_TRACING_COUNT ? texts[tracing] : "of a reason that is not known";
+}
+
 /* The socket's name relative to a folder, since a whole path may be too long for the kernel. */
 static int connect_in(const char *folder, pid_t inner_pid, int *ret_fd)
 {

@@ -32,6 +32,9 @@ const struct nd_channel_head *channel_get_head(const struct channel *channel);
 /* "its V8 is not known", "" when all works. */
 const char *channel_reason_text(uint32_t reason);
 
+/* Why a thread's requests are not traced: of enum nd_tracing, or a newer one; "" when they are. */
+const char *channel_tracing_text(uint32_t tracing);
+
 /*
  * Be the one reader from now on. -EBUSY when there is one. No failure when the process has just
  * ended: channel_is_over() says so, and what it wrote is there.

@@ -39,8 +39,10 @@ void closing_print_recording(const struct nd_recording_state *state, double seco
 			     const char *path)
 {
 	if (!state->has_end)
-		term_note("'%s' has no end: it was cut off, or nodiag was killed, after %.1f s",
-			  path, seconds);
+		term_note(
+			"'%s' has no end after %.1f s: it is being written, was cut off, or nodiag "
+			"was killed",
+			path, seconds);
 	if (state->cause == ND_END_FULL)
 		term_note("'%s' ends after %.1f s because there was no room for more", path,
 			  seconds);

@@ -26,6 +26,7 @@ int command_ps(int argc, char **argv);
 int command_stack(int argc, char **argv);
 int command_flame(int argc, char **argv);
 int command_lag(int argc, char **argv);
+int command_trace(int argc, char **argv);
 int command_record(int argc, char **argv);
 int command_collect(int argc, char **argv);
 int command_attach(int argc, char **argv);

@@ -24,6 +24,7 @@ struct lag_agent {
 	uint64_t stacks;
 	bool is_late;
 	const struct lag_observation *o; /* while events are handed on */
+	bool trace;			 /* spans are asked for */
 };
 
 static int handle_sample(struct lag_agent *agent, const struct nd_event_sample *sample, size_t size)
@@ -95,9 +96,10 @@ static int agent_start(void *impl, const struct lag_observation *o, struct nd_er
 	struct lag_agent *agent = impl;
 	uint32_t i, slots = channel_slots(agent->channel);
 	uint32_t features = ND_FEATURE_STALLS | (o->hz ? ND_FEATURE_CPU : 0) |
-			    (o->async ? ND_FEATURE_ASYNC : 0);
+			    (o->trace ? ND_FEATURE_TRACE : 0) | (o->async ? ND_FEATURE_ASYNC : 0);
 	int ret;
 
+	agent->trace = o->trace;
 	agent->first = calloc(slots, sizeof(*agent->first));
 	agent->record = malloc(sizeof(*agent->record) + ND_SAMPLE_COPY_MAX);
 	if (!agent->first || !agent->record)
@@ -134,6 +136,24 @@ static bool agent_is_late(void *impl)
 	return agent->is_late;
 }
 
+/* How tracing goes in those threads that are known. */
+static void report_tracing(const struct lag_agent *agent, struct lag_report *report)
+{
+	struct nd_channel_slot slot;
+	uint32_t i;
+
+	if (!(report->agent->features & ND_FEATURE_TRACE))
+		report->untraced =
+			*report->reason ? report->reason : "the agent in it is of an older nodiag";
+	for (i = 0; i < channel_slots(agent->channel); i++) {
+		if (!channel_copy_slot(agent->channel, i, &slot) || slot.kind == ND_THREAD_AGENT)
+			continue;
+		report->spans_lost += slot.spans_lost;
+		if (slot.tracing > ND_TRACING_ON)
+			report->untraced = channel_tracing_text(slot.tracing);
+	}
+}
+
 static void agent_report(void *impl, struct lag_report *ret_report)
 {
 	struct lag_agent *agent = impl;
@@ -146,7 +166,10 @@ static void agent_report(void *impl, struct lag_report *ret_report)
 		.reason = channel_reason_text(head->reason),
 		.agent = head,
 		.is_unread = channel_is_unread(agent->channel),
+		.untraced = "",
 	};
+	if (agent->trace)
+		report_tracing(agent, ret_report);
 }
 
 static bool agent_is_over(void *impl, const struct lag_observation *o)

@@ -45,6 +45,7 @@ struct lag_probes {
 	bool has_main;	  /* the main thread's loop was found */
 	bool has_exec;	  /* the process is another program now */
 	bool is_late;
+	bool trace; /* spans are asked for, which only the agent has */
 	uint64_t left_out;
 	const struct lag_observation *o; /* while records are handed on */
 };
@@ -282,6 +283,7 @@ static int probes_start(void *impl, const struct lag_observation *o, struct nd_e
 	int ret;
 
 	p->o = o;
+	p->trace = o->trace;
 	if (nd_sampler_set_layout(p->sampler, o->pid, o->layout))
 		return nd_err_set(err, -E2BIG, "too many processes");
 	ret = nd_sampler_add_process(p->sampler, o->pid, false, err);
@@ -335,6 +337,7 @@ static void probes_report(void *impl, struct lag_report *ret_report)
 		.dropped = stats.ring_full,
 		.left_out = p->left_out + stats.unwatched,
 		.reason = p->has_main ? "" : "the main thread's event loop was not found",
+		.untraced = p->trace ? "there is no agent in it" : "",
 	};
 }
 

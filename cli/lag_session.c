@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "analyzer/lag/lag.h"
 #include "analyzer/profile/profile.h"
@@ -31,6 +32,7 @@ struct session {
 	const struct target *target;
 	const struct lag_options *options;
 	struct nd_lag *lag;
+	struct lag_answer answer;
 	struct nd_profile *frames;
 	struct nd_symbolizer *symbolizer;
 	struct nd_walk_layout layout;
@@ -79,6 +81,8 @@ static void keep_report(struct session *s)
 	s->result->dropped = report.dropped;
 	s->result->left_out = report.left_out + left_out;
 	s->result->reason = report.reason;
+	s->result->untraced = report.untraced;
+	s->result->spans_lost = report.spans_lost;
 }
 
 /* Returns 0, or a negative errno with `err` set. */
@@ -181,7 +185,9 @@ static int open_running(struct session *s, struct nd_err *err)
 	int ret = lag_agent_open(pid, &s->source, err);
 
 	s->result->pid = pid;
-	if (ret != -ENOENT && ret != -EPERM)
+	if (ret == -ENOENT && s->options->trace)
+		return nd_err_hint(err, "load it: nodiag attach %d", pid);
+	if ((ret != -ENOENT && ret != -EPERM) || s->options->trace)
 		return ret;
 	if (s->options->async)
 		return ret == -ENOENT ? lag_async_hint(pid, err) : ret;
@@ -204,6 +210,9 @@ static int start_command(struct session *s, struct nd_err *err)
 	uint64_t start_ns;
 	int ret = agent_preload(err);
 
+	/* From its first request on, and not only when it is found to run. */
+	if (!ret && s->options->trace)
+		setenv("NODIAG_TRACE", "1", 1);
 	if (!ret)
 		ret = child_start(&s->child, s->target->command, err);
 	if (ret)
@@ -256,15 +265,17 @@ int lag_session_run(const struct target *target, const struct lag_options *optio
 		.options = options,
 		.lag = lag,
 		.frames = frames,
+		.answer = {lag, options->trace},
 		.o = {.threshold_ns = options->threshold_ns,
-		      .async = options->async,
-		      .sink = lag_sink_to_lag(lag)},
+		      .trace = options->trace != NULL,
+		      .async = options->async},
 		.child = {.pid = -1, .go_fd = -1, .status_fd = -1},
 		.result = ret_result,
 	};
 	int ret;
 
-	*ret_result = (struct lag_result){.source = "", .adds = "", .reason = ""};
+	*ret_result = (struct lag_result){.source = "", .adds = "", .reason = "", .untraced = ""};
+	s.o.sink = lag_sink_to_answer(&s.answer);
 	interrupt_catch();
 	ret = run(&s, err);
 	if (s.source.ops)

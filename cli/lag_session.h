@@ -17,11 +17,14 @@
 struct nd_err;
 struct nd_lag;
 struct nd_profile;
+struct nd_trace;
 
 struct lag_options {
 	uint64_t duration_ns; /* 0: until the target ends */
 	uint64_t threshold_ns;
 	bool async; /* follow asynchronous resources, which only the agent can */
+	/* Gets the spans of requests, of which only an agent tells; NULL: nobody wants them. */
+	struct nd_trace *trace;
 	/* Called once a second with the answer so far; NULL: not at all. */
 	void (*show)(void *arg, struct nd_lag *lag);
 	void *arg;
@@ -41,6 +44,8 @@ struct lag_result {
 	uint64_t dropped;	  /* events that found no room */
 	uint64_t left_out;	  /* threads without a place of their own */
 	uint64_t stalls_left_out; /* by more functions than are told apart */
+	uint64_t spans_lost;	  /* requests that could not be followed */
+	const char *untraced;	  /* why requests of some thread were not traced, or "" */
 	uint64_t own_cpu_ns;
 	bool target_ended;
 	struct child child; /* the command, which may go on: child_wait() */

@@ -2,37 +2,47 @@
 #include "cli/lag_sink.h"
 
 #include "analyzer/lag/lag.h"
+#include "analyzer/trace/trace.h"
 
-static void lag_set_known(void *impl, uint32_t known)
+static void set_known(void *impl, uint32_t known)
 {
-	nd_lag_set_known(impl, known);
+	const struct lag_answer *answer = impl;
+
+	nd_lag_set_known(answer->lag, known);
 }
 
-static int lag_add_event(void *impl, const struct nd_event *event, size_t size)
+static int add_event(void *impl, const struct nd_event *event, size_t size)
 {
-	return nd_lag_add_event(impl, event, size);
+	const struct lag_answer *answer = impl;
+	int ret = answer->trace ? nd_trace_add_event(answer->trace, event, size) : 0;
+
+	return ret ? ret : nd_lag_add_event(answer->lag, event, size);
 }
 
-static int lag_add_stack(void *impl, const struct nd_event_sample *sample,
-			 const struct nd_call *calls, size_t depth)
+static int add_stack(void *impl, const struct nd_event_sample *sample, const struct nd_call *calls,
+		     size_t depth)
 {
-	return nd_lag_add_stack(impl, &sample->event, calls, depth);
+	const struct lag_answer *answer = impl;
+
+	return nd_lag_add_stack(answer->lag, &sample->event, calls, depth);
 }
 
-static int lag_set_counters(void *impl, const struct lag_counters *counters)
+static int set_counters(void *impl, const struct lag_counters *counters)
 {
-	return nd_lag_set_counters(impl, counters->first, counters->now, counters->start_ns,
+	const struct lag_answer *answer = impl;
+
+	return nd_lag_set_counters(answer->lag, counters->first, counters->now, counters->start_ns,
 				   counters->now_ns);
 }
 
-struct lag_sink lag_sink_to_lag(struct nd_lag *lag)
+struct lag_sink lag_sink_to_answer(struct lag_answer *answer)
 {
 	static const struct lag_sink_ops ops = {
-		.set_known = lag_set_known,
-		.add_event = lag_add_event,
-		.add_stack = lag_add_stack,
-		.set_counters = lag_set_counters,
+		.set_known = set_known,
+		.add_event = add_event,
+		.add_stack = add_stack,
+		.set_counters = set_counters,
 	};
 
-	return (struct lag_sink){&ops, lag};
+	return (struct lag_sink){&ops, answer};
 }

@@ -17,6 +17,7 @@
 
 struct nd_call;
 struct nd_lag;
+struct nd_trace;
 
 /* The counters of a thread, as they are now. */
 struct lag_counters {
@@ -47,7 +48,13 @@ struct lag_sink {
 	void *impl;
 };
 
+/* The analyzer's parts that answer. */
+struct lag_answer {
+	struct nd_lag *lag;
+	struct nd_trace *trace; /* gets the spans of requests; NULL: nobody wants them */
+};
+
 /* The analyzer's, which must stay. */
-struct lag_sink lag_sink_to_lag(struct nd_lag *lag);
+struct lag_sink lag_sink_to_answer(struct lag_answer *answer);
 
 #endif /* NODIAG_CLI_LAG_SINK_H */

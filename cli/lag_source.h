@@ -22,6 +22,7 @@ struct lag_observation {
 	pid_t pid;
 	bool from_the_start;   /* of the process, and not from now on */
 	uint64_t threshold_ns; /* of a stall */
+	bool trace;	       /* spans of requests too, of which only the agent tells */
 	unsigned int hz;       /* CPU samples that the agent is to take besides; 0: none */
 	bool async;	       /* asynchronous resources too, where the agent can */
 	const struct nd_walk_layout *layout; /* of the process's V8; all zeros when not known */
@@ -32,10 +33,12 @@ struct lag_observation {
 
 /* How it goes, besides what the sink gets. */
 struct lag_report {
-	uint64_t stacks;    /* taken during stalls */
-	uint64_t dropped;   /* events that found no room */
-	uint64_t left_out;  /* threads without a place of their own */
-	const char *reason; /* why not all can be measured, or "" */
+	uint64_t stacks;      /* taken during stalls */
+	uint64_t dropped;     /* events that found no room */
+	uint64_t left_out;    /* threads without a place of their own */
+	const char *reason;   /* why not all can be measured, or "" */
+	const char *untraced; /* why requests of some thread are not traced, or "" */
+	uint64_t spans_lost;  /* requests that could not be followed */
 	/* What the agent says of itself, borrowed; NULL where it is not the agent. */
 	const struct nd_channel_head *agent;
 	bool is_unread; /* all that it saw since its start is there */

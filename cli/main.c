@@ -16,6 +16,7 @@ static const struct command commands[] = {
 	{"stack", "what every thread does at this moment", command_stack},
 	{"flame", "where CPU time goes, as a flame graph", command_flame},
 	{"lag", "what blocks the event loop: how long, and who", command_lag},
+	{"trace", "where the time of requests goes", command_trace},
 	{"record", "keep what happens in a file, to ask questions later", command_record},
 	{"collect", "record all processes that ask for it by NODIAG_OUTPUT", command_collect},
 	{"attach", "load the agent into a running process", command_attach},

@@ -38,7 +38,7 @@ struct record {
 	struct nd_err err;
 };
 
-enum { OPT_THRESHOLD = 256, OPT_ASYNC, OPT_KERNEL, OPT_NO_KERNEL, OPT_FORCE };
+enum { OPT_THRESHOLD = 256, OPT_ASYNC, OPT_TRACE, OPT_KERNEL, OPT_NO_KERNEL, OPT_FORCE };
 
 static const struct argp_option options[] = {
 	{NULL, 0, NULL, 0, "Recording", 1},
@@ -53,6 +53,8 @@ static const struct argp_option options[] = {
 	 "Record timers, sockets, promises and the like too, where the agent is in it; it costs "
 	 "the process some time",
 	 1},
+	{"trace", OPT_TRACE, NULL, 0,
+	 "Follow HTTP requests, too, for nodiag trace; the agent must be in the process", 1},
 	{"kernel", OPT_KERNEL, NULL, 0, "Take kernel stacks (default where permitted)", 1},
 	{"no-kernel", OPT_NO_KERNEL, NULL, 0, "Take no kernel stacks", 1},
 	{NULL, 0, NULL, 0, "Output", 2},
@@ -98,6 +100,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return arguments_parse_threshold(arg, &record->options.threshold_ns, &record->err);
 	case OPT_ASYNC:
 		record->options.async = true;
+		return 0;
+	case OPT_TRACE:
+		record->options.trace = true;
 		return 0;
 	case OPT_KERNEL:
 	case OPT_NO_KERNEL:
@@ -180,6 +185,10 @@ static void print_loops(const struct record *record)
 		term_note("its stacks have no names: %s", r->unnamed);
 	if (*r->report.reason)
 		term_note("not all could be measured: %s", r->report.reason);
+	if (*r->report.untraced)
+		term_note("not all threads are traced: %s", r->report.untraced);
+	if (r->report.spans_lost)
+		term_note("requests that could not be followed: %" PRIu64, r->report.spans_lost);
 	if (r->report.dropped)
 		term_note("events dropped because the ring was full: %" PRIu64, r->report.dropped);
 }

@@ -163,7 +163,7 @@ static void close_loops(struct recording *r, const char *why)
 	if (r->loops.ops)
 		r->loops.ops->close(r->loops.impl);
 	r->loops = (struct lag_source){0};
-	r->result->report = (struct lag_report){.reason = ""};
+	r->result->report = (struct lag_report){.reason = "", .untraced = ""};
 	snprintf(r->result->no_loops, sizeof(r->result->no_loops), "%s", why);
 }
 
@@ -374,6 +374,9 @@ static int run(struct recording *r, struct nd_err *err)
 
 	if (r->target->kind == TARGET_COMMAND && agent_preload(&why))
 		snprintf(r->result->no_loops, sizeof(r->result->no_loops), "%s", why.what);
+	/* From its first request on, and not only when its agent is found. */
+	if (r->target->kind == TARGET_COMMAND && r->options->trace)
+		setenv("NODIAG_TRACE", "1", 1);
 	options.hooks = &hooks;
 	ret = session_run(r->target, &options, r->profile, &r->result->session, err);
 	/* After a failure, which most likely is a full disk, the end may still find room. */
@@ -391,6 +394,7 @@ static void prepare(struct recording *r)
 		.from_the_start = r->target->kind == TARGET_COMMAND,
 		.threshold_ns = r->options->threshold_ns,
 		.async = r->options->async,
+		.trace = r->options->trace,
 		.layout = &r->layout,
 		.sink = record_sink_face(&r->sink),
 	};
@@ -411,7 +415,8 @@ int record_session_run(const struct target *target, const struct record_options 
 	const struct nd_channel_head *agent;
 	int ret = target->kind == TARGET_COMMAND ? EXIT_COMMAND_NODIAG : EXIT_FAILED;
 
-	*ret_result = (struct record_result){.loops = "", .adds = "", .report.reason = ""};
+	*ret_result = (struct record_result){
+		.loops = "", .adds = "", .report = {.reason = "", .untraced = ""}};
 	if (r.recorder && !record_sink_init(&r.sink, r.recorder)) {
 		prepare(&r);
 		ret = run(&r, err);

@@ -22,6 +22,7 @@ struct record_options {
 	struct session_options session;
 	uint64_t threshold_ns; /* of a stall */
 	bool async;	       /* asynchronous resources too, where the agent can */
+	bool trace;	       /* follow requests, too */
 	/*
 	 * Only what the agent in the process sees, its CPU samples too, and all that it has seen
 	 * where nobody has read that yet; the recording ends with it.

@@ -58,6 +58,7 @@ enum nd_agent_feature {
 	ND_FEATURE_PHASES = 1 << 2, /* phases of the loop: always on */
 	ND_FEATURE_STALLS = 1 << 3, /* stacks during stalls */
 	ND_FEATURE_CPU = 1 << 4,    /* stacks by CPU time */
+	ND_FEATURE_TRACE = 1 << 5,  /* spans of HTTP requests */
 	ND_FEATURE_ASYNC = 1 << 8,  /* asynchronous resources */
 };
 
@@ -118,6 +119,16 @@ struct nd_gc_counters {
 	uint64_t external_bytes;
 };
 
+/* Whether a thread's requests are traced, or why not; numbered for good. */
+enum nd_tracing {
+	ND_TRACING_OFF,
+	ND_TRACING_ON,
+	ND_TRACING_NO_MODULES,	 /* its script finds no way to Node's own modules */
+	ND_TRACING_OTHER_TRACER, /* OpenTelemetry or dd-trace does so already */
+	ND_TRACING_FAILED,	 /* its script threw */
+	ND_TRACING_COUNT
+};
+
 /* A thread's slot; its ring's data are at `ring_offset`. */
 struct nd_channel_slot {
 	uint32_t state;	     /* enum nd_slot_state */
@@ -128,6 +139,9 @@ struct nd_channel_slot {
 	struct nd_ring_head ring;
 	struct nd_loop_counters loop;
 	struct nd_gc_counters gc;
+	uint32_t tracing; /* enum nd_tracing */
+	uint32_t pad;
+	uint64_t spans_lost; /* requests that the script could make nothing of */
 };
 
 /* Messages on the socket (SOCK_SEQPACKET), one a packet. */

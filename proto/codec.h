@@ -19,6 +19,7 @@
 #include "proto/channel.h"
 #include "proto/event.h"
 #include "proto/frame.h"
+#include "proto/span.h"
 
 struct nd_buf;
 
@@ -98,6 +99,12 @@ struct nd_event_named {
 	int32_t syscall; /* as in struct nd_event_sample */
 };
 
+/* A span that began or ended. */
+struct nd_event_spanned {
+	struct nd_event event;
+	const struct nd_event_span *span; /* sound; its `event` is the same */
+};
+
 /* An event of an event loop, of one of the kinds that are here, or with nothing but its head. */
 union nd_recorded_event {
 	struct nd_event event;
@@ -112,6 +119,7 @@ union nd_recorded_event {
 	struct nd_event_async async;
 	struct nd_event_async_type async_type;
 	struct nd_event_async_site async_site;
+	struct nd_event_spanned spanned;
 };
 
 /* The counters of a thread; `slot.ring` means nothing. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "proto/budget.h"
+#include "proto/codec_span.h"
 #include "proto/limits.h"
 #include "proto/nodiag.pb-c.h"
 
@@ -365,7 +366,7 @@ static uint32_t thread_kind(uint32_t kind)
 }
 
 /* False when it is of a kind that is not known here. */
-static bool read_event(const Nodiag__Event *message, uint64_t time_ns,
+static bool read_event(const Nodiag__Event *message, uint64_t time_ns, char **room,
 		       union nd_recorded_event *event)
 {
 	event->event.tid = message->tid;
@@ -386,6 +387,12 @@ static bool read_event(const Nodiag__Event *message, uint64_t time_ns,
 		event->named.syscall = message->stack->syscall;
 	} else if (message->forget) {
 		event->event.kind = ND_EVENT_FORGET;
+	} else if (message->span_started) {
+		return nd_codec_read_span(message->span_started, ND_EVENT_SPAN_START, room,
+					  &event->spanned);
+	} else if (message->span_ended) {
+		return nd_codec_read_span(message->span_ended, ND_EVENT_SPAN, room,
+					  &event->spanned);
 	} else if (message->started || message->ended) {
 		event->event.kind = message->started ? ND_EVENT_THREAD_START : ND_EVENT_THREAD_END;
 		event->thread.thread_kind = thread_kind(message->started ? message->started->kind
@@ -396,18 +403,34 @@ static bool read_event(const Nodiag__Event *message, uint64_t time_ns,
 	return event->event.kind != 0;
 }
 
+/* Room for the spans of all events. */
+static char *take_spans(const Nodiag__Events *message, struct nd_decoded *decoded)
+{
+	size_t size = 0, i;
+
+	for (i = 0; i < message->n_event; i++) {
+		if (message->event[i]->span_started)
+			size += nd_codec_span_room(message->event[i]->span_started);
+		if (message->event[i]->span_ended)
+			size += nd_codec_span_room(message->event[i]->span_ended);
+	}
+	return take(decoded, size, 1);
+}
+
 static int decode_event_list(const Nodiag__Events *message, struct nd_decoded *decoded)
 {
 	union nd_recorded_event *events;
+	char *room;
 	size_t i;
 
 	if (message->n_event > ND_PART_EVENTS_MAX)
 		return -EBADMSG;
 	decoded->events.events = events = take(decoded, message->n_event, sizeof(*events));
-	if (!events)
+	room = take_spans(message, decoded);
+	if (!events || !room)
 		return -ENOMEM;
 	for (i = 0; i < message->n_event; i++)
-		if (read_event(message->event[i], message->time_ns,
+		if (read_event(message->event[i], message->time_ns, &room,
 			       &events[decoded->events.event_count]))
 			decoded->events.event_count++;
 	return 0;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "common/buf.h"
-#include "proto/nodiag.pb-c.h"
+#include "proto/codec_span.h"
 
 /* Memory of one encoding, freed together. */
 struct scratch {
@@ -160,6 +160,7 @@ union detail {
 	Nodiag__AsyncType async_type;
 	Nodiag__AsyncSite async_site;
 	Nodiag__Forget forget;
+	Nodiag__Span span;
 };
 
 /* The schema has arrays of any length for the fixed ones of C, which outlive the message. */
@@ -332,6 +333,14 @@ static void fill_event(const union nd_recorded_event *event, uint64_t time_ns, u
 	case ND_EVENT_FORGET:
 		message->forget = &detail->forget;
 		nodiag__forget__init(message->forget);
+		break;
+	case ND_EVENT_SPAN_START:
+		message->span_started = &detail->span;
+		nd_codec_fill_span(event->spanned.span, message->span_started);
+		break;
+	case ND_EVENT_SPAN:
+		message->span_ended = &detail->span;
+		nd_codec_fill_span(event->spanned.span, message->span_ended);
 		break;
 	default:
 		message->stack = &detail->stack;

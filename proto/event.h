@@ -22,6 +22,8 @@ enum nd_event_kind {
 	ND_EVENT_SAMPLE,	   /* struct nd_event_sample */
 	ND_EVENT_BLOCKED,	   /* struct nd_event_blocked */
 	ND_EVENT_HANDLES,	   /* struct nd_event_handles */
+	ND_EVENT_SPAN_START,	   /* struct nd_event_span (proto/span.h) */
+	ND_EVENT_SPAN,		   /* struct nd_event_span */
 	ND_EVENT_MEMORY = 16,	   /* struct nd_event_memory */
 	ND_EVENT_SPACE,		   /* struct nd_event_space */
 	ND_EVENT_ASYNC,		   /* struct nd_event_async */

@@ -105,12 +105,30 @@
 #define ND_ASYNC_TYPES_MAX 8192
 #define ND_ASYNC_SITES_MAX 65536
 
+/* What one observation of requests keeps, each beyond which the fastest or the oldest are let go:
+ * spans, of 500 bytes at most; of these, requests with all that belongs to them when there is no
+ * room for more; stalls.
+ */
+#define ND_TRACE_SPANS_MAX    (1u << 16)
+#define ND_TRACE_REQUESTS_MAX 1024
+#define ND_TRACE_STALLS_MAX   (1u << 15)
+
+/* Spans that are shown of one request, and of one other span. */
+#define ND_TRACE_NODES_MAX    256
+#define ND_TRACE_CHILDREN_MAX 256
+
+/* Routes that are told apart: what a program's framework knows, or ids were taken out of. */
+#define ND_TRACE_ROUTES_MAX 1000
+
 /* A stack in an agent's event; today's agents copy 32 KiB. */
 #define ND_SAMPLE_COPY_MAX (1u << 20)
 
 /* What a reader takes for the memory of an agent; today's agents have 128 and 1 MiB. */
 #define ND_CHANNEL_SLOTS_MAX 4096
 #define ND_CHANNEL_RING_MAX  (64u << 20)
+
+/* A text of a span, with its NUL: longer ones are cut. One byte holds its size. */
+#define ND_SPAN_TEXT_MAX 160
 
 /* The agent's own library, 40 KB without debug information. */
 #define ND_AGENT_IMAGE_MAX (16u << 20)

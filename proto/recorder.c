@@ -20,9 +20,12 @@
 #define CALL_BYTES   8
 #define EVENT_BYTES  64
 
+/* The texts of spans between two flushes: a flush is due long before. */
+#define SPANS_MAX (64u << 20)
+
 /* How much of each goes into one part, so that it stays below ND_PART_UNPACKED_MAX at the worst. */
 #define PART_SAMPLES	  (128u << 10)
-#define PART_EVENTS	  (16u << 10)
+#define PART_EVENTS	  (8u << 10)
 #define PART_COUNTERS	  1024
 #define PART_NAMES	  (64u << 10)
 #define PART_STRING_BYTES (1u << 20)
@@ -56,6 +59,7 @@ struct nd_recorder {
 	struct list samples;
 	struct list events;
 	struct list counters;
+	struct nd_buf spans; /* what those among the events have behind them */
 	struct list index;
 	uint64_t losses[ND_LOSS_COUNT];
 	uint64_t events_dropped;
@@ -105,6 +109,7 @@ struct nd_recorder *nd_recorder_new(void)
 	r->counters.size = sizeof(struct nd_recorded_counters);
 	r->index.size = sizeof(struct nd_index_entry);
 	r->done.strings = 1;
+	nd_buf_init(&r->spans, SPANS_MAX);
 	nd_buf_init(&r->payload, ND_PART_UNPACKED_MAX);
 	nd_buf_init(&r->output, ND_RECORDING_MAX);
 	r->packer = nd_packer_new();
@@ -128,6 +133,7 @@ void nd_recorder_free(struct nd_recorder *r)
 	free(r->events.items);
 	free(r->counters.items);
 	free(r->index.items);
+	nd_buf_fini(&r->spans);
 	nd_buf_fini(&r->payload);
 	nd_buf_fini(&r->output);
 	free(r);
@@ -237,6 +243,39 @@ int nd_recorder_add_sample(struct nd_recorder *r, const struct nd_stack *stack)
 	return ret ? ret : append(&r->samples, &sample);
 }
 
+/* Until the flush a span has an offset in place of its address, which may change. */
+static int add_spanned(struct nd_recorder *r, const struct nd_event *event, size_t size)
+{
+	union nd_recorded_event recorded = {.spanned = {.event = *event}};
+	static const char padding[8];
+	size_t len;
+
+	if (!nd_span_is_sound(event, size))
+		return 0;
+	len = nd_span_get_size((const void *)event);
+	recorded.spanned.span = (const void *)(uintptr_t)r->spans.len;
+	nd_buf_add(&r->spans, event, len);
+	if (nd_buf_add(&r->spans, padding, -len % sizeof(padding)))
+		return nd_buf_error(&r->spans) == -EFBIG ? -E2BIG : -ENOMEM;
+	return append(&r->events, &recorded);
+}
+
+static bool is_span(const struct nd_event *event)
+{
+	return event->kind == ND_EVENT_SPAN || event->kind == ND_EVENT_SPAN_START;
+}
+
+static void place_spans(struct nd_recorder *r)
+{
+	union nd_recorded_event *events = r->events.items;
+	size_t i;
+
+	for (i = 0; i < r->events.count; i++)
+		if (is_span(&events[i].event))
+			events[i].spanned.span =
+				(const void *)(r->spans.data + (uintptr_t)events[i].spanned.span);
+}
+
 int nd_recorder_add_event(struct nd_recorder *r, const struct nd_event *event, size_t size)
 {
 	static const size_t sizes[] = {
@@ -255,6 +294,8 @@ int nd_recorder_add_event(struct nd_recorder *r, const struct nd_event *event, s
 	};
 	union nd_recorded_event recorded = {0};
 
+	if (is_span(event))
+		return add_spanned(r, event, size);
 	if (event->kind >= sizeof(sizes) / sizeof(sizes[0]) || !sizes[event->kind] ||
 	    size < sizes[event->kind])
 		return 0;
@@ -296,7 +337,7 @@ void nd_recorder_set_agent_losses(struct nd_recorder *r, uint64_t events_dropped
 bool nd_recorder_is_due(const struct nd_recorder *r, uint64_t now_ns)
 {
 	size_t bytes = r->samples.count * SAMPLE_BYTES + r->events.count * EVENT_BYTES +
-		       (size_t)(r->calls.count - r->done.calls) * CALL_BYTES;
+		       r->spans.len + (size_t)(r->calls.count - r->done.calls) * CALL_BYTES;
 
 	return now_ns - r->span_ns >= FLUSH_NS || bytes >= FLUSH_BYTES;
 }
@@ -481,11 +522,13 @@ int nd_recorder_flush(struct nd_recorder *r, uint64_t time_ns, uint64_t unix_ns,
 
 	while (!ret && has_new_names(r, frame_count))
 		ret = add_names(r, frames, frame_count);
+	place_spans(r);
 	if (!ret)
 		ret = add_span(r, time_ns, unix_ns);
 	if (!ret)
 		r->samples_made += r->samples.count;
 	r->samples.count = r->events.count = r->counters.count = 0;
+	nd_buf_reset(&r->spans);
 	r->span_ns = time_ns;
 	return ret;
 }

@@ -227,6 +227,45 @@ static inline int known_add_blocked(struct nd_recorder *recorder)
 	return ret ? ret : known_add_async(recorder);
 }
 
+/* A request, and what it asked for; `from_ns` is when the request begins. */
+static inline int known_add_request(struct nd_recorder *recorder, uint64_t from_ns)
+{
+	static const char *const server[ND_SPAN_TEXTS] = {"GET",	  "/users/:id", "/users/7",
+							  "shop.example", "::1",	""};
+	static const char *const client[ND_SPAN_TEXTS] = {"POST",  "", "/items",
+							  "stock", "", "ECONNRESET"};
+	union {
+		struct nd_event_span span;
+		char room[ND_SPAN_SIZE_MAX];
+	} u = {.span = {.event = {ND_EVENT_SPAN_START, 4242, from_ns},
+			.start_ns = from_ns,
+			.turn_ns = from_ns - 5000,
+			.trace_id = {1, 2, 3},
+			.span_id = {4, 5, 6},
+			.parent_id = {7},
+			.port = 8080,
+			.kind = ND_SPAN_SERVER,
+			.http_version = 11}};
+	int ret;
+
+	nd_span_set_texts(&u.span, server);
+	ret = nd_recorder_add_event(recorder, &u.span.event, nd_span_get_size(&u.span));
+	u.span.event = (struct nd_event){ND_EVENT_SPAN, 4242, from_ns + 90000000};
+	u.span.status = 200;
+	if (!ret)
+		ret = nd_recorder_add_event(recorder, &u.span.event, nd_span_get_size(&u.span));
+	u.span.event.time_ns = from_ns + 50000000;
+	u.span.start_ns = from_ns + 10000000;
+	u.span.kind = ND_SPAN_CLIENT;
+	u.span.flags = ND_SPAN_TLS | ND_SPAN_ABORTED;
+	u.span.status = 0;
+	memcpy(u.span.parent_id, u.span.span_id, sizeof(u.span.parent_id));
+	u.span.span_id[7] = 9;
+	nd_span_set_texts(&u.span, client);
+	return ret ? ret
+		   : nd_recorder_add_event(recorder, &u.span.event, nd_span_get_size(&u.span));
+}
+
 /* What the agent tells in a span. */
 static inline int known_add_events(struct nd_recorder *recorder, int span)
 {
@@ -244,6 +283,8 @@ static inline int known_add_events(struct nd_recorder *recorder, int span)
 		ret = known_add_stall(recorder);
 	else if (span == 6)
 		ret = known_add_blocked(recorder);
+	else if (span == 7)
+		ret = known_add_request(recorder, now_ns);
 	if (!ret && span == 2)
 		ret = known_add_worker(recorder, ND_EVENT_THREAD_START, now_ns + 100000000);
 	if (!ret && span == 6)

@@ -34,6 +34,8 @@ struct nd_lag {
 	uint64_t stalls_left_out;
 	struct nd_async *async;
 	struct nd_lag_loop *loops; /* what nd_lag_loops() hands out */
+	int (*listen)(void *arg, const struct nd_lag_stall *stall);
+	void *listen_arg;
 };
 
 static const char *const kind_texts[ND_STALL_KIND_COUNT] = {
@@ -50,6 +52,18 @@ static const char *const kind_texts[ND_STALL_KIND_COUNT] = {
 const char *nd_stall_kind_text(enum nd_stall_kind kind)
 {
 	return kind_texts[kind];
+}
+
+const char *nd_stall_kind_key(enum nd_stall_kind kind)
+{
+	static const char *const keys[ND_STALL_KIND_COUNT] = {
+		[ND_STALL_UNKNOWN] = "unknown", [ND_STALL_JS] = "js",
+		[ND_STALL_NATIVE] = "native",	[ND_STALL_REGEXP] = "regexp",
+		[ND_STALL_GC] = "gc",		[ND_STALL_COMPILE] = "compile",
+		[ND_STALL_BLOCKED] = "syscall", [ND_STALL_DESCHEDULED] = "descheduled",
+	};
+
+	return keys[kind];
 }
 
 const char *nd_phase_text(enum nd_phase phase)
@@ -101,6 +115,13 @@ struct nd_lag *nd_lag_new(const struct nd_profile *frames)
 	lag->frames = frames;
 	lag->known = ND_LOOP_PHASES | ND_LOOP_GC | ND_LOOP_EVENTS;
 	return lag;
+}
+
+void nd_lag_set_listener(struct nd_lag *lag,
+			 int (*listen)(void *arg, const struct nd_lag_stall *stall), void *arg)
+{
+	lag->listen = listen;
+	lag->listen_arg = arg;
 }
 
 void nd_lag_set_known(struct nd_lag *lag, uint32_t known)
@@ -550,6 +571,18 @@ static void describe(const struct nd_stall *stall, const struct nd_stall_stack *
 	ret->callee = stack->callee;
 }
 
+static int tell(const struct nd_lag *lag, const struct nd_stall *stall,
+		const struct nd_culprit *culprit)
+{
+	const struct nd_lag_stall told = {
+		.start_ns = stall->event.start_ns,
+		.end_ns = stall->event.event.time_ns,
+		.culprit = *culprit,
+	};
+
+	return lag->listen ? lag->listen(lag->listen_arg, &told) : 0;
+}
+
 /* Charge a stall to whoever made it; its longest gives the stack. */
 static int charge(struct nd_lag *lag, struct nd_stall *stall)
 {
@@ -561,7 +594,9 @@ static int charge(struct nd_lag *lag, struct nd_stall *stall)
 
 	describe(stall, stack, &like);
 	like.has_phase = (lag->known & ND_LOOP_PHASES) != 0;
-	ret = find_culprit(lag, &like, &culprit);
+	ret = tell(lag, stall, &like);
+	if (!ret)
+		ret = find_culprit(lag, &like, &culprit);
 	if (ret || !culprit) {
 		lag->stalls_left_out += !ret;
 		return ret;
@@ -707,21 +742,5 @@ const struct nd_culprit *nd_lag_culprits(struct nd_lag *lag, size_t *ret_count)
 
 uint64_t nd_lag_percentile(const struct nd_lag_loop *loop, double share)
 {
-	uint64_t total = 0, wanted, sum = 0;
-	uint32_t i;
-
-	for (i = 0; i < ND_HISTOGRAM_BUCKETS; i++)
-		total += loop->delay[i];
-	wanted = (uint64_t)(share * (double)total);
-	for (i = 0; i < ND_HISTOGRAM_BUCKETS; i++) {
-		sum += loop->delay[i];
-		if (sum > wanted || (sum == total && total))
-			break;
-	}
-	if (!total)
-		return 0;
-	if (i + 1 >= ND_HISTOGRAM_BUCKETS)
-		return loop->max_ns;
-	sum = (nd_histogram_start(i) + nd_histogram_start(i + 1)) / 2;
-	return loop->max_ns && sum > loop->max_ns ? loop->max_ns : sum;
+	return nd_histogram_percentile(loop->delay, loop->max_ns, share);
 }

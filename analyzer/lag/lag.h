@@ -53,6 +53,9 @@ const char *nd_handle_text(int type);
 /* Lower-case words: "JavaScript", "blocking call", ... */
 const char *nd_stall_kind_text(enum nd_stall_kind kind);
 
+/* Words for programs, for good: "js", "syscall", ... */
+const char *nd_stall_kind_key(enum nd_stall_kind kind);
+
 /* Likewise "timers", "poll", ... */
 const char *nd_phase_text(enum nd_phase phase);
 
@@ -135,8 +138,19 @@ struct nd_culprit {
 	size_t depth;
 };
 
+/* One stall, and who made it. */
+struct nd_lag_stall {
+	uint64_t start_ns;
+	uint64_t end_ns;
+	struct nd_culprit culprit; /* of this one alone, without its stack */
+};
+
 struct nd_lag *nd_lag_new(const struct nd_profile *frames);
 void nd_lag_free(struct nd_lag *lag);
+
+/* Have `listen` told of each stall that is decided about. What it returns but 0 is handed on. */
+void nd_lag_set_listener(struct nd_lag *lag,
+			 int (*listen)(void *arg, const struct nd_lag_stall *stall), void *arg);
 
 /* What the source of events measures, of enum nd_loop_known; all of it unless this is called. */
 void nd_lag_set_known(struct nd_lag *lag, uint32_t known);

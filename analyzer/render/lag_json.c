@@ -13,12 +13,6 @@
 #define VERSION 1
 
 /* Words for good, whatever the ones for people become. */
-static const char *const kinds[ND_STALL_KIND_COUNT] = {
-	[ND_STALL_UNKNOWN] = "unknown", [ND_STALL_JS] = "js",
-	[ND_STALL_NATIVE] = "native",	[ND_STALL_REGEXP] = "regexp",
-	[ND_STALL_GC] = "gc",		[ND_STALL_COMPILE] = "compile",
-	[ND_STALL_BLOCKED] = "syscall", [ND_STALL_DESCHEDULED] = "descheduled",
-};
 static const char *const phases[ND_PHASE_COUNT] = {"timers", "poll", "check", "close", "other"};
 static const char *const queues[ND_QUEUE_COUNT] = {NULL, "next_tick", "microtask"};
 static const char *const gc_types[ND_GC_TYPES] = {"scavenge", "minor_mark_sweep", "mark_compact",
@@ -165,7 +159,7 @@ static void add_culprit(struct nd_buf *out, const struct nd_profile *frames,
 	add_number(out, "total_ns", culprit->total_ns);
 	add_number(out, "going_on", culprit->going_on);
 	add_number(out, "tid", culprit->tid);
-	nd_buf_addf(out, ",\"kind\":\"%s\",\"phase\":", kinds[culprit->kind]);
+	nd_buf_addf(out, ",\"kind\":\"%s\",\"phase\":", nd_stall_kind_key(culprit->kind));
 	nd_buf_addf(out, culprit->has_phase ? "\"%s\"" : "null", phases[culprit->phase]);
 	nd_buf_add_str(out, ",\"queue\":");
 	nd_json_add_string(out, queues[culprit->queue]);

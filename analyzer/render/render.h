@@ -16,6 +16,7 @@ struct nd_buf;
 struct nd_lag;
 struct nd_profile;
 struct nd_stacks;
+struct nd_trace_answer;
 
 struct nd_render_format {
 	const char *name;      /* as given to --format */
@@ -120,5 +121,16 @@ int nd_render_stacks(const struct nd_stacks *stacks, bool colour, struct nd_buf 
 
 /* The same for programs, whole, described in docs/format-json.md; stable. */
 int nd_render_stacks_json(const struct nd_stacks *stacks, struct nd_buf *out);
+
+/*
+ * What requests did, for a person: totals by route, then the slowest with what they waited for and
+ * what they asked others. `frames` is the profile that named those who blocked the loop.
+ */
+int nd_render_trace(const struct nd_trace_answer *answer, const struct nd_profile *frames,
+		    bool colour, struct nd_buf *out);
+
+/* The same for programs, whole, described in docs/format-json.md; stable. */
+int nd_render_trace_json(const struct nd_trace_answer *answer, const struct nd_profile *frames,
+			 struct nd_buf *out);
 
 #endif /* NODIAG_ANALYZER_RENDER_RENDER_H */

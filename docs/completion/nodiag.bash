@@ -48,8 +48,8 @@ _nodiag_flame() {
 }
 
 _nodiag_record() {
-	local options='-d --duration= -r --rate= --threshold= --async --kernel --no-kernel -o --output= --force
-		--help --usage'
+	local options='-d --duration= -r --rate= --threshold= --async --trace --kernel --no-kernel -o
+		--output= --force --help --usage'
 
 	case $previous in
 	-d | --duration)
@@ -93,6 +93,33 @@ _nodiag_lag() {
 	--fail-if)
 		mapfile -t COMPREPLY < <(compgen -W 'mean= p50= p90= p99= p99.9= max=' -- "$current")
 		compopt -o nospace
+		;;
+	*)
+		if [[ $current == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
+			[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
+		else
+			mapfile -t COMPREPLY < <(compgen -W "$(_nodiag_pids)" -- "$current"
+				compgen -f -X '!*.nd' -- "$current")
+			compopt -o filenames
+		fi
+		;;
+	esac
+}
+
+_nodiag_trace() {
+	local options='-d --duration= -l --live --slow= --route= --color= --json --help --usage'
+
+	case $previous in
+	-d | --duration)
+		mapfile -t COMPREPLY < <(compgen -W '10s 30s 1m 5m' -- "$current")
+		;;
+	--slow)
+		mapfile -t COMPREPLY < <(compgen -W '100ms 200ms 1s' -- "$current")
+		;;
+	--route) ;;
+	--color)
+		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$current")
 		;;
 	*)
 		if [[ $current == -* ]]; then
@@ -154,7 +181,7 @@ _nodiag_list() {
 
 _nodiag() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} i
-	local commands='ps stack flame lag record collect attach detach check'
+	local commands='ps stack flame lag trace record collect attach detach check'
 
 	COMPREPLY=()
 	if [[ $COMP_CWORD -eq 1 ]]; then
@@ -187,6 +214,9 @@ _nodiag() {
 		;;
 	lag)
 		_nodiag_lag
+		;;
+	trace)
+		_nodiag_trace
 		;;
 	collect)
 		_nodiag_collect

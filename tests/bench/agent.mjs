@@ -41,6 +41,11 @@ const attached = {
     reader: (pid) => [nodiag, 'lag', '--async', '--json', '-d', '1h', pid],
     missing: needsRoot,
   },
+  trace: {
+    attach: true,
+    reader: (pid) => [nodiag, 'trace', '--json', '-d', '1h', pid],
+    missing: needsRoot,
+  },
   'agent 99 Hz': {
     attach: true,
     reader: (pid) => [readAgent, pid, 'cpu', 99, 3600],
@@ -80,7 +85,7 @@ async function measureAttached(program, { attach, reader }) {
   const child = reader ? start(reader(program.pid)) : undefined;
   await settle();
   const cost = await program.measureCost(seconds);
-  if (child?.spawnargs.includes('lag')) await interrupt(child);
+  if (child?.spawnargs.includes(nodiag)) await interrupt(child);
   else if (child) kill(child, 'SIGKILL');
   await child?.ended;
   await run([nodiag, 'detach', program.pid]);

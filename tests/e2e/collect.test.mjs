@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A process with the agent that asks for it by NODIAG_OUTPUT is recorded, with nobody having started
-// nodiag; and it never notices, whatever becomes of the recording.
+// A process with the agent that asks for it by NODIAG_OUTPUT is recorded, with nobody having
+// started nodiag; and it never notices, whatever becomes of the recording.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -43,7 +43,8 @@ function makeWorld(output = 'r.nd') {
     NODIAG_LOG: log,
   };
   const as = ['env', ...Object.entries(env).map(([name, value]) => `${name}=${value}`)];
-  return { folder, sockets, env, as, log: () => (existsSync(log) ? readFileSync(log, 'utf8') : '') };
+  const readLog = () => (existsSync(log) ? readFileSync(log, 'utf8') : '');
+  return { folder, sockets, env, as, log: readLog };
 }
 
 /** The analyzers of a folder of sockets: those whose parent is not one too. */
@@ -65,6 +66,11 @@ function statusOf(pid, field) {
   return status.match(new RegExp(`^${field}:\\s*(\\S+)`, 'm'))[1];
 }
 
+/** The process's log names the file. */
+function assertLogged(world, pid, path) {
+  assert.ok(world.log().includes(`nodiag-agent ${pid}: recording into '${path}'\n`), world.log());
+}
+
 function parentOf(pid) {
   try {
     return statusOf(pid, 'PPid');
@@ -83,7 +89,7 @@ function endAnalyzers(world) {
 }
 
 /** A test in a world of its own. */
-function testIn(name, output, body) {
+function testWith(name, output, body) {
   test(name, async () => {
     const world = makeWorld(output);
     try {
@@ -117,6 +123,13 @@ async function answersOf({ folder }, name, blocker) {
   return { loops, stalls, profile, notes: lag.stderr };
 }
 
+/** The agent gives it five seconds, in which there is other work to do. */
+const lonely = makeWorld();
+const waiting = await start('stalls.cjs', {
+  as: [...lonely.as, 'NODIAG_ANALYZER=/bin/true'],
+  warmUp: 0,
+});
+
 function runUnseen(env, times, ...args) {
   const run = spawnSync(node, [programPath('agent/unseen.cjs'), String(times), ...args], {
     encoding: 'utf8',
@@ -128,7 +141,7 @@ function runUnseen(env, times, ...args) {
   return run.stdout.trim().split('\n').map((text) => JSON.parse(text));
 }
 
-testIn('one process, which sees nothing of it', 'r.nd', async (world) => {
+testWith('one process, which sees nothing of it', 'r.nd', async (world) => {
   const { NODIAG_OUTPUT, ...without } = world.env;
   const [plain] = runUnseen(without, 1);
   assert.deepEqual(analyzersOf(world), []);
@@ -147,24 +160,26 @@ testIn('one process, which sees nothing of it', 'r.nd', async (world) => {
   // All of its blocks are there, also those that it was not looked at in: from its start on.
   assert.ok(loops[0].stalls >= 10, JSON.stringify(loops[0]));
   assert.ok(stalls.reduce((sum, { count }) => sum + count, 0) >= 10, JSON.stringify(stalls));
-  assert.match(world.log(), new RegExp(`^nodiag-agent ${seen.pid}: recording into '${NODIAG_OUTPUT}'$`, 'm'));
+  assertLogged(world, seen.pid, NODIAG_OUTPUT);
 
   const [analyzer] = analyzersOf(world);
-  const fds = readdirSync(`/proc/${analyzer}/fd`).map((fd) => readlinkSync(`/proc/${analyzer}/fd/${fd}`));
+  const folder = `/proc/${analyzer}/fd`;
+  const fds = readdirSync(folder).map((fd) => readlinkSync(join(folder, fd)));
   assert.deepEqual(fds.filter((link) => /^pipe|^socket/.test(link)), []);
   assert.notEqual(statusOf(analyzer, 'NSsid'), statusOf('self', 'NSsid'));
-  assert.doesNotMatch(readFileSync(`/proc/${analyzer}/environ`, 'latin1'), /LD_PRELOAD|NODIAG_OUTPUT/);
+  const env = readFileSync(`/proc/${analyzer}/environ`, 'latin1');
+  assert.doesNotMatch(env, /LD_PRELOAD|NODIAG_OUTPUT/);
   assert.equal(readlinkSync(`/proc/${analyzer}/cwd`), '/');
 });
 
-testIn('several at a time have one analyzer, and a file each', 'r.nd', async (world) => {
+testWith('several at a time have one analyzer, and a file each', 'r.nd', async (world) => {
   const first = await start('stalls.cjs', { as: world.as });
   const second = await start('stalls.cjs', { as: world.as });
   try {
     const name = `r-${second.pid}.nd`;
     await eventually(() => existsSync(join(world.folder, name)), `there is no ${name}`);
     assert.equal(analyzersOf(world).length, 1);
-    assert.match(world.log(), new RegExp(`^nodiag-agent ${second.pid}: recording into '.*/${name}'$`, 'm'));
+    assertLogged(world, second.pid, join(world.folder, name));
     // Somebody else may look at the file, and not at the process.
     const busy = await runNodiag(['lag', '-d', '1s', String(first.pid)]);
     assert.equal(busy.status, 1);
@@ -180,7 +195,7 @@ testIn('several at a time have one analyzer, and a file each', 'r.nd', async (wo
   assert.deepEqual(readdirSync(world.folder).sort(), [`r-${second.pid}.nd`, 'r.nd']);
 });
 
-testIn('a cluster', '%p.nd', async (world) => {
+testWith('a cluster', '%p.nd', async (world) => {
   const workers = runUnseen(world.env, 10, 'cluster');
   assert.equal(workers.length, 2);
   for (const { pid } of workers) {
@@ -188,9 +203,10 @@ testIn('a cluster', '%p.nd', async (world) => {
     await answersOf(world, `${pid}.nd`, /^(blockLoop|spin)$/);
   }
   await eventually(() => readdirSync(world.folder).length === 3, 'the primary has no file');
+  assert.equal(analyzersOf(world).length, 1);
 });
 
-testIn('after an analyzer that was killed, the next process starts another', 'r.nd', async (world) => {
+testWith('after one that was killed, the next process starts another', 'r.nd', async (world) => {
   const first = await start('stalls.cjs', { as: world.as });
   try {
     await eventually(() => existsSync(join(world.folder, 'r.nd')), 'it is not recorded');
@@ -203,8 +219,10 @@ testIn('after an analyzer that was killed, the next process starts another', 'r.
       const again = analyzersOf(world);
       assert.equal(again.length, 1);
       assert.notEqual(again[0], analyzer);
-      for (const { pid } of [first, second])
-        await eventually(() => existsSync(join(world.folder, `r-${pid}.nd`)), `${pid} is not recorded`);
+      for (const { pid } of [first, second]) {
+        const path = join(world.folder, `r-${pid}.nd`);
+        await eventually(() => existsSync(path), `${pid} is not recorded`);
+      }
     } finally {
       await second.stop();
     }
@@ -231,20 +249,21 @@ async function failToWrite(options, why) {
   }
 }
 
-test('a full disk', () => failToWrite('size=4k', /cannot write '.*\/r\.nd': no space left on device$/m));
+test('a full disk', () =>
+  failToWrite('size=4k', /cannot write '.*\/r\.nd': no space left on device$/m));
 
 test('a folder that cannot be written', () =>
   failToWrite('ro', /cannot write '.*\/r\.nd': read-only file system$/m));
 
-testIn('programs that are not Node.js start nothing', 'r.nd', async (world) => {
+testWith('programs that are not Node.js start nothing', 'r.nd', async (world) => {
   const env = { ...process.env, ...world.env };
   assert.equal(spawnSync('sh', ['-c', 'true & wait'], { env }).status, 0);
   assert.deepEqual(readdirSync(world.sockets), []);
 });
 
-testIn('an analyzer that is not there', 'r.nd', async (world) => {
+testWith('an analyzer that is not there', 'r.nd', async (world) => {
   runUnseen({ ...world.env, NODIAG_ANALYZER: '/not/there' }, 1);
-  assert.match(world.log(), /cannot start the analyzer '\/not\/there': No such file or directory$/m);
+  assert.match(world.log(), /cannot start the analyzer '\/not\/there': No such file/);
   assert.deepEqual(readdirSync(world.folder), []);
 });
 
@@ -273,4 +292,11 @@ test('one that runs by itself ends all recordings with it', async () => {
   } finally {
     await program.stop();
   }
+});
+
+test('an analyzer that is started and does not come', async () => {
+  const why = /nobody records this process: the analyzer did not come$/m;
+  await eventually(() => why.test(lonely.log()), 'it is not said');
+  assertLives(waiting);
+  await waiting.stop();
 });

@@ -17,6 +17,7 @@
 #include "analyzer/lag/lag.h"
 #include "analyzer/profile/profile.h"
 #include "analyzer/render/render.h"
+#include "analyzer/trace/trace.h"
 #include "cli/channel.h"
 #include "common/buf.h"
 #include "proto/channel_view.h"
@@ -38,6 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 struct reader {
 	struct nd_profile *frames;
 	struct nd_lag *lag;
+	struct nd_trace *trace;
 	struct nd_sample_stack *sample;
 	uint32_t frame[ND_FRAME_KIND_COUNT];
 };
@@ -68,8 +70,24 @@ static int handle(void *arg, const struct nd_event *event, size_t size)
 {
 	struct reader *r = arg;
 
+	if (nd_trace_add_event(r->trace, event, size))
+		abort();
 	return event->kind == ND_EVENT_SAMPLE ? add_stack(r, event, size)
 					      : nd_lag_add_event(r->lag, event, size);
+}
+
+static void show_requests(struct reader *r, struct nd_buf *out)
+{
+	const struct nd_trace_options options = {.max = 64};
+	struct nd_trace_answer answer;
+
+	if (nd_trace_make_answer(r->trace, &options, 1u << 30, &answer))
+		abort();
+	nd_buf_reset(out);
+	nd_render_trace(&answer, r->frames, true, out);
+	nd_buf_reset(out);
+	nd_render_trace_json(&answer, r->frames, out);
+	nd_trace_free_answer(&answer);
 }
 
 static void show(struct reader *r)
@@ -82,6 +100,7 @@ static void show(struct reader *r)
 	nd_buf_reset(&out);
 	if (nd_render_lag_json(r->lag, r->frames, 1, &out))
 		abort();
+	show_requests(r, &out);
 	nd_buf_fini(&out);
 }
 
@@ -179,16 +198,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t memory_size = 0;
 
 	reader.lag = reader.frames ? nd_lag_new(reader.frames) : NULL;
+	reader.trace = nd_trace_new();
 	reader.sample = malloc(sizeof(*reader.sample) + ND_SAMPLE_COPY_MAX);
 	if (size)
 		memory = make_memory(data, size, &memory_size);
-	if (memory && reader.lag && reader.sample) {
+	if (memory && reader.lag && reader.trace && reader.sample) {
+		nd_lag_set_listener(reader.lag, nd_trace_add_stall, reader.trace);
 		add_frames(&reader);
 		if (!nd_channel_view_init(&view, memory, memory_size))
 			observe(&reader, &view);
 	}
 	free(memory);
 	free(reader.sample);
+	nd_trace_free(reader.trace);
 	nd_lag_free(reader.lag);
 	nd_profile_free(reader.frames);
 	return 0;

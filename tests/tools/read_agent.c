@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * usage: read_agent PID [stalls MS | cpu HZ] [SECONDS]
+ * usage: read_agent PID [stalls MS | cpu HZ | trace 0] [SECONDS]
  *
- * Look at the agent in a process, and print as JSON what it says. With "stalls" or "cpu", be its
- * reader for so long (default 1 second) with that threshold or rate; a line "reading" tells that it
- * has begun. Exits with 1 and one line on stderr where there is no agent.
+ * Look at the agent in a process, and print as JSON what it says. With "stalls", "cpu" or "trace",
+ * be its reader for so long (default 1 second) with that threshold or rate, or of its requests; a
+ * line "reading" tells that it has begun. Exits with 1 and one line on stderr where there is no
+ * agent.
  */
 
 #include <errno.h>
@@ -72,7 +73,8 @@ static void print_slot(const struct nd_channel_slot *slot, const char *separator
 	printf(",\"phases_ns\":[%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 "]",
 	       loop->phase_ns[0], loop->phase_ns[1], loop->phase_ns[2], loop->phase_ns[3],
 	       loop->phase_ns[4]);
-	printf(",\"gcs\":%" PRIu64 ",\"stalls\":%" PRIu64 "}", gcs, loop->stalls);
+	printf(",\"gcs\":%" PRIu64 ",\"stalls\":%" PRIu64, gcs, loop->stalls);
+	printf(",\"tracing\":%u,\"spans_lost\":%" PRIu64 "}", slot->tracing, slot->spans_lost);
 }
 
 static void print(const struct channel *channel, const struct counts *counts)
@@ -105,6 +107,8 @@ static int begin(struct channel *channel, char **argv, struct nd_err *err)
 
 	if (!strcmp(argv[0], "cpu"))
 		ret = channel_start(channel, ND_FEATURE_CPU, number, ND_STALL_THRESHOLD_NS, err);
+	else if (!strcmp(argv[0], "trace"))
+		ret = channel_start(channel, ND_FEATURE_TRACE, 0, ND_STALL_THRESHOLD_NS, err);
 	else
 		ret = channel_start(channel, ND_FEATURE_STALLS, 0, number * ND_NSEC_PER_MSEC, err);
 	if (!ret)
@@ -120,7 +124,7 @@ int main(int argc, char **argv)
 	int ret;
 
 	if (argc < 2 || argc == 3) {
-		fprintf(stderr, "usage: read_agent PID [stalls MS | cpu HZ] [SECONDS]\n");
+		fprintf(stderr, "usage: read_agent PID [stalls MS | cpu HZ | trace 0] [SECONDS]\n");
 		return 2;
 	}
 	ret = channel_open((pid_t)strtol(argv[1], NULL, 10), &channel, &err);

@@ -32,6 +32,7 @@
 struct world {
 	struct nd_profile *frames;
 	struct nd_lag *lag;
+	struct lag_answer answer;
 	struct nd_recorder *recorder;
 	struct record_sink record;
 	struct lag_sink sinks[2];
@@ -43,7 +44,8 @@ static int set_up(void **state)
 
 	w = (struct world){.frames = nd_profile_new(false), .recorder = nd_recorder_new()};
 	w.lag = nd_lag_new(w.frames);
-	w.sinks[0] = lag_sink_to_lag(w.lag);
+	w.answer.lag = w.lag;
+	w.sinks[0] = lag_sink_to_answer(&w.answer);
 	*state = &w;
 	if (!w.lag || !w.recorder || record_sink_init(&w.record, w.recorder))
 		return -1;

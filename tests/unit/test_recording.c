@@ -141,7 +141,7 @@ static void test_all_of_it_comes_back(void **state)
 	assert_int_equal(seen.headers, 1);
 	assert_int_equal(seen.samples, 100);
 	assert_true(seen.weight_ns == KNOWN_TOTAL);
-	assert_int_equal(seen.events, 4 + 5 + 9);
+	assert_int_equal(seen.events, 4 + 5 + 9 + 3);
 	assert_int_equal(seen.counters, 1 + KNOWN_SPANS + KNOWN_SPANS - 6);
 	assert_int_equal(seen.moments, 1 + KNOWN_SPANS);
 	assert_int_equal(seen.ends, 1);
@@ -274,6 +274,33 @@ static void check_resource(const union nd_recorded_event *event)
 	}
 }
 
+/* The beginning and the end of a request, and what it asked for. */
+static void check_span(const struct nd_event_span *span, int index)
+{
+	uint64_t from_ns = KNOWN_START_NS + 7 * KNOWN_SPAN_NS;
+	static const uint64_t ends_ns[] = {0, 90000000, 50000000};
+	bool is_client = index == 2;
+
+	assert_true(nd_span_is_sound(&span->event, nd_span_get_size(span)));
+	assert_int_equal(span->event.tid, 4242);
+	assert_true(span->start_ns == from_ns + (is_client ? 10000000 : 0));
+	assert_true(span->event.time_ns == from_ns + ends_ns[index]);
+	assert_true(span->turn_ns == from_ns - 5000);
+	assert_int_equal(span->kind, is_client ? ND_SPAN_CLIENT : ND_SPAN_SERVER);
+	assert_int_equal(span->flags, is_client ? ND_SPAN_TLS | ND_SPAN_ABORTED : 0);
+	assert_int_equal(span->status, index == 1 ? 200 : 0);
+	assert_int_equal(span->port, 8080);
+	assert_int_equal(span->http_version, 11);
+	assert_memory_equal(span->trace_id, ((uint8_t[16]){1, 2, 3}), 16);
+	assert_memory_equal(span->span_id, ((uint8_t[8]){4, 5, 6, [7] = is_client ? 9 : 0}), 8);
+	assert_int_equal(span->parent_id[0], is_client ? 4 : 7);
+	assert_string_equal(nd_span_get_text(span, ND_SPAN_METHOD), is_client ? "POST" : "GET");
+	assert_string_equal(nd_span_get_text(span, ND_SPAN_ROUTE), is_client ? "" : "/users/:id");
+	assert_string_equal(nd_span_get_text(span, ND_SPAN_PATH),
+			    is_client ? "/items" : "/users/7");
+	assert_string_equal(nd_span_get_text(span, ND_SPAN_ERROR), is_client ? "ECONNRESET" : "");
+}
+
 static void check_event(const struct nd_recording *recording, const union nd_recorded_event *event,
 			size_t index)
 {
@@ -284,6 +311,7 @@ static void check_event(const struct nd_recording *recording, const union nd_rec
 		ND_EVENT_BLOCKED,    ND_EVENT_STALL,	    ND_EVENT_HANDLES,
 		ND_EVENT_MEMORY,     ND_EVENT_SPACE,	    ND_EVENT_ASYNC,
 		ND_EVENT_ASYNC_TYPE, ND_EVENT_ASYNC_SITE,   ND_EVENT_THREAD_END,
+		ND_EVENT_SPAN_START, ND_EVENT_SPAN,	    ND_EVENT_SPAN,
 	};
 
 	assert_int_equal(event->event.kind, kinds[index]);
@@ -319,6 +347,8 @@ static void check_event(const struct nd_recording *recording, const union nd_rec
 		assert_int_equal(event->handles.total[3], 2);
 		assert_int_equal(event->handles.total[ND_HANDLE_TYPES - 1], 9);
 		assert_int_equal(event->handles.requests, 4);
+	} else if (index >= 18) {
+		check_span(event->spanned.span, (int)index - 18);
 	} else if (index > 11) {
 		check_resource(event);
 	}
@@ -382,7 +412,7 @@ static void test_the_agent_is_all_there(void **state)
 		else if (item.kind == ND_ITEM_END)
 			assert_int_equal(item.end->cause, ND_END_INTERRUPT);
 	}
-	assert_int_equal(events, 18);
+	assert_int_equal(events, 21);
 	nd_recording_close(recording);
 }
 
@@ -550,7 +580,7 @@ static void test_what_a_newer_minor_version_adds_is_skipped(void **state)
 	}
 	seen = read_all(file.data, file.len);
 	assert_int_equal(seen.samples, 100);
-	assert_int_equal(seen.events, 18);
+	assert_int_equal(seen.events, 21);
 	assert_int_equal(seen.lost, 0);
 	assert_int_equal(seen.state.damaged, 0);
 	assert_true(seen.state.unknown > 10);

@@ -11,8 +11,9 @@ let signals = 0;
 let blocks = 0;
 
 function children() {
-  const tasks = readdirSync('/proc/self/task');
-  return tasks.map((tid) => readFileSync(`/proc/self/task/${tid}/children`, 'utf8')).join('').trim();
+  const folder = '/proc/self/task';
+  const lists = readdirSync(folder).map((tid) => readFileSync(`${folder}/${tid}/children`, 'utf8'));
+  return lists.join('').trim();
 }
 
 /** What descriptors are open, without their numbers. */

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyzer/trace/trace.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "analyzer/profile/profile.h"
+#include "analyzer/render/cell.h"
+#include "analyzer/render/render.h"
+#include "analyzer/render/terminal.h"
+#include "analyzer/render/units.h"
+#include "common/buf.h"
+
+#define BOLD "1"
+#define DIM  "2"
+#define RED  "31"
+
+/* Routes in the table. */
+#define ROUTES_SHOWN 20
+
+/* Spans shown below a request. */
+#define SPANS_SHOWN 20
+
+struct writer {
+	const struct nd_profile *frames;
+	bool colour;
+	struct nd_buf *out;
+};
+
+static void add_sgr(const struct writer *w, const char *sgr)
+{
+	if (w->colour)
+		nd_buf_addf(w->out, "\033[%sm", sgr);
+}
+
+static void end_sgr(const struct writer *w)
+{
+	if (w->colour)
+		nd_buf_add_str(w->out, "\033[0m");
+}
+
+/* An amount that ends at a column. */
+static void add_amount(const struct writer *w, uint64_t amount, const char *unit, size_t width)
+{
+	char text[ND_UNITS_MAX];
+	size_t columns;
+
+	nd_units_weight(amount, unit, text);
+	columns = nd_cell_columns(text, strlen(text));
+	nd_cell_add_spaces(w->out, columns < width ? width - columns : 0);
+	nd_buf_add_str(w->out, text);
+}
+
+static void add_time(const struct writer *w, uint64_t ns, size_t width)
+{
+	add_amount(w, ns, "nanoseconds", width);
+}
+
+static void add_route(const struct writer *w, const struct nd_trace_route *route)
+{
+	add_amount(w, route->count, NULL, 10);
+	if (route->errors)
+		add_sgr(w, RED);
+	add_amount(w, route->errors, NULL, 10);
+	if (route->errors)
+		end_sgr(w);
+	add_time(w, nd_histogram_percentile(route->times, route->max_ns, 0.5), 10);
+	add_time(w, nd_histogram_percentile(route->times, route->max_ns, 0.99), 10);
+	add_time(w, route->max_ns, 10);
+	if (route->unread)
+		add_time(w, route->unread_max_ns, 10);
+	else
+		nd_cell_add_spaces(w->out, 10);
+	nd_buf_add_str(w->out, "  ");
+	nd_terminal_add(w->out, route->name);
+	nd_buf_add_char(w->out, '\n');
+}
+
+static void add_routes(const struct writer *w, const struct nd_trace_answer *answer)
+{
+	uint64_t count = 0, errors = 0;
+	size_t i;
+
+	for (i = 0; i < answer->route_count; i++) {
+		count += answer->routes[i].count;
+		errors += answer->routes[i].errors;
+	}
+	add_amount(w, count, NULL, 0);
+	nd_buf_addf(w->out, " request%s answered, ", count == 1 ? "" : "s");
+	add_amount(w, errors, NULL, 0);
+	nd_buf_add_str(w->out, " failed\n");
+	if (!count)
+		return;
+	add_sgr(w, DIM);
+	nd_buf_addf(w->out, "%10s%10s%10s%10s%10s%10s  %s\n", "count", "failed", "p50", "p99",
+		    "max", "unread", "route");
+	end_sgr(w);
+	for (i = 0; i < answer->route_count && i < ROUTES_SHOWN; i++)
+		add_route(w, &answer->routes[i]);
+	if (i < answer->route_count)
+		nd_buf_addf(w->out, "       ... and %zu more\n", answer->route_count - i);
+}
+
+/* "200", or what happened in its place. */
+static void add_outcome(const struct writer *w, const struct nd_event_span *span, bool is_open)
+{
+	const char *error = nd_span_get_text(span, ND_SPAN_ERROR);
+	bool failed = !is_open && nd_span_is_error(span);
+
+	if (failed)
+		add_sgr(w, RED);
+	if (is_open)
+		nd_buf_add_str(w->out, "open");
+	else if (*error)
+		nd_terminal_add(w->out, error);
+	else if (span->flags & ND_SPAN_ABORTED)
+		nd_buf_add_str(w->out, "aborted");
+	else if (span->status)
+		nd_buf_addf(w->out, "%u", span->status);
+	else
+		nd_buf_add_str(w->out, "no answer");
+	if (failed)
+		end_sgr(w);
+}
+
+/* Whom it asked, and for what. */
+static void add_target(const struct writer *w, const struct nd_event_span *span)
+{
+	nd_terminal_add(w->out, nd_span_get_text(span, ND_SPAN_METHOD));
+	nd_buf_addf(w->out, " http%s://", span->flags & ND_SPAN_TLS ? "s" : "");
+	nd_terminal_add(w->out, nd_span_get_text(span, ND_SPAN_HOST));
+	if (span->port && span->port != (span->flags & ND_SPAN_TLS ? 443 : 80))
+		nd_buf_addf(w->out, ":%u", span->port);
+	nd_terminal_add(w->out, nd_span_get_text(span, ND_SPAN_PATH));
+}
+
+static void add_name(const struct writer *w, const struct nd_event_span *span)
+{
+	const char *path = nd_span_get_text(span, ND_SPAN_PATH);
+	char name[ND_ROUTE_NAME_MAX];
+
+	nd_trace_name(span, name);
+	add_sgr(w, BOLD);
+	nd_terminal_add(w->out, name);
+	end_sgr(w);
+	if (!strcmp(strchr(name, ' ') + 1, path))
+		return;
+	nd_buf_add_str(w->out, "  ");
+	nd_terminal_add(w->out, path);
+}
+
+static void add_trace_id(const struct writer *w, const struct nd_event_span *span)
+{
+	size_t i;
+
+	add_sgr(w, DIM);
+	nd_buf_add_str(w->out, "  trace ");
+	for (i = 0; i < sizeof(span->trace_id); i++)
+		nd_buf_addf(w->out, "%02x", span->trace_id[i]);
+	end_sgr(w);
+}
+
+/* Who blocked the loop, and how: "hash (app.js:12:3), native code". */
+static void add_culprit(const struct writer *w, const struct nd_culprit *culprit)
+{
+	const struct nd_frame *frame;
+	const char *file;
+	uint32_t count;
+
+	if (culprit->has_frame) {
+		frame = &nd_profile_frames(w->frames, &count)[culprit->frame];
+		file = frame->file;
+		if (!strncmp(file, "file://", strlen("file://")))
+			file += strlen("file://");
+		add_sgr(w, nd_terminal_colours[frame->kind]);
+		nd_terminal_add(w->out, frame->name);
+		end_sgr(w);
+		if (*file)
+			nd_buf_add_str(w->out, " (");
+		nd_terminal_add(w->out, file);
+		if (*file && culprit->line)
+			nd_buf_addf(w->out, ":%" PRIu32 ":%" PRIu32, culprit->line,
+				    culprit->column);
+		nd_buf_add_str(w->out, *file ? "), " : ", ");
+	}
+	nd_buf_add_str(w->out, nd_stall_kind_text(culprit->kind));
+}
+
+/* Which stall it was, where there is one to tell of, and that has been decided. */
+static void add_stall(const struct writer *w, const struct nd_trace_request *request)
+{
+	if (request && request->has_stall) {
+		nd_buf_add_str(w->out, ", ");
+		add_time(w, request->stall.end_ns - request->stall.start_ns, 0);
+		nd_buf_add_str(w->out, " by ");
+		add_culprit(w, &request->stall.culprit);
+	}
+	nd_buf_add_char(w->out, '\n');
+}
+
+static void add_waits(const struct writer *w, const struct nd_trace_request *request)
+{
+	/* The stall is the one that took most of either. */
+	bool is_before = request->unread_ns > request->blocked_ns;
+
+	if (request->unread_ns) {
+		nd_buf_add_str(w->out, "up to ");
+		add_time(w, request->unread_ns, 11);
+		nd_buf_add_str(w->out, "  more it lay unread, since the loop was blocked");
+		add_stall(w, is_before ? request : NULL);
+	}
+	if (request->blocked_ns) {
+		add_time(w, request->blocked_ns, 17);
+		nd_buf_add_str(w->out, "  the loop was blocked");
+		add_stall(w, is_before ? NULL : request);
+	}
+	if (request->outside_ns) {
+		add_time(w, request->outside_ns, 17);
+		nd_buf_add_str(w->out, "  waited for others\n");
+	}
+}
+
+static void add_span(const struct writer *w, const struct nd_trace_request *request,
+		     const struct nd_trace_node *node)
+{
+	const struct nd_event_span *span = node->span;
+	uint64_t start_ns = request->span->start_ns;
+
+	nd_buf_add_char(w->out, '+');
+	add_time(w, span->start_ns > start_ns ? span->start_ns - start_ns : 0, 16);
+	if (node->is_open)
+		nd_cell_add_spaces(w->out, 12);
+	else
+		add_time(w, span->event.time_ns - span->start_ns, 12);
+	nd_cell_add_spaces(w->out, 2 * (size_t)node->depth);
+	add_outcome(w, span, node->is_open);
+	nd_buf_add_str(w->out, "  ");
+	if (span->kind == ND_SPAN_CLIENT)
+		add_target(w, span);
+	else
+		add_name(w, span);
+	nd_buf_add_char(w->out, '\n');
+}
+
+static void add_request(const struct writer *w, const struct nd_trace_request *request)
+{
+	uint64_t more = request->nodes_left_out;
+	size_t i;
+
+	add_time(w, request->duration_ns, 10);
+	nd_buf_add_str(w->out, "  ");
+	add_outcome(w, request->span, request->is_open);
+	nd_buf_add_str(w->out, "  ");
+	add_name(w, request->span);
+	add_trace_id(w, request->span);
+	nd_buf_add_char(w->out, '\n');
+	add_waits(w, request);
+	for (i = 1; i < request->node_count && i <= SPANS_SHOWN; i++)
+		add_span(w, request, &request->nodes[i]);
+	more += request->node_count > i ? request->node_count - i : 0;
+	if (more)
+		nd_buf_addf(w->out, "                 ... and %" PRIu64 " more\n", more);
+}
+
+int nd_render_trace(const struct nd_trace_answer *answer, const struct nd_profile *frames,
+		    bool colour, struct nd_buf *out)
+{
+	struct writer w = {.frames = frames, .colour = colour, .out = out};
+	size_t i;
+
+	add_routes(&w, answer);
+	if (answer->request_count)
+		nd_buf_add_str(out, "\nthe slowest:\n");
+	for (i = 0; i < answer->request_count; i++)
+		add_request(&w, &answer->requests[i]);
+	if (answer->left_out)
+		nd_buf_addf(out, "       ... and %" PRIu64 " more\n", answer->left_out);
+	return nd_buf_error(out);
+}

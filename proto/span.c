@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proto/span.h"
+
+#include <string.h>
+
+size_t nd_span_size(const char *const texts[ND_SPAN_TEXTS])
+{
+	size_t size = sizeof(struct nd_event_span);
+	int i;
+
+	for (i = 0; i < ND_SPAN_TEXTS; i++)
+		size += strlen(texts[i]) + 1;
+	return size;
+}
+
+void nd_span_set_texts(struct nd_event_span *span, const char *const texts[ND_SPAN_TEXTS])
+{
+	char *at = span->text;
+	size_t size;
+	int i;
+
+	memset(span->text_size, 0, sizeof(span->text_size));
+	for (i = 0; i < ND_SPAN_TEXTS; i++) {
+		size = strlen(texts[i]) + 1;
+		memcpy(at, texts[i], size);
+		span->text_size[i] = (uint8_t)size;
+		at += size;
+	}
+}
+
+size_t nd_span_get_size(const struct nd_event_span *span)
+{
+	size_t size = sizeof(*span);
+	int i;
+
+	for (i = 0; i < ND_SPAN_TEXTS; i++)
+		size += span->text_size[i];
+	return size;
+}
+
+bool nd_span_is_sound(const struct nd_event *event, size_t size)
+{
+	const struct nd_event_span *span = (const void *)event;
+	const char *at = span->text;
+	int i;
+
+	if (size < sizeof(*span) || !span->kind || span->kind >= ND_SPAN_KIND_COUNT ||
+	    span->event.time_ns < span->start_ns || nd_span_get_size(span) > size)
+		return false;
+	for (i = 0; i < ND_SPAN_TEXTS; i++) {
+		if (!span->text_size[i] || at[span->text_size[i] - 1])
+			return false;
+		at += span->text_size[i];
+	}
+	return true;
+}
+
+const char *nd_span_get_text(const struct nd_event_span *span, enum nd_span_text text)
+{
+	const char *at = span->text;
+	int i;
+
+	for (i = 0; i < (int)text; i++)
+		at += span->text_size[i];
+	return at;
+}
+
+bool nd_span_has_parent(const struct nd_event_span *span)
+{
+	static const uint8_t none[sizeof(span->parent_id)];
+
+	return memcmp(span->parent_id, none, sizeof(none)) != 0;
+}
+
+bool nd_span_is_error(const struct nd_event_span *span)
+{
+	return *nd_span_get_text(span, ND_SPAN_ERROR) || span->flags & ND_SPAN_ABORTED ||
+	       span->status >= (span->kind == ND_SPAN_SERVER ? 500 : 400);
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+'use strict';
+
+// usage: plain.cjs URL [MODE]
+//
+// A server without a framework, whose requests ask the service at URL; in a thread of its own with
+// the mode "worker", with what OpenTelemetry leaves behind with the mode "tracer".
+
+const { channel } = require('node:diagnostics_channel');
+const http = require('node:http');
+const { isMainThread, parentPort, Worker, workerData } = require('node:worker_threads');
+const { ask, callOut } = require('./routes.cjs');
+
+const url = isMainThread ? process.argv[2] : workerData;
+const mode = process.argv[3];
+
+async function handle(request, response) {
+  const [, what, id] = request.url.split('?')[0].split('/');
+  if (what === 'out') response.end(JSON.stringify(await callOut(url, id)));
+  // What the last piece of a body leads to is still this request's doing.
+  else if (what === 'pieces') {
+    let last;
+    request.on('data', (chunk) => {
+      if (String(chunk) === 'last') last = ask(`${url}/plain/${id}`);
+    });
+    request.on('end', async () => response.end(JSON.stringify(await last)));
+  } else response.end('hello');
+}
+
+function listen(listening) {
+  const server = http.createServer(handle);
+  server.on('upgrade', async (request, socket) => {
+    const seen = JSON.stringify(await ask(`${url}/plain/0`));
+    socket.end(`HTTP/1.1 101 Switching Protocols\r\n\r\n${seen}`);
+  });
+  server.listen(0, '127.0.0.1', () => listening(server.address().port));
+}
+
+/** What tracing could have left in this thread. */
+function findTraces() {
+  const names = ['http.server.request.start', 'http.client.request.created'];
+  return {
+    subscribed: names.filter((name) => channel(name).hasSubscribers),
+    wrapped: Object.hasOwn(http.ClientRequest.prototype, '_storeHeader'),
+    globals: Object.getOwnPropertyNames(globalThis).filter((name) => /nodiag/i.test(name)),
+  };
+}
+
+function main(port) {
+  const { serve } = require('../lib/control.cjs');
+  serve({ port: () => port, traces: findTraces });
+}
+
+if (mode === 'tracer') globalThis[Symbol.for('opentelemetry.js.api.1')] = { trace: {} };
+if (!isMainThread) listen((port) => parentPort.postMessage(port));
+else if (mode === 'worker') new Worker(__filename, { workerData: url }).once('message', main);
+else listen(main);

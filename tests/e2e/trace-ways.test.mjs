@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Requests are followed however the program was started, and on connections that do unusual things;
+// and when nobody looks any more, nothing is left of it.
+
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import http from 'node:http';
+import net from 'node:net';
+import test from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { agent, line, needNode, runNodiag, start } from './harness.mjs';
+
+needNode();
+
+const service = http.createServer((request, response) => {
+  request.resume();
+  response.end(JSON.stringify(request.headers));
+});
+await new Promise((done) => service.listen(0, '127.0.0.1', done));
+const url = `http://127.0.0.1:${service.address().port}`;
+
+const hex = (bytes) => randomBytes(bytes).toString('hex');
+
+/** The head of a request with a parent of its own. */
+function makeHead(method, path, headers = []) {
+  const traceId = hex(16);
+  const all = ['host: 127.0.0.1', `traceparent: 00-${traceId}-${hex(8)}-01`, ...headers];
+  return { traceId, text: `${method} ${path} HTTP/1.1\r\n${all.join('\r\n')}\r\n\r\n` };
+}
+
+/** Start a server, trace it while `body(port)` runs, and stop it; what nodiag said. */
+async function trace({ name = 'trace/plain.cjs', args = [], nodeFlags = [] }, body, after) {
+  const as = ['env', `LD_PRELOAD=${agent}`];
+  const program = await start(name, { warmUp: 300, as, nodeFlags, args: [url, ...args] });
+  try {
+    const port = await program.ask('port');
+    const run = await runNodiag(['trace', '--json', '-d', '1m', String(program.pid)], {
+      async onStart(child) {
+        await sleep(700);
+        await body(port);
+        await sleep(300);
+        child.kill('SIGINT');
+      },
+    });
+    await after?.(program);
+    return run;
+  } finally {
+    await program.stop();
+  }
+}
+
+/** Send what is to be sent on one connection; all that comes back until it is idle. */
+async function talk(port, ...texts) {
+  const socket = net.connect(port, '127.0.0.1');
+  const chunks = [];
+  socket.on('data', (chunk) => chunks.push(chunk));
+  await once(socket, 'connect');
+  for (const text of texts) {
+    socket.write(text);
+    await sleep(250);
+  }
+  socket.destroy();
+  return Buffer.concat(chunks).toString();
+}
+
+/** The traces that the service saw, as the program passed on what it answered. */
+function tracesIn(text) {
+  const all = text.matchAll(/"traceparent":"00-([0-9a-f]{32})-[0-9a-f]{16}-01"/g);
+  return [...all].map(([, traceId]) => traceId);
+}
+
+function requestsOf(run) {
+  assert.equal(run.status, 0, run.stderr);
+  return JSON.parse(run.stdout).requests;
+}
+
+async function checkFollowed(how) {
+  const head = makeHead('GET', '/out/7?secret=1');
+  let text;
+  const run = await trace(how, async (port) => {
+    text = await talk(port, head.text);
+  });
+  const [request, ...others] = requestsOf(run);
+  assert.deepEqual(others, []);
+  assert.equal(request.trace_id, head.traceId);
+  assert.equal(request.name, 'GET /out/:id');
+  assert.equal(request.spans.length, 3);
+  assert.deepEqual(tracesIn(text), Array(3).fill(head.traceId));
+}
+
+const flags = ['--disallow-code-generation-from-strings', '--frozen-intrinsics', '--no-addons'];
+if (Number(line) >= 24) flags.push('--permission', '--allow-fs-read=*');
+if (Number(line) >= 26) flags.push('--allow-net');
+
+test('a program that may do little', () => checkFollowed({ nodeFlags: flags }));
+test('an ES module', () => checkFollowed({ name: 'trace/plain.mjs' }));
+test('a worker', () => checkFollowed({ args: ['worker'] }));
+
+test('what comes later on a connection is no part of what came before', async () => {
+  const first = makeHead('GET', '/out/1');
+  const second = makeHead('GET', '/out/2');
+  const pieces = makeHead('POST', '/pieces/3', ['content-length: 9']);
+  const upgrade = 'GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n';
+  let text;
+  const run = await trace({}, async (port) => {
+    const body = [`${pieces.text}first`, 'last'];
+    text = await talk(port, `${first.text}${second.text}`, ...body, upgrade);
+  });
+  const seen = tracesIn(text);
+  const three = ({ traceId }) => Array(3).fill(traceId);
+  const expected = [...three(first), ...three(second), pieces.traceId];
+  assert.deepEqual(seen.slice(0, 7), expected, text);
+  assert.equal(seen.length, 8);
+  assert.ok(!expected.includes(seen[7]), 'the upgraded connection is in a trace of before');
+  assert.deepEqual(requestsOf(run).map(({ spans }) => spans.length).sort(), [1, 3, 3]);
+});
+
+test('nothing is left when nobody looks', async () => {
+  const clean = { subscribed: [], wrapped: false, globals: [] };
+  const run = await trace({}, (port) => talk(port, makeHead('GET', '/').text), async (program) => {
+    await sleep(300);
+    // undici, where it is loaded, listens to itself.
+    const left = await program.ask('traces');
+    assert.deepEqual(left, clean);
+  });
+  assert.equal(requestsOf(run).length, 1);
+});
+
+test('a program with a tracer of its own is left to that', async () => {
+  const run = await trace({ args: ['tracer'] }, (port) => talk(port, makeHead('GET', '/').text));
+  assert.equal(run.status, 1);
+  assert.match(run.stderr, /cannot trace the requests of \d+: OpenTelemetry or dd-trace does so/);
+});
+
+test.after(() => service.close());
