@@ -18,6 +18,9 @@
 #define NEED_FACTOR 12
 #define NEED_LEAST  (64u << 20)
 
+/* A child without an alarm could be left behind. */
+#define TIMEOUT_MAX_S 86400
+
 /* The child's own alarm comes first, and says more. */
 #define KILL_AFTER_S 2
 
@@ -61,6 +64,8 @@ int nd_snapshot_want(const struct nd_snapshot_wish *wish, int fd)
 {
 	if (get_state() != IDLE)
 		return -EBUSY;
+	if (!wish->timeout_s || wish->timeout_s > TIMEOUT_MAX_S)
+		return -EINVAL;
 	if (!nd_snapshot_child_prepare())
 		return -ENOTSUP;
 	snapshot.fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);

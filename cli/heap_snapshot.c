@@ -99,6 +99,12 @@ static int set_refused(struct taking *taking, const struct nd_forked *forked, ui
 	return nd_err_hint(taking->err, "raise the memory limit of its cgroup, or free memory");
 }
 
+static int set_ended(struct taking *taking)
+{
+	return nd_err_set(taking->err, -ESRCH, "%d ended before its snapshot was complete",
+			  taking->pid);
+}
+
 static int start(struct taking *taking, int theirs)
 {
 	const struct heap_snapshot_options *options = taking->options;
@@ -119,6 +125,8 @@ static int start(struct taking *taking, int theirs)
 			   taking->pid);
 		return nd_err_hint(taking->err, "nodiag stack %d shows what it does", taking->pid);
 	}
+	if (ret == -EPIPE)
+		return set_ended(taking);
 	if (ret)
 		return nd_err_set_errno(taking->err, ret, "%d takes no snapshot", taking->pid);
 	if (forked.result) {
@@ -211,8 +219,7 @@ static int finish(struct taking *taking)
 	int status, ret = channel_wait_child(taking->channel, END_MS, &status);
 
 	if (ret == -EPIPE)
-		return nd_err_set(taking->err, -ESRCH, "%d ended before its snapshot was complete",
-				  taking->pid);
+		return set_ended(taking);
 	if (ret)
 		return nd_err_set_errno(taking->err, ret, "the agent in %d does not answer",
 					taking->pid);
