@@ -269,8 +269,8 @@ struct nd_output_stream {
 /* void HeapSnapshot::Serialize(OutputStream *, SerializationFormat) const: 0 is JSON */
 void nd_heap_snapshot_serialize(const struct nd_heap_snapshot *snapshot,
 				struct nd_output_stream *stream, int format)
-	ND_IMPORT("_ZNK2v812HeapSnapshot9SerializeEPNS_12OutputStreamENS0_19Serialization"
-		  "FormatE");
+	ND_IMPORT("_ZNK2v812HeapSnapshot9SerializeEPNS_12OutputStreamENS0_19"
+		  "SerializationFormatE");
 
 /* Of Node-API as well. */
 int napi_create_double(struct napi_env__ *env, double value, struct napi_value__ **ret);

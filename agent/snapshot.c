@@ -14,9 +14,13 @@
 #include "agent/thread.h"
 #include "common/clock.h"
 
-/* What V8 takes for a snapshot: 7 to 11 times the heap was measured, and some for a small one. */
-#define NEED_FACTOR 12
-#define NEED_LEAST  (64u << 20)
+/*
+ * What V8 takes for a snapshot: 7 to 11 times the heap was measured, and some for a small one; with
+ * millions of tiny objects twice as much, which the limit leaves room for.
+ */
+#define NEED_FACTOR  12
+#define NEED_LEAST   (64u << 20)
+#define LIMIT_FACTOR 3
 
 /* A child without an alarm could be left behind. */
 #define TIMEOUT_MAX_S 86400
@@ -181,6 +185,15 @@ static int fork_child(struct nd_thread *thread, uint64_t limit_bytes)
 	return ret;
 }
 
+static uint64_t choose_limit(uint64_t need)
+{
+	const struct nd_snapshot_wish *wish = &snapshot.wish;
+
+	if (wish->limit_bytes)
+		return wish->limit_bytes;
+	return need * LIMIT_FACTOR < wish->free_bytes ? need * LIMIT_FACTOR : wish->free_bytes;
+}
+
 static int take(struct nd_thread *thread)
 {
 	const struct nd_snapshot_wish *wish = &snapshot.wish;
@@ -195,7 +208,7 @@ static int take(struct nd_thread *thread)
 	snapshot.forked.need_bytes = need;
 	if (need > wish->free_bytes || (wish->limit_bytes && need > wish->limit_bytes))
 		return -ENOMEM;
-	return fork_child(thread, wish->limit_bytes ? wish->limit_bytes : need + need / 2);
+	return fork_child(thread, choose_limit(need));
 }
 
 void nd_snapshot_update(struct nd_thread *thread)

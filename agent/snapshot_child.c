@@ -41,10 +41,10 @@ static ssize_t write_nothing(int fd, const void *data, size_t len)
  */
 static struct {
 	const char *name;
-	bool is_needed; /* V8 calls it for a snapshot, in all versions */
 	void *function;
-	bool is_found;
 	struct nd_got_hook hook;
+	bool is_needed; /* V8 calls it for a snapshot, in all versions */
+	bool is_found;
 } calls[] = {
 	{.name = "pthread_mutex_lock", .is_needed = true, .function = (void *)do_nothing},
 	{.name = "pthread_mutex_unlock", .is_needed = true, .function = (void *)do_nothing},
@@ -122,7 +122,7 @@ static bool limit_memory(uint64_t bytes)
 
 	if (!get_data_bytes(&data) || getrlimit(RLIMIT_DATA, &limit))
 		return false;
-	if (data + bytes < limit.rlim_cur)
+	if (data < limit.rlim_cur && bytes < limit.rlim_cur - data)
 		limit.rlim_cur = data + bytes;
 	return !setrlimit(RLIMIT_DATA, &limit);
 }

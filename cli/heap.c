@@ -77,7 +77,7 @@ static const struct argp_option options[] = {
 	{"force", OPT_FORCE, NULL, 0, "Replace FILE if it exists", 0},
 	{"timeout", OPT_TIMEOUT, "TIME", 0, "Give up after TIME: 90s, 10m (default 5m)", 0},
 	{"child-memory", OPT_MEMORY, "SIZE", 0,
-	 "What the process's child may take: 512M, 4G (default 18 times the heap, and 96M)", 0},
+	 "What the process's child may take: 512M, 4G (default 36 times the heap)", 0},
 	{NULL, 0, NULL, 0, "Comparing", 1},
 	{"fail-if", OPT_FAIL_IF, "SIZE", 0,
 	 "Exit with 5 if the heap grew by more than SIZE: 512K, 10M, 1G", 1},

@@ -207,8 +207,12 @@ static int set_killed(struct taking *taking, int signal)
 			   taking->options->timeout_ns / ND_NSEC_PER_SEC);
 		return nd_err_hint(taking->err, "give it more time with --timeout");
 	}
-	nd_err_set(taking->err, -EIO, "the child of %d that took the snapshot was killed by %s",
-		   taking->pid, strsignal(signal));
+	nd_err_set(taking->err, -EIO,
+		   "the child of %d that took the snapshot ended by signal %d (%s)", taking->pid,
+		   signal, strsignal(signal));
+	if (signal == SIGKILL)
+		return nd_err_hint(taking->err,
+				   "the kernel had no memory for it, or the agent was detached");
 	return nd_err_hint(taking->err, "it may have needed more memory: see --child-memory");
 }
 

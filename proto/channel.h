@@ -199,7 +199,8 @@ struct nd_snapshot_wish {
 	uint32_t timeout_s; /* then the child is killed */
 	uint32_t pad;
 	uint64_t free_bytes;  /* what the child may have at most; more makes the agent refuse */
-	uint64_t limit_bytes; /* beyond this the child fails; 0: one and a half times its need */
+	uint64_t limit_bytes; /* beyond this the child fails; 0: three times its need, or all that
+				 is free */
 };
 
 /* The process goes on. */
