@@ -23,6 +23,7 @@ struct nd_trace;
 struct lag_options {
 	uint64_t duration_ns; /* 0: until the target ends */
 	uint64_t threshold_ns;
+	bool async; /* follow asynchronous resources, which only the agent can */
 	/* Gets the spans of requests, of which only an agent tells; NULL: nobody wants them. */
 	struct nd_trace *trace;
 	/* Gets each of them that is over, likewise; what it returns but 0 ends the observation. */

@@ -100,6 +100,11 @@
 /* Functions that one observation of event loops blames, in their several ways. */
 #define ND_LAG_CULPRITS_MAX 4096
 
+/* Types of asynchronous resources, and places that create them, in all threads of one observation.
+ */
+#define ND_ASYNC_TYPES_MAX 8192
+#define ND_ASYNC_SITES_MAX 65536
+
 /* What one observation of requests keeps, each beyond which the fastest or the oldest are let go:
  * spans, of 500 bytes at most; of these, requests with all that belongs to them when there is no
  * room for more; stalls.

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/lag/async.h"
 #include "analyzer/lag/stall.h"
 #include "analyzer/profile/profile.h"
 #include "proto/limits.h"
@@ -30,6 +31,7 @@ struct nd_lag {
 	struct nd_culprit *culprits;
 	size_t culprits_count;
 	uint64_t stalls_left_out;
+	struct nd_async *async;
 	struct nd_lag_loop *loops; /* what nd_lag_loops() hands out */
 	int (*listen)(void *arg, const struct nd_lag_stall *stall);
 	void *listen_arg;
@@ -106,6 +108,11 @@ struct nd_lag *nd_lag_new(const struct nd_profile *frames)
 
 	if (!lag)
 		return NULL;
+	lag->async = nd_async_new();
+	if (!lag->async) {
+		free(lag);
+		return NULL;
+	}
 	lag->frames = frames;
 	lag->known = ND_LOOP_PHASES | ND_LOOP_GC | ND_LOOP_EVENTS;
 	return lag;
@@ -144,6 +151,7 @@ void nd_lag_free(struct nd_lag *lag)
 		free_stall(lag->ended[i]);
 	for (i = 0; i < lag->culprits_count; i++)
 		free(lag->culprits[i].calls);
+	nd_async_free(lag->async);
 	free(lag->threads);
 	free(lag->ended);
 	free(lag->culprits);
@@ -452,6 +460,42 @@ static void add_handles(struct nd_lag *lag, const struct nd_event_handles *event
 	memcpy(thread->loop.handles_total, event->total, sizeof(event->total));
 }
 
+static void add_memory(struct nd_lag *lag, const struct nd_event_memory *event)
+{
+	struct thread *thread = find_thread(lag, event->event.tid);
+
+	if (!thread)
+		return;
+	thread->loop.has_memory = true;
+	thread->loop.held_bytes = event->external_bytes;
+	thread->loop.array_buffers_bytes = event->array_buffers_bytes;
+}
+
+/* Its place: that of the same name, or a new one; NULL when there is none. */
+static struct nd_lag_space *find_space(struct nd_lag_loop *loop, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < loop->spaces; i++)
+		if (!strncmp(loop->space[i].name, name, ND_SPACE_NAME - 1))
+			return &loop->space[i];
+	return loop->spaces < ND_LAG_SPACES_MAX ? &loop->space[loop->spaces++] : NULL;
+}
+
+static void add_space(struct nd_lag *lag, const struct nd_event_space *event)
+{
+	struct thread *thread = find_thread(lag, event->event.tid);
+	struct nd_lag_space *space = thread ? find_space(&thread->loop, event->name) : NULL;
+
+	if (!space)
+		return;
+	memcpy(space->name, event->name, ND_SPACE_NAME - 1);
+	space->size_bytes = event->size_bytes;
+	space->used_bytes = event->used_bytes;
+	space->available_bytes = event->available_bytes;
+	space->physical_bytes = event->physical_bytes;
+}
+
 /* Its slot may be another thread's before the counters are looked at again. */
 static void end_thread(struct nd_lag *lag, uint32_t tid)
 {
@@ -459,6 +503,7 @@ static void end_thread(struct nd_lag *lag, uint32_t tid)
 
 	if (thread)
 		thread->loop.ended = true;
+	nd_async_end_thread(lag->async, tid);
 }
 
 int nd_lag_add_event(struct nd_lag *lag, const struct nd_event *event, size_t size)
@@ -479,6 +524,14 @@ int nd_lag_add_event(struct nd_lag *lag, const struct nd_event *event, size_t si
 		if (size >= sizeof(struct nd_event_handles))
 			add_handles(lag, (const void *)event);
 		return 0;
+	case ND_EVENT_MEMORY:
+		if (size >= sizeof(struct nd_event_memory))
+			add_memory(lag, (const void *)event);
+		return 0;
+	case ND_EVENT_SPACE:
+		if (size >= sizeof(struct nd_event_space))
+			add_space(lag, (const void *)event);
+		return 0;
 	case ND_EVENT_THREAD_END:
 		end_thread(lag, event->tid);
 		return 0;
@@ -486,7 +539,7 @@ int nd_lag_add_event(struct nd_lag *lag, const struct nd_event *event, size_t si
 		forget_before(lag, event->tid, event->time_ns);
 		return 0;
 	default:
-		return 0;
+		return nd_async_add_event(lag->async, event, size);
 	}
 }
 
@@ -660,6 +713,11 @@ int nd_lag_finish(struct nd_lag *lag, uint64_t now_ns)
 		ret = charge_first(lag, lag->ended_count);
 	lag->ended_before = 0;
 	return ret;
+}
+
+struct nd_async *nd_lag_async(struct nd_lag *lag)
+{
+	return lag->async;
 }
 
 void nd_lag_left_out(const struct nd_lag *lag, uint64_t *ret_threads, uint64_t *ret_stalls)

@@ -18,6 +18,7 @@
 #include "proto/channel.h"
 #include "proto/event.h"
 
+struct nd_async;
 struct nd_call;
 struct nd_lag;
 struct nd_profile;
@@ -79,6 +80,18 @@ struct nd_gc_pauses {
 /* "scavenge", "mark-compact", ... */
 const char *nd_gc_type_text(int index);
 
+/* Spaces of a heap that are told apart; V8 14 has 14. */
+#define ND_LAG_SPACES_MAX 24
+
+/* A space of the heap, when it was looked at last. */
+struct nd_lag_space {
+	char name[ND_SPACE_NAME]; /* "old_space" */
+	uint64_t size_bytes;
+	uint64_t used_bytes;
+	uint64_t available_bytes;
+	uint64_t physical_bytes;
+};
+
 /* A loop during the time it was observed. */
 struct nd_lag_loop {
 	uint32_t tid;
@@ -104,6 +117,12 @@ struct nd_lag_loop {
 	uint64_t heap_total_bytes;
 	uint64_t heap_limit_bytes;
 	uint64_t external_bytes;
+	/* What the agent looks at less often; at the same moment, all of it. */
+	bool has_memory;
+	uint64_t held_bytes;	      /* outside of the heap, by JavaScript */
+	uint64_t array_buffers_bytes; /* of these; UINT64_MAX: not known */
+	struct nd_lag_space space[ND_LAG_SPACES_MAX];
+	size_t spaces;
 	/* The loop's handles by uv_handle_type, when it was asked last. */
 	bool has_handles;
 	uint32_t handles_active[ND_HANDLE_TYPES];
@@ -190,6 +209,9 @@ const struct nd_lag_loop *nd_lag_loops(struct nd_lag *lag, size_t *ret_count);
 
 /* Who made them late: most time first, after nd_lag_finish() or nd_lag_settle(). */
 const struct nd_culprit *nd_lag_culprits(struct nd_lag *lag, size_t *ret_count);
+
+/* The asynchronous resources of all threads. */
+struct nd_async *nd_lag_async(struct nd_lag *lag);
 
 /*
  * What found no place: threads of more than ND_LAG_THREADS_MAX, those that ended first, and stalls

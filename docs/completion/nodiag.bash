@@ -48,8 +48,8 @@ _nodiag_flame() {
 }
 
 _nodiag_record() {
-	local options='-d --duration= -r --rate= --threshold= --trace --kernel --no-kernel -o --output=
-		--force --help --usage'
+	local options='-d --duration= -r --rate= --threshold= --async --trace --kernel --no-kernel -o
+		--output= --force --help --usage'
 
 	case $previous in
 	-d | --duration)
@@ -77,8 +77,8 @@ _nodiag_record() {
 }
 
 _nodiag_lag() {
-	local options='-d --duration= -l --live --startup --threshold= --color= --fail-if= --json --help
-		--usage'
+	local options='-d --duration= -l --live --async --startup --threshold= --color= --fail-if= --json
+		--help --usage'
 
 	case $previous in
 	-d | --duration)

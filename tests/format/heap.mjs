@@ -75,21 +75,37 @@ function checkDiff(files, [before, after]) {
   assert.ok(ours.some((line) => line.startsWith("LeakedContext +")));
 }
 
-/* Two snapshots of a program of the e2e tests under one of their Node lines. */
-function takeSnapshots(line) {
-  const node = join(here, "../e2e/node_modules", `node${line}`, "bin/node");
-  if (!existsSync(node))
-    return null;
-  const program = join(here, "../e2e/programs/heap-leaks.cjs");
-  execFileSync(node, ["--expose-gc", program, "emitter", folder, "2"], { stdio: "pipe" });
-  return [1, 2].map((i) => join(folder, `${i}.heapsnapshot`));
+function nodeOf(line) {
+  return join(here, "../e2e/node_modules", `node${line}`, "bin/node");
 }
 
+/* Whether the test cannot run, having said so. */
+function lacksNode(t, line) {
+  if (!existsSync(nodeOf(line)))
+    t.skip(`there is no node${line}; run 'npm ci' in tests/e2e`);
+  return !existsSync(nodeOf(line));
+}
+
+for (const line of [20, 24]) {
+  test(`objects of all kinds in Node ${line}`, async (t) => {
+    if (lacksNode(t, line))
+      return;
+    const file = join(folder, `objects-${line}.heapsnapshot`);
+    execFileSync(nodeOf(line), [join(here, "programs/objects.cjs"), file], { stdio: "pipe" });
+    const snapshot = await loadSnapshot(devtools, file);
+    await t.test("all nodes", () => checkNodes(file, snapshot));
+    await t.test("all classes", () => checkClasses(file, snapshot));
+  });
+}
+
+/* Of a program of the e2e tests. */
 for (const line of [18, 26]) {
-  test(`snapshots of Node ${line}`, async (t) => {
-    const files = takeSnapshots(line);
-    if (!files)
-      return t.skip(`there is no node${line}; run 'npm ci' in tests/e2e`);
+  test(`two snapshots of Node ${line}`, async (t) => {
+    if (lacksNode(t, line))
+      return;
+    const program = join(here, "../e2e/programs/heap-leaks.cjs");
+    execFileSync(nodeOf(line), [program, "emitter", folder, "2"], { stdio: "pipe" });
+    const files = [1, 2].map((i) => join(folder, `${i}.heapsnapshot`));
     const snapshots = [];
     for (const file of files)
       snapshots.push(await loadSnapshot(devtools, file));

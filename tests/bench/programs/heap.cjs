@@ -22,7 +22,9 @@ class User extends EventEmitter {
     this.address = new Address(id);
     this.tags = new Set(['all', `tag ${id % 100}`]);
     this.settings = { theme: id % 2 ? 'dark' : 'light', mail: { daily: id % 3 === 0 } };
-    this.orders = Array.from({ length: id % 5 }, (_, i) => ({ id: i, total: id * 1.5, items: [i, id] }));
+    this.orders = Array.from({ length: id % 5 }, (_, i) => {
+      return { id: i, total: id * 1.5, items: [i, id] };
+    });
     this.on('touch', () => this.id);
   }
 }
