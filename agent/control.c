@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "agent/analyzer.h"
+#include "agent/async.h"
 #include "agent/channel.h"
 #include "agent/core.h"
 #include "agent/log.h"
@@ -35,11 +36,18 @@
 /* How often is looked whether all threads have let go, once the agent is to stop. */
 #define STOP_POLL_MS 5
 
+/* How often the reader is told of asynchronous resources. */
+#define ASYNC_INTERVAL_NS ND_NSEC_PER_SEC
+
+/* The same once more after it asked: Node tells of what ends only when its loop comes round. */
+#define ASYNC_AGAIN_NS (5 * ND_NSEC_PER_MSEC)
+
 /* How long nobody is let in after there was no descriptor for a connection. */
 #define ACCEPT_AGAIN_MS 100
 
-/* How long an analyzer may take to come, before the log says that none did. */
-#define ANALYZER_NS (5 * ND_NSEC_PER_SEC)
+/* How long an analyzer may take to come, or to come back, before the log says that none did. */
+#define ANALYZER_NS	  (5 * ND_NSEC_PER_SEC)
+#define ANALYZER_AGAIN_NS ND_NSEC_PER_SEC
 
 /* One bound for what readers ask for; more is what BPF is for. */
 #define HZ_MAX 999
@@ -60,7 +68,9 @@ static struct {
 	bool is_deaf; /* for ACCEPT_AGAIN_MS */
 	bool stopping;
 	bool running;
-	uint64_t analyzer_due_ns; /* until when one should have come; 0: it has, or none is to */
+	uint64_t async_due_ns;	  /* when the reader is told of asynchronous resources next */
+	uint64_t analyzer_due_ns; /* until when one should come; 0: it has, or none is to */
+	const char *analyzer_is_missing; /* what the log says then */
 	char path[SOCKET_PATH_MAX];
 	/* NODIAG_SOCKET and XDG_RUNTIME_DIR; what is cut is too long for a socket anyway. */
 	char own_folder[SOCKET_PATH_MAX];
@@ -155,6 +165,12 @@ void nd_control_read_environment(void)
 	copy_variable("XDG_RUNTIME_DIR", control.runtime_folder);
 }
 
+static void expect_analyzer(uint64_t within_ns, const char *is_missing)
+{
+	control.analyzer_due_ns = nd_clock_monotonic_ns() + within_ns;
+	control.analyzer_is_missing = is_missing;
+}
+
 /* And let somebody read from it, where that is asked for. */
 static void open_socket(void)
 {
@@ -169,7 +185,7 @@ static void open_socket(void)
 		if (!ret && bind_in(folder)) {
 			sweep_folder(folder);
 			if (nd_analyzer_start(folder))
-				control.analyzer_due_ns = nd_clock_monotonic_ns() + ANALYZER_NS;
+				expect_analyzer(ANALYZER_NS, "the analyzer did not come");
 		}
 	}
 	if (control.listen_fd < 0)
@@ -188,6 +204,11 @@ static void close_socket(void)
 /* Normal exit; after a crash the next process of that id removes it. */
 __attribute__((destructor)) static void on_exit_program(void)
 {
+	struct nd_thread *thread = nd_thread_self();
+
+	/* What was counted since the reader was told last. */
+	if (thread && nd_agent.wanted & ND_FEATURE_ASYNC)
+		nd_async_write(thread, &thread->ring);
 	if (control.listen_fd >= 0 && nd_agent.channel &&
 	    nd_agent.channel->pid == (uint32_t)getpid())
 		unlink(control.path);
@@ -277,13 +298,20 @@ static void wake(struct nd_thread *thread, void *arg)
 	nd_sampler_wake(thread);
 }
 
-/* Spans are made by the threads themselves, which must come by to hear of it. */
+/*
+ * What needs a script is done by the threads themselves, which must come by to hear of it. Each
+ * reader who wants asynchronous resources has them counted from his own beginning.
+ */
 static void want(uint32_t features)
 {
+	static uint32_t sessions;
 	uint32_t changed = nd_agent.wanted ^ features;
 
 	nd_agent.wanted = features;
-	if (changed & ND_FEATURE_TRACE)
+	if (changed & ND_FEATURE_ASYNC)
+		__atomic_store_n(&nd_agent.async_session,
+				 features & ND_FEATURE_ASYNC ? ++sessions : 0, __ATOMIC_RELAXED);
+	if (changed & (ND_FEATURE_TRACE | ND_FEATURE_ASYNC))
 		nd_thread_visit(wake, NULL);
 }
 
@@ -322,6 +350,23 @@ static void want_handles(struct nd_thread *thread, void *arg)
 {
 	__atomic_store_n(&thread->want_handles, true, __ATOMIC_RELAXED);
 	nd_sampler_wake(thread);
+}
+
+static void write_async(struct nd_thread *thread, void *arg)
+{
+	nd_async_write(thread, arg);
+}
+
+/* In this thread's own ring: the others' are theirs, and they may be busy. */
+static void tell_async(void)
+{
+	struct nd_ring ring;
+
+	if (!(nd_agent.wanted & ND_FEATURE_ASYNC))
+		return;
+	control.async_due_ns = nd_clock_monotonic_ns() + ASYNC_INTERVAL_NS;
+	nd_control_get_ring(&ring);
+	nd_thread_visit(write_async, &ring);
 }
 
 static void answer(const struct client *client, int result)
@@ -363,6 +408,8 @@ static void handle_message(struct client *client, const struct nd_message *messa
 		break;
 	case ND_MESSAGE_HANDLES:
 		nd_thread_visit(want_handles, NULL);
+		tell_async();
+		control.async_due_ns = nd_clock_monotonic_ns() + ASYNC_AGAIN_NS;
 		answer(client, 0);
 		break;
 	case ND_MESSAGE_DETACH:
@@ -403,7 +450,7 @@ static void drop_client(int index)
 	if (control.client[index].is_reader) {
 		end_reading();
 		if (*nd_analyzer_get_output())
-			nd_log("nobody records this process any more");
+			expect_analyzer(ANALYZER_AGAIN_NS, "the analyzer has gone");
 	}
 	control.client[index] = control.client[--control.clients];
 }
@@ -417,17 +464,32 @@ static void watch_one(struct nd_thread *thread, void *arg)
 		*least = next;
 }
 
+/* Returns how long until the reader is told again, in nanoseconds. */
+static uint64_t watch_async(void)
+{
+	uint64_t now = nd_clock_monotonic_ns();
+
+	if (now >= control.async_due_ns)
+		tell_async();
+	return control.async_due_ns > now ? control.async_due_ns - now : 0;
+}
+
 /* Look at all loops; returns how long to wait for the next look, in ms, -1 for ever. */
 static int watch_all(void)
 {
-	uint64_t least = nd_agent.threshold_ns;
+	uint64_t least = UINT64_MAX, next;
 
 	if (control.stopping)
 		return STOP_POLL_MS;
-	if (!(nd_agent.wanted & ND_FEATURE_STALLS))
-		return -1;
-	nd_thread_visit(watch_one, &least);
-	return (int)((least + ND_NSEC_PER_MSEC - 1) / ND_NSEC_PER_MSEC);
+	if (nd_agent.wanted & ND_FEATURE_STALLS) {
+		least = nd_agent.threshold_ns;
+		nd_thread_visit(watch_one, &least);
+	}
+	if (nd_agent.wanted & ND_FEATURE_ASYNC) {
+		next = watch_async();
+		least = next < least ? next : least;
+	}
+	return least == UINT64_MAX ? -1 : (int)((least + ND_NSEC_PER_MSEC - 1) / ND_NSEC_PER_MSEC);
 }
 
 /* How long to wait for the analyzer, at most so long. */
@@ -438,7 +500,7 @@ static int wait_for_analyzer(int timeout_ms)
 	if (!control.analyzer_due_ns)
 		return timeout_ms;
 	if (now_ns >= control.analyzer_due_ns) {
-		nd_log("nobody records this process: the analyzer did not come");
+		nd_log("nobody records this process: %s", control.analyzer_is_missing);
 		control.analyzer_due_ns = 0;
 		return timeout_ms;
 	}

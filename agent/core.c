@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "agent/analyzer.h"
+#include "agent/async.h"
 #include "agent/channel.h"
 #include "agent/control.h"
 #include "agent/log.h"
@@ -62,6 +63,8 @@ static void find_features(void)
 		nd_agent.features |= ND_FEATURE_TRACE;
 	else
 		nd_agent_give_reason(ND_AGENT_UNKNOWN_V8);
+	if (nd_agent.features & ND_FEATURE_GC && nd_async_is_known())
+		nd_agent.features |= ND_FEATURE_ASYNC;
 	if (nd_sampler_start())
 		nd_agent.features |= ND_FEATURE_STALLS | ND_FEATURE_CPU;
 	else

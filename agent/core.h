@@ -32,6 +32,7 @@ struct nd_agent {
 	uint32_t wanted;
 	uint32_t hz;
 	uint64_t threshold_ns;
+	uint32_t async_session; /* counts the readers who want ND_FEATURE_ASYNC; 0: none does */
 };
 
 extern struct nd_agent nd_agent;

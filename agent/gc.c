@@ -4,6 +4,7 @@
 #include "agent/channel.h"
 #include "agent/core.h"
 #include "agent/node_abi.h"
+#include "agent/spaces.h"
 #include "agent/thread.h"
 #include "common/clock.h"
 
@@ -45,12 +46,31 @@ static void count(struct nd_gc_counters *gc, int index, uint64_t took,
 	__atomic_store_n(&gc->external_bytes, heap->external_memory, __ATOMIC_RELAXED);
 }
 
+static void write_event(struct nd_thread *thread, int index, uint64_t start, uint64_t now,
+			int flags, const struct nd_heap_statistics *heap)
+{
+	struct nd_event_gc *event =
+		nd_channel_begin(&thread->ring, ND_EVENT_GC, thread->tid, now, sizeof(*event));
+
+	if (!event)
+		return;
+	event->start_ns = start;
+	event->type = 1u << index;
+	event->flags = (uint32_t)flags;
+	event->used_before_bytes = thread->gc_used_bytes[index];
+	event->used_after_bytes = heap->used_heap_size;
+	event->total_bytes = heap->total_heap_size;
+	event->limit_bytes = heap->heap_size_limit;
+	event->external_bytes = heap->external_memory;
+	event->malloced_bytes = heap->malloced_memory;
+	nd_ring_commit(&thread->ring, event, sizeof(*event));
+}
+
 static void on_epilogue(struct nd_isolate *isolate, int type, int flags, void *data)
 {
 	uint64_t now = nd_clock_monotonic_ns(), start;
 	struct nd_heap_statistics heap = {0};
 	struct nd_thread *thread = data;
-	struct nd_event_gc *event;
 	int index = type_index(type);
 
 	start = thread->gc_start_ns[index];
@@ -63,19 +83,9 @@ static void on_epilogue(struct nd_isolate *isolate, int type, int flags, void *d
 		return;
 	nd_isolate_get_heap_statistics(isolate, &heap);
 	count(&thread->slot->gc, index, now - start, &heap);
-	event = nd_channel_begin(&thread->ring, ND_EVENT_GC, thread->tid, now, sizeof(*event));
-	if (!event)
-		return;
-	event->start_ns = start;
-	event->type = (uint32_t)type;
-	event->flags = (uint32_t)flags;
-	event->used_before_bytes = thread->gc_used_bytes[index];
-	event->used_after_bytes = heap.used_heap_size;
-	event->total_bytes = heap.total_heap_size;
-	event->limit_bytes = heap.heap_size_limit;
-	event->external_bytes = heap.external_memory;
-	event->malloced_bytes = heap.malloced_memory;
-	nd_ring_commit(&thread->ring, event, sizeof(*event));
+	write_event(thread, index, start, now, flags, &heap);
+	if (type & ND_GC_MARK_COMPACT)
+		nd_spaces_write_after(thread, &heap, now);
 }
 
 void nd_gc_add_callbacks(struct nd_thread *thread)
@@ -88,7 +98,7 @@ void nd_gc_add_callbacks(struct nd_thread *thread)
 
 void nd_gc_remove_callbacks(struct nd_thread *thread)
 {
-	if (!(nd_agent.features & ND_FEATURE_GC))
+	if (!(nd_agent.features & ND_FEATURE_GC) || !nd_thread_has_isolate(thread))
 		return;
 	nd_isolate_remove_gc_prologue(thread->isolate, on_prologue, thread);
 	nd_isolate_remove_gc_epilogue(thread->isolate, on_epilogue, thread);

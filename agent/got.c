@@ -154,6 +154,20 @@ bool nd_got_find(const void *inside, const char *name, struct nd_got_hook *ret_h
 	return true;
 }
 
+static int visit_file(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	uintptr_t *addresses = arg;
+
+	return holds(info, addresses[0]) ? holds(info, addresses[1]) ? 1 : -1 : 0;
+}
+
+bool nd_got_is_in_file(const void *inside, const void *data)
+{
+	uintptr_t addresses[] = {(uintptr_t)inside, (uintptr_t)data};
+
+	return dl_iterate_phdr(visit_file, addresses) == 1;
+}
+
 static bool set_entry(const struct nd_got_hook *hook, void **entry, void *function)
 {
 	uintptr_t page_size = (uintptr_t)getpagesize();

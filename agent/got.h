@@ -30,4 +30,7 @@ bool nd_got_find(const void *inside, const char *name, struct nd_got_hook *ret_h
 /* Let the calls go to `function`; false when memory cannot be made writable. */
 bool nd_got_set(const struct nd_got_hook *hook, void *function);
 
+/* Whether what is at `data` belongs to the file that holds the function `inside`. */
+bool nd_got_is_in_file(const void *inside, const void *data);
+
 #endif /* NODIAG_AGENT_GOT_H */

@@ -30,11 +30,13 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "agent/async.h"
 #include "agent/channel.h"
 #include "agent/core.h"
 #include "agent/got.h"
 #include "agent/node_abi.h"
 #include "agent/sampler.h"
+#include "agent/spaces.h"
 #include "agent/thread.h"
 #include "agent/trace.h"
 #include "common/clock.h"
@@ -291,6 +293,7 @@ static void begin_poll(struct nd_thread *thread, int timeout)
 	struct nd_loop_counters *loop = &thread->slot->loop;
 	uint64_t now = nd_clock_monotonic_ns();
 
+	nd_async_set_clock(thread, now);
 	if (loop->busy_since_ns && polls_again(thread, timeout)) {
 		if (!timeout)
 			return;
@@ -332,8 +335,11 @@ static struct nd_thread *enter(int epfd, int timeout)
 		return NULL;
 	nd_thread_hook(thread);
 	nd_trace_update(thread);
-	if (__atomic_load_n(&thread->want_handles, __ATOMIC_RELAXED))
+	nd_async_update(thread);
+	if (__atomic_load_n(&thread->want_handles, __ATOMIC_RELAXED)) {
 		write_handles(thread);
+		nd_spaces_write(thread);
+	}
 	begin_poll(thread, timeout);
 	return thread;
 }
@@ -346,6 +352,7 @@ static void leave(struct nd_thread *thread, int timeout, int events)
 
 	if (idle_since) {
 		now = nd_clock_monotonic_ns();
+		nd_async_set_clock(thread, now);
 		add(&loop->idle_ns, now - idle_since);
 		set(&loop->idle_since_ns, 0);
 		thread->mark_ns = now;

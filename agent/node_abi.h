@@ -159,6 +159,83 @@ void nd_napi_register(struct nd_local *exports, struct nd_local *module, struct 
 	ND_IMPORT("_Z30napi_module_register_by_symbolN2v85LocalINS_6ObjectEEENS0_INS_5ValueEEENS0_"
 		  "INS_7ContextEEEPFP12napi_value__P10napi_env__S8_Ei");
 
+/* v8::HeapSpaceStatistics; the room is what a later V8 might append. */
+struct nd_space_statistics {
+	const char *name; /* V8's own, for good */
+	size_t size;
+	size_t used;
+	size_t available;
+	size_t physical;
+	size_t room[5];
+};
+
+/* size_t Isolate::NumberOfHeapSpaces() */
+size_t nd_isolate_count_spaces(struct nd_isolate *isolate)
+	ND_IMPORT("_ZN2v87Isolate18NumberOfHeapSpacesEv");
+
+/* bool Isolate::GetHeapSpaceStatistics(HeapSpaceStatistics *, size_t index) */
+bool nd_isolate_get_space(struct nd_isolate *isolate, struct nd_space_statistics *ret, size_t index)
+	ND_IMPORT("_ZN2v87Isolate22GetHeapSpaceStatisticsEPNS_19HeapSpaceStatisticsEm");
+
+/* v8::ArrayBuffer::Allocator: begins with its class's table of functions. */
+struct nd_allocator {
+	const void *table;
+	size_t words[2];
+};
+
+/* ArrayBuffer::Allocator *Isolate::GetArrayBufferAllocator() */
+struct nd_allocator *nd_isolate_get_allocator(struct nd_isolate *isolate)
+	ND_IMPORT("_ZN2v87Isolate23GetArrayBufferAllocatorEv");
+
+/* The allocator that Node makes (node_internals.h): its table, behind two words, and its functions
+ * AllocateUninitialized(size) and Free(data, size).
+ */
+extern const void *const nd_node_allocator_table[] ND_IMPORT(
+	"_ZTVN4node24NodeArrayBufferAllocatorE");
+void *nd_node_allocate(struct nd_allocator *allocator, size_t size)
+	ND_IMPORT("_ZN4node24NodeArrayBufferAllocator21AllocateUninitializedEm");
+void nd_node_free(struct nd_allocator *allocator, void *data, size_t size)
+	ND_IMPORT("_ZN4node24NodeArrayBufferAllocator4FreeEPvm");
+
+/* StackTrace::StackTraceOptions: names, lines and columns */
+#define ND_STACK_TRACE_OVERVIEW 15
+
+/* static Local<StackTrace> StackTrace::CurrentStackTrace(Isolate *, int frames, options) */
+struct nd_local *nd_stack_trace_take(struct nd_isolate *isolate, int frames, int options)
+	ND_IMPORT("_ZN2v810StackTrace17CurrentStackTraceEPNS_7IsolateEiNS0_17StackTraceOptionsE");
+
+/* int StackTrace::GetFrameCount(), Local<StackFrame> StackTrace::GetFrame(Isolate *, index) */
+int nd_stack_trace_count(const struct nd_local *trace)
+	ND_IMPORT("_ZNK2v810StackTrace13GetFrameCountEv");
+struct nd_local *nd_stack_trace_frame(const struct nd_local *trace, struct nd_isolate *isolate,
+				      uint32_t index)
+	ND_IMPORT("_ZNK2v810StackTrace8GetFrameEPNS_7IsolateEj");
+
+/* v8::Location: from 0. */
+struct nd_location {
+	int32_t line;
+	int32_t column;
+};
+
+/* Of v8::StackFrame: GetLocation(), GetScriptId(), and names as Local<String>, which may be NULL */
+struct nd_location nd_stack_frame_location(const struct nd_local *frame)
+	ND_IMPORT("_ZNK2v810StackFrame11GetLocationEv");
+int nd_stack_frame_script(const struct nd_local *frame)
+	ND_IMPORT("_ZNK2v810StackFrame11GetScriptIdEv");
+struct nd_local *nd_stack_frame_file(const struct nd_local *frame)
+	ND_IMPORT("_ZNK2v810StackFrame24GetScriptNameOrSourceURLEv");
+struct nd_local *nd_stack_frame_function(const struct nd_local *frame)
+	ND_IMPORT("_ZNK2v810StackFrame15GetFunctionNameEv");
+
+/* Of Node-API as well. */
+int napi_create_double(struct napi_env__ *env, double value, struct napi_value__ **ret);
+int napi_create_external_arraybuffer(struct napi_env__ *env, void *data, size_t size,
+				     void (*finalize)(struct napi_env__ *env, void *data,
+						      void *hint),
+				     void *hint, struct napi_value__ **ret);
+
+#pragma weak napi_create_double
+#pragma weak napi_create_external_arraybuffer
 #pragma weak napi_add_env_cleanup_hook
 #pragma weak napi_call_function
 #pragma weak napi_create_function

@@ -31,6 +31,7 @@ static void on_env_end(void *arg)
 	struct nd_thread *thread = arg;
 
 	thread->script.env = NULL;
+	thread->script.is_over = true;
 }
 
 static struct napi_value__ *on_env(struct napi_env__ *env, struct napi_value__ *exports)
@@ -68,8 +69,8 @@ static void on_microtask(void *data)
 
 bool nd_script_enter(struct nd_thread *thread, nd_script_work *work)
 {
-	if (!nd_script_is_known() || thread->script.work ||
-	    nd_microtasks_is_running(thread->isolate))
+	if (!nd_script_is_known() || thread->script.work || thread->script.is_over ||
+	    !nd_thread_has_isolate(thread) || nd_microtasks_is_running(thread->isolate))
 		return false;
 	thread->script.work = work;
 	nd_isolate_enqueue_microtask(thread->isolate, on_microtask, thread);

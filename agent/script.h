@@ -25,6 +25,7 @@ typedef void nd_script_work(struct nd_thread *thread, struct napi_env__ *env);
 struct nd_script_state {
 	struct napi_env__ *env; /* NULL before the first script, and once Node tears down */
 	nd_script_work *work;	/* what is to be done, until it is */
+	bool is_over;		/* Node has torn down: none is made again */
 };
 
 /* Whether this V8 and this Node-API have what is called here. */

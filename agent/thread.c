@@ -14,6 +14,7 @@
 #include "agent/log.h"
 #include "agent/loop.h"
 #include "agent/sampler.h"
+#include "agent/spaces.h"
 #include "agent/trace.h"
 #include "common/clock.h"
 
@@ -53,6 +54,7 @@ static void free_thread(struct nd_thread *thread)
 {
 	if (thread->schedstat_fd >= 0)
 		close(thread->schedstat_fd);
+	nd_async_free(thread);
 	free(thread);
 }
 
@@ -64,6 +66,7 @@ static void on_thread_end(void *arg)
 	self = NULL;
 	pthread_mutex_lock(&lock);
 	nd_sampler_remove_timer(thread);
+	nd_async_write(thread, &thread->ring);
 	write_life(thread, ND_EVENT_THREAD_END);
 	threads[nd_channel_slot_index(thread->slot)] = NULL;
 	nd_channel_release_slot(thread->slot);
@@ -170,18 +173,26 @@ struct nd_thread *nd_thread_adopt(void)
 	return thread;
 }
 
+bool nd_thread_has_isolate(const struct nd_thread *thread)
+{
+	return nd_isolate_try_get_current() == thread->isolate &&
+	       nd_isolate_in_context(thread->isolate);
+}
+
 void nd_thread_hook(struct nd_thread *thread)
 {
 	if (thread->hooked)
 		return;
 	thread->hooked = true;
 	nd_loop_add_handles(thread);
+	nd_spaces_learn(thread);
 	nd_gc_add_callbacks(thread);
 }
 
 void nd_thread_unhook(struct nd_thread *thread)
 {
-	if (!thread->hooked || !nd_trace_stop(thread))
+	/* Where a script cannot be ended yet, the thread comes here again. */
+	if (!thread->hooked || !nd_trace_stop(thread) || !nd_async_stop(thread))
 		return;
 	thread->hooked = false;
 	nd_gc_remove_callbacks(thread);

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "agent/async.h"
 #include "agent/node_abi.h"
 #include "agent/script.h"
 #include "agent/trace.h"
@@ -64,7 +65,12 @@ struct nd_thread {
 	uint32_t gc_depth;	  /* pauses of one kind may lie in those of another */
 	uint64_t iteration_gc_ns; /* pauses in the current iteration */
 
+	bool knows_memory;	     /* nd_spaces_learn() was here */
+	const size_t *array_buffers; /* Node's sum of their bytes, NULL where it is not known */
+	uint64_t spaces_ns;	     /* when the heap's spaces were written last */
+
 	struct nd_script_state script;
+	struct nd_async_state async;
 	struct nd_trace_state trace;
 
 	/* Of the agent's thread. */
@@ -87,6 +93,12 @@ struct nd_thread *nd_thread_self(void);
  * where that failed. Cheap for a thread that has been here.
  */
 struct nd_thread *nd_thread_adopt(void);
+
+/*
+ * Whether the thread is in its isolate. A worker's loop is closed when its isolate is gone already,
+ * and polls meanwhile. On that thread.
+ */
+bool nd_thread_has_isolate(const struct nd_thread *thread);
 
 /* Let the agent be called by the thread's loop and isolate, or no longer; on that thread. */
 void nd_thread_hook(struct nd_thread *thread);

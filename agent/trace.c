@@ -443,7 +443,7 @@ static void drop_script(struct nd_thread *thread, struct napi_env__ *env)
 
 bool nd_trace_stop(struct nd_thread *thread)
 {
-	if (!thread->trace.toggle)
+	if (!thread->trace.toggle || thread->script.is_over)
 		return true;
 	thread->trace.is_wanted = false;
 	return nd_script_enter(thread, drop_script);

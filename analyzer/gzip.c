@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <zlib.h>
@@ -106,4 +107,77 @@ int nd_gunzip(const void *data, size_t len, struct nd_buf *out)
 	} while (!ret && status != Z_STREAM_END);
 	inflateEnd(&stream);
 	return ret;
+}
+
+struct nd_gunzip {
+	z_stream stream;
+	bool in_member;
+	int (*take)(void *arg, const char *data, size_t len);
+	void *arg;
+	char out[CHUNK];
+};
+
+struct nd_gunzip *nd_gunzip_new(int (*take)(void *arg, const char *data, size_t len), void *arg)
+{
+	struct nd_gunzip *gunzip = calloc(1, sizeof(*gunzip));
+
+	if (!gunzip)
+		return NULL;
+	gunzip->take = take;
+	gunzip->arg = arg;
+	if (inflateInit2(&gunzip->stream, WINDOW_GZIP) == Z_OK)
+		return gunzip;
+	free(gunzip);
+	return NULL;
+}
+
+void nd_gunzip_free(struct nd_gunzip *gunzip)
+{
+	if (!gunzip)
+		return;
+	inflateEnd(&gunzip->stream);
+	free(gunzip);
+}
+
+/* Unpack until the output is full or the input used up, and hand on what there is. */
+static int unpack_some(struct nd_gunzip *gunzip)
+{
+	z_stream *stream = &gunzip->stream;
+	size_t len;
+	int status;
+
+	stream->next_out = (Bytef *)gunzip->out;
+	stream->avail_out = sizeof(gunzip->out);
+	gunzip->in_member |= stream->avail_in > 0;
+	status = inflate(stream, Z_NO_FLUSH);
+	if (status == Z_STREAM_END) {
+		gunzip->in_member = false;
+		status = inflateReset(stream);
+	}
+	if (status != Z_OK && status != Z_BUF_ERROR)
+		return status == Z_MEM_ERROR ? -ENOMEM : -EBADMSG;
+	len = sizeof(gunzip->out) - stream->avail_out;
+	return len ? gunzip->take(gunzip->arg, gunzip->out, len) : 0;
+}
+
+int nd_gunzip_feed(struct nd_gunzip *gunzip, const void *data, size_t len)
+{
+	z_stream *stream = &gunzip->stream;
+	size_t left = len;
+	int ret = 0;
+
+	stream->next_in = (Bytef *)data;
+	stream->avail_in = 0;
+	stream->avail_out = 1;
+	/* A full output may not be all that the last input unpacks to. */
+	while (!ret && (left || stream->avail_in || !stream->avail_out)) {
+		refill(stream, &left);
+		ret = unpack_some(gunzip);
+	}
+	return ret;
+}
+
+int nd_gunzip_finish(struct nd_gunzip *gunzip)
+{
+	return gunzip->in_member ? -EBADMSG : 0;
 }

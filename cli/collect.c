@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -35,9 +34,6 @@
 #include "proto/socket.h"
 
 #define DEFAULT_HZ 99
-
-/* What the processes do comes first. */
-#define NICE 10
 
 /* Children are looked after so often; sockets that come are seen at once. */
 #define LOOK_MS 200
@@ -271,8 +267,11 @@ static void wait_for_sockets(const struct collect *c)
 	struct pollfd ready = {.fd = c->watch_fd, .events = POLLIN};
 	char events[4096];
 
-	if (poll(&ready, 1, LOOK_MS) > 0 && read(c->watch_fd, events, sizeof(events)) < 0)
+	if (poll(&ready, 1, LOOK_MS) <= 0)
 		return;
+	/* What came does not matter: all of the folder is looked at anyway. */
+	while (read(c->watch_fd, events, sizeof(events)) > 0)
+		;
 }
 
 /* Returns 0 when nothing was to be recorded for so long, or the user has enough. */
@@ -335,24 +334,10 @@ static int collect(struct collect *c)
 	return ret;
 }
 
-/* Come after the processes that are looked at: by the scheduler's two ideas of who is who. */
-static void be_nice(void)
-{
-	FILE *group;
-
-	setpriority(PRIO_PROCESS, 0, NICE);
-	group = fopen("/proc/self/autogroup", "w");
-	if (!group)
-		return;
-	fprintf(group, "%d", NICE);
-	fclose(group);
-}
-
 static int run(struct collect *c)
 {
 	if (find_folder(c) || lock_folder(c))
 		return EXIT_FAILED;
-	be_nice();
 	c->watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (c->watch_fd >= 0)
 		inotify_add_watch(c->watch_fd, c->folder, IN_MOVED_TO | IN_DELETE);

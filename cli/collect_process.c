@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -53,32 +54,48 @@ static int open_output(const struct nd_channel_head *head, struct out *out, stru
 	return ret;
 }
 
+/* Until the process ends, or the file is as large as can be read back: `ret_is_full`. */
 static int record(struct channel *channel, const struct record_options *options, struct out *out,
-		  struct nd_err *err)
+		  bool *ret_is_full, struct nd_err *err)
 {
 	struct target target = {.kind = TARGET_PIDS, .pids_count = 1};
 	struct nd_profile *losses = nd_profile_new(false);
 	struct record_result result;
 	int ret;
 
-	if (!losses) {
-		nd_err_set(err, -ENOMEM, "out of memory");
-		return EXIT_FAILED;
-	}
+	if (!losses)
+		return nd_err_set(err, -ENOMEM, "out of memory");
 	target.pids[0] = (pid_t)channel_get_head(channel)->pid;
 	say(channel, "recording into '%s'", out->path);
 	ret = record_session_run(&target, options, out, losses, &result, err);
+	*ret_is_full = result.is_full;
 	if (!ret && result.unnamed[0])
 		say(channel, "its stacks have no names: %s", result.unnamed);
-	if (!ret && result.is_full)
-		say(channel, "the recording is full: this is as much as can be read back");
 	nd_profile_free(losses);
+	return ret;
+}
+
+/* One file after the other, as each is full. */
+static int record_all(struct channel *channel, const struct record_options *options,
+		      struct nd_err *err)
+{
+	struct out out = {.fd = -1};
+	bool is_full = false;
+	int ret;
+
+	do {
+		ret = open_output(channel_get_head(channel), &out, err);
+		if (!ret)
+			ret = record(channel, options, &out, &is_full, err);
+		if (!ret)
+			puts(out.path);
+		out_close(&out);
+	} while (!ret && is_full && !channel_is_over(channel));
 	return ret;
 }
 
 int collect_process(pid_t pid, const struct record_options *options)
 {
-	struct out out = {.fd = -1};
 	struct channel *channel;
 	struct nd_err err = {0};
 	int ret;
@@ -89,14 +106,9 @@ int collect_process(pid_t pid, const struct record_options *options)
 		channel_close(channel);
 		return EXIT_NO_TARGET;
 	}
-	ret = open_output(channel_get_head(channel), &out, &err) ? EXIT_FAILED : EXIT_DONE;
-	if (!ret)
-		ret = record(channel, options, &out, &err);
+	ret = record_all(channel, options, &err);
 	if (ret)
 		say(channel, "%s", err.what);
-	else
-		puts(out.path);
-	out_close(&out);
 	channel_close(channel);
-	return fflush(stdout) && !ret ? EXIT_FAILED : ret;
+	return fflush(stdout) || ret ? EXIT_FAILED : EXIT_DONE;
 }

@@ -17,6 +17,7 @@
 #include "cli/closing.h"
 #include "cli/command.h"
 #include "cli/file.h"
+#include "cli/lag_async.h"
 #include "cli/lag_session.h"
 #include "cli/out.h"
 #include "cli/session.h"
@@ -59,7 +60,7 @@ struct lag {
 	struct nd_err err;
 };
 
-enum { OPT_THRESHOLD = 256, OPT_STARTUP, OPT_JSON, OPT_FAIL_IF, OPT_COLOR };
+enum { OPT_THRESHOLD = 256, OPT_ASYNC, OPT_STARTUP, OPT_JSON, OPT_FAIL_IF, OPT_COLOR };
 
 static const struct argp_option options[] = {
 	{NULL, 0, NULL, 0, "Watching", 1},
@@ -67,6 +68,10 @@ static const struct argp_option options[] = {
 	 "Watch that long: 500ms, 10s, 2m (default 10s; with -- until the command ends)", 1},
 	{"threshold", OPT_THRESHOLD, "TIME", 0,
 	 "An iteration that lasts so long is a stall (default 50ms, at least 1ms)", 1},
+	{"async", OPT_ASYNC, NULL, 0,
+	 "Follow timers, sockets, promises and the like too: how many are alive, and who creates "
+	 "them. By the agent only; it costs the process some time",
+	 1},
 	{"live", 'l', NULL, 0, "Show the answer so far once a second, until Ctrl-C", 1},
 	{"startup", OPT_STARTUP, NULL, 0,
 	 "With --: show instead what loading each module cost, until the loop is idle", 1},
@@ -94,6 +99,7 @@ static const char documentation[] =
 	"  nodiag lag 4242\n"
 	"  nodiag lag --live 4242\n"
 	"  nodiag lag --threshold 20ms -- node app.js\n"
+	"  nodiag lag --async 4242\n"
 	"  nodiag lag --startup -- node app.js\n"
 	"  nodiag lag night.nd\n"
 	"  nodiag lag -d 1m --fail-if p99=200ms 4242\n\n"
@@ -149,6 +155,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case 'l':
 		lag->live = true;
 		return 0;
+	case OPT_ASYNC:
+		lag->options.async = true;
+		return 0;
 	case OPT_STARTUP:
 		lag->startup = true;
 		return 0;
@@ -187,6 +196,11 @@ static int parse_arguments(struct lag *lag, int argc, char **argv)
 	if (lag->target.pids_count > 1) {
 		nd_err_set(&lag->err, -EINVAL, "'%s': give one process id", lag->arguments.list[1]);
 		nd_err_hint(&lag->err, "nodiag lag --help");
+		return EXIT_USAGE;
+	}
+	if (lag->startup && lag->options.async) {
+		nd_err_set(&lag->err, -EINVAL, "--startup shows no asynchronous resources");
+		nd_err_hint(&lag->err, "give --startup or --async");
 		return EXIT_USAGE;
 	}
 	if (lag->startup && lag->target.kind != TARGET_COMMAND) {
@@ -278,8 +292,18 @@ static int check_limit(struct lag *lag)
 	return EXIT_DONE;
 }
 
-static void print_missing(const struct lag_result *r)
+static const char *why_no_async(const struct lag *lag)
 {
+	if (!lag->options.async)
+		return NULL;
+	return lag->target.kind == TARGET_FILE ? "it was recorded without --async"
+					       : "no event loop came to poll";
+}
+
+static void print_missing(const struct lag *lag)
+{
+	const struct lag_result *r = &lag->result;
+
 	if (r->unnamed[0])
 		term_note("stacks have no names: %s", r->unnamed);
 	if (*r->reason)
@@ -291,6 +315,7 @@ static void print_missing(const struct lag_result *r)
 	if (r->stalls_left_out)
 		term_note("stalls that no function could be charged with: %" PRIu64,
 			  r->stalls_left_out);
+	lag_async_print_missing(nd_lag_async(lag->answer), why_no_async(lag));
 }
 
 static void print_closing(const struct lag *lag)
@@ -304,7 +329,7 @@ static void print_closing(const struct lag *lag)
 		  100 * (double)r->own_cpu_ns / (double)r->duration_ns);
 	if (*r->adds)
 		term_note("the agent would add %s: nodiag attach %d", r->adds, r->pid);
-	print_missing(r);
+	print_missing(lag);
 }
 
 /* Answer as if what is recorded happened now. */
@@ -329,7 +354,7 @@ static int look_back(struct lag *lag)
 			  recorded.state.damaged);
 	term_note("%.1f s by %s, %" PRIu64 " stacks", (double)recorded.duration_ns / 1e9,
 		  recorded.loops, recorded.stacks);
-	print_missing(r);
+	print_missing(lag);
 	ret = print(lag, "", &lag->err) ? EXIT_FAILED : EXIT_DONE;
 	return ret ? ret : check_limit(lag);
 }

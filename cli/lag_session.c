@@ -12,6 +12,7 @@
 #include "cli/agent.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
+#include "cli/lag_async.h"
 #include "cli/lag_source.h"
 #include "cli/term.h"
 #include "common/clock.h"
@@ -139,9 +140,18 @@ static int learn_process(struct session *s, struct nd_err *err)
 	return 0;
 }
 
+/* Whether the source can do what was asked for. */
+static bool is_able(const struct session *s)
+{
+	struct lag_report report;
+
+	s->source.ops->report(s->source.impl, &report);
+	return !s->options->async || (report.agent && report.agent->features & ND_FEATURE_ASYNC);
+}
+
 static int begin(struct session *s, struct nd_err *err)
 {
-	int ret = learn_process(s, err);
+	int ret = is_able(s) ? learn_process(s, err) : lag_async_refuse(s->result->pid, err);
 
 	if (ret)
 		return ret;
@@ -175,10 +185,12 @@ static int open_running(struct session *s, struct nd_err *err)
 	int ret = lag_agent_open(pid, &s->source, err);
 
 	s->result->pid = pid;
-	if (ret == -ENOENT && s->options->trace)
+	if (ret == -ENOENT && s->o.trace)
 		return nd_err_hint(err, "load it: nodiag attach %d", pid);
-	if ((ret != -ENOENT && ret != -EPERM) || s->options->trace)
+	if ((ret != -ENOENT && ret != -EPERM) || s->o.trace)
 		return ret;
+	if (s->options->async)
+		return ret == -ENOENT ? lag_async_hint(pid, err) : ret;
 	if (!lag_probes_open(s->options->threshold_ns, &s->source, &why))
 		return 0;
 	if (ret == -EPERM)
@@ -199,7 +211,7 @@ static int start_command(struct session *s, struct nd_err *err)
 	int ret = agent_preload(err);
 
 	/* From its first request on, and not only when it is found to run. */
-	if (!ret && s->options->trace)
+	if (!ret && s->o.trace)
 		setenv("NODIAG_TRACE", "1", 1);
 	if (!ret)
 		ret = child_start(&s->child, s->target->command, err);
@@ -253,8 +265,10 @@ int lag_session_run(const struct target *target, const struct lag_options *optio
 		.options = options,
 		.lag = lag,
 		.frames = frames,
-		.answer = {lag, options->trace},
-		.o = {.threshold_ns = options->threshold_ns, .trace = options->trace != NULL},
+		.answer = {lag, options->trace, options->add_span, options->arg},
+		.o = {.threshold_ns = options->threshold_ns,
+		      .trace = options->trace || options->add_span,
+		      .async = options->async},
 		.child = {.pid = -1, .go_fd = -1, .status_fd = -1},
 		.result = ret_result,
 	};

@@ -15,6 +15,7 @@
 #include "cli/target.h"
 
 struct nd_err;
+struct nd_event_span;
 struct nd_lag;
 struct nd_profile;
 struct nd_trace;
@@ -22,11 +23,14 @@ struct nd_trace;
 struct lag_options {
 	uint64_t duration_ns; /* 0: until the target ends */
 	uint64_t threshold_ns;
+	bool async; /* follow asynchronous resources, which only the agent can */
 	/* Gets the spans of requests, of which only an agent tells; NULL: nobody wants them. */
 	struct nd_trace *trace;
+	/* Gets each of them that is over, likewise; what it returns but 0 ends the observation. */
+	int (*add_span)(void *arg, const struct nd_event_span *span);
 	/* Called once a second with the answer so far; NULL: not at all. */
 	void (*show)(void *arg, struct nd_lag *lag);
-	void *arg;
+	void *arg; /* of both */
 };
 
 /* How it went, for the closing words. */

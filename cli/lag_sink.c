@@ -3,6 +3,7 @@
 
 #include "analyzer/lag/lag.h"
 #include "analyzer/trace/trace.h"
+#include "proto/span.h"
 
 static void set_known(void *impl, uint32_t known)
 {
@@ -16,6 +17,9 @@ static int add_event(void *impl, const struct nd_event *event, size_t size)
 	const struct lag_answer *answer = impl;
 	int ret = answer->trace ? nd_trace_add_event(answer->trace, event, size) : 0;
 
+	if (!ret && answer->add_span && event->kind == ND_EVENT_SPAN &&
+	    nd_span_is_sound(event, size))
+		ret = answer->add_span(answer->arg, (const void *)event);
 	return ret ? ret : nd_lag_add_event(answer->lag, event, size);
 }
 

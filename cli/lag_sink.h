@@ -16,6 +16,7 @@
 #include "proto/event.h"
 
 struct nd_call;
+struct nd_event_span;
 struct nd_lag;
 struct nd_trace;
 
@@ -52,6 +53,9 @@ struct lag_sink {
 struct lag_answer {
 	struct nd_lag *lag;
 	struct nd_trace *trace; /* gets the spans of requests; NULL: nobody wants them */
+	/* Gets those that are over; likewise. */
+	int (*add_span)(void *arg, const struct nd_event_span *span);
+	void *arg;
 };
 
 /* The analyzer's, which must stay. */

@@ -24,6 +24,7 @@ struct lag_observation {
 	uint64_t threshold_ns; /* of a stall */
 	bool trace;	       /* spans of requests too, of which only the agent tells */
 	unsigned int hz;       /* CPU samples that the agent is to take besides; 0: none */
+	bool async;	       /* asynchronous resources too, where the agent can */
 	const struct nd_walk_layout *layout; /* of the process's V8; all zeros when not known */
 	struct nd_symbolizer *symbolizer;
 	struct lag_sink sink;

@@ -38,7 +38,7 @@ struct record {
 	struct nd_err err;
 };
 
-enum { OPT_THRESHOLD = 256, OPT_TRACE, OPT_KERNEL, OPT_NO_KERNEL, OPT_FORCE };
+enum { OPT_THRESHOLD = 256, OPT_ASYNC, OPT_TRACE, OPT_KERNEL, OPT_NO_KERNEL, OPT_FORCE };
 
 static const struct argp_option options[] = {
 	{NULL, 0, NULL, 0, "Recording", 1},
@@ -48,6 +48,10 @@ static const struct argp_option options[] = {
 	 "Samples a second of CPU time of each thread, 1 to 4999 (default 99)", 1},
 	{"threshold", OPT_THRESHOLD, "TIME", 0,
 	 "An iteration of an event loop that lasts so long is a stall (default 50ms, at least 1ms)",
+	 1},
+	{"async", OPT_ASYNC, NULL, 0,
+	 "Record timers, sockets, promises and the like too, where the agent is in it; it costs "
+	 "the process some time",
 	 1},
 	{"trace", OPT_TRACE, NULL, 0,
 	 "Follow HTTP requests, too, for nodiag trace; the agent must be in the process", 1},
@@ -94,6 +98,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return arguments_parse_rate(arg, &record->options.session.hz, &record->err);
 	case OPT_THRESHOLD:
 		return arguments_parse_threshold(arg, &record->options.threshold_ns, &record->err);
+	case OPT_ASYNC:
+		record->options.async = true;
+		return 0;
 	case OPT_TRACE:
 		record->options.trace = true;
 		return 0;
@@ -198,6 +205,8 @@ static void print_closing(const struct record *record, const struct nd_profile *
 			  r->agent_samples, record->options.session.hz,
 			  (double)r->session.duration_ns / 1e9, r->session.sampler_why);
 	print_loops(record);
+	if (record->options.async && !r->has_async)
+		term_note("without asynchronous resources: only the agent follows them");
 	losses_print(profile, LOSSES_ALL);
 	if (r->is_full)
 		term_note("the recording is full: this is as much as can be read back");

@@ -393,6 +393,7 @@ static void prepare(struct recording *r)
 	r->o = (struct lag_observation){
 		.from_the_start = r->target->kind == TARGET_COMMAND,
 		.threshold_ns = r->options->threshold_ns,
+		.async = r->options->async,
 		.trace = r->options->trace,
 		.layout = &r->layout,
 		.sink = record_sink_face(&r->sink),
@@ -411,6 +412,7 @@ int record_session_run(const struct target *target, const struct record_options 
 		.recorder = nd_recorder_new(),
 		.result = ret_result,
 	};
+	const struct nd_channel_head *agent;
 	int ret = target->kind == TARGET_COMMAND ? EXIT_COMMAND_NODIAG : EXIT_FAILED;
 
 	*ret_result = (struct record_result){
@@ -421,6 +423,8 @@ int record_session_run(const struct target *target, const struct record_options 
 	} else {
 		nd_err_set(err, -ENOMEM, "out of memory");
 	}
+	agent = ret_result->report.agent;
+	ret_result->has_async = agent && agent->features & ND_FEATURE_ASYNC;
 	if (r.loops.ops)
 		r.loops.ops->close(r.loops.impl);
 	ret_result->agent_samples = r.sink.cpu_samples;

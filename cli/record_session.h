@@ -21,6 +21,7 @@ struct nd_profile;
 struct record_options {
 	struct session_options session;
 	uint64_t threshold_ns; /* of a stall */
+	bool async;	       /* asynchronous resources too, where the agent can */
 	bool trace;	       /* follow requests, too */
 	/*
 	 * Only what the agent in the process sees, its CPU samples too, and all that it has seen
@@ -37,6 +38,7 @@ struct record_result {
 	char no_loops[640];	  /* why event loops are not recorded, or "" */
 	char unnamed[640];	  /* why their stacks have no names, or "" */
 	struct lag_report report; /* of who told of event loops, when it was asked last */
+	bool has_async;		  /* the agent was there that follows asynchronous resources */
 	uint64_t agent_samples;	  /* CPU samples by the agent, in place of a sampler */
 	uint64_t size_bytes;	  /* of the file */
 	uint64_t samples;	  /* CPU samples in it */

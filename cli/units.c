@@ -11,6 +11,9 @@
 
 #define DAY_SECONDS 86400
 
+/* What stands before a size's unit; with the largest one it still fits into 64 bits. */
+#define SIZE_NUMBER_MAX 1e6
+
 static const struct {
 	const char *unit;
 	double seconds;
@@ -35,6 +38,23 @@ bool units_parse_time(const char *text, uint64_t *ret_ns)
 		return *ret_ns > 0;
 	}
 	return false;
+}
+
+bool units_parse_bytes(const char *text, uint64_t *ret_bytes)
+{
+	static const char units[] = "KMGT";
+	const char *unit;
+	double value;
+	char *end;
+
+	if (!isdigit((unsigned char)*text) && *text != '.')
+		return false;
+	value = strtod(text, &end);
+	unit = *end ? strchr(units, *end) : NULL;
+	if (!unit || end[1] || !(value >= 0 && value <= SIZE_NUMBER_MAX))
+		return false;
+	*ret_bytes = (uint64_t)(value * (double)(UINT64_C(1024) << 10 * (unit - units)));
+	return true;
 }
 
 bool units_parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *ret)

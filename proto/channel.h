@@ -59,6 +59,7 @@ enum nd_agent_feature {
 	ND_FEATURE_STALLS = 1 << 3, /* stacks during stalls */
 	ND_FEATURE_CPU = 1 << 4,    /* stacks by CPU time */
 	ND_FEATURE_TRACE = 1 << 5,  /* spans of HTTP requests */
+	ND_FEATURE_ASYNC = 1 << 8,  /* asynchronous resources */
 };
 
 /* What an agent with such features knows of an event loop, of enum nd_loop_known. */
@@ -147,7 +148,7 @@ struct nd_channel_slot {
 enum nd_message_type {
 	ND_MESSAGE_HELLO = 1, /* agent: struct nd_hello, with the memory's descriptor */
 	ND_MESSAGE_START,     /* reader: struct nd_start */
-	ND_MESSAGE_HANDLES,   /* reader: write ND_EVENT_HANDLES of all threads */
+	ND_MESSAGE_HANDLES,   /* reader: all threads write how their handles and their heap are */
 	ND_MESSAGE_DETACH,    /* reader: stop for good */
 	ND_MESSAGE_ANSWER,    /* agent, to each of these: struct nd_answer */
 	ND_MESSAGE_LOG,	      /* reader: struct nd_log_line, to be said where NODIAG_LOG says */

@@ -114,6 +114,11 @@ union nd_recorded_event {
 	struct nd_event_blocked blocked;
 	struct nd_event_handles handles;
 	struct nd_event_named named;
+	struct nd_event_memory memory;
+	struct nd_event_space space;
+	struct nd_event_async async;
+	struct nd_event_async_type async_type;
+	struct nd_event_async_site async_site;
 	struct nd_event_spanned spanned;
 };
 

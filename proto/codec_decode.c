@@ -277,6 +277,89 @@ static void read_handles(const Nodiag__Handles *message, struct nd_event_handles
 	event->requests = message->requests;
 }
 
+/* A text into its fixed place, which has an end. */
+#define COPY_TEXT(array, text) copy_fixed((array), sizeof(array), &(text))
+
+static void copy_fixed(char *buf, size_t size, const ProtobufCBinaryData *text)
+{
+	size_t len = text->len < size ? text->len : size - 1;
+
+	memset(buf, 0, size);
+	if (len)
+		memcpy(buf, text->data, len);
+}
+
+static void read_memory(const Nodiag__Memory *message, struct nd_event_memory *event)
+{
+	event->event.kind = ND_EVENT_MEMORY;
+	event->external_bytes = message->external_bytes;
+	event->array_buffers_bytes =
+		message->array_buffers_unknown ? UINT64_MAX : message->array_buffers_bytes;
+}
+
+static void read_space(const Nodiag__Space *message, struct nd_event_space *event)
+{
+	event->event.kind = ND_EVENT_SPACE;
+	COPY_TEXT(event->name, message->name);
+	event->size_bytes = message->size_bytes;
+	event->used_bytes = message->used_bytes;
+	event->available_bytes = message->available_bytes;
+	event->physical_bytes = message->physical_bytes;
+}
+
+static void read_async(const Nodiag__Async *message, struct nd_event_async *event)
+{
+	event->event.kind = ND_EVENT_ASYNC;
+	event->reason = message->reason;
+	event->since_ns = message->since_ns;
+	event->resources_lost = message->resources_lost;
+	event->sites_lost = message->sites_lost;
+	event->types_lost = message->types_lost;
+}
+
+static void read_async_type(const Nodiag__AsyncType *message, struct nd_event_async_type *event)
+{
+	event->event.kind = ND_EVENT_ASYNC_TYPE;
+	COPY_TEXT(event->name, message->name);
+	event->created = message->created;
+	event->alive = message->alive;
+	event->ended = message->ended;
+	event->looks = message->looks;
+	event->total_us = message->total_us;
+	event->max_us = message->max_us;
+	COPY(event->lifetime, message, lifetime);
+}
+
+static void read_async_site(const Nodiag__AsyncSite *message, struct nd_event_async_site *event)
+{
+	event->event.kind = ND_EVENT_ASYNC_SITE;
+	COPY_TEXT(event->type, message->type);
+	COPY_TEXT(event->function, message->function);
+	COPY_TEXT(event->file, message->file);
+	event->line = message->line;
+	event->column = message->column;
+	event->created = message->created;
+	event->alive = message->alive;
+	event->ended = message->ended;
+	event->total_us = message->total_us;
+	event->max_us = message->max_us;
+}
+
+/* Kinds that not every agent has. */
+static void read_resource(const Nodiag__Event *message, union nd_recorded_event *event)
+{
+	if (message->memory)
+		read_memory(message->memory, &event->memory);
+	else if (message->space)
+		read_space(message->space, &event->space);
+	else if (message->async)
+		read_async(message->async, &event->async);
+	else if (message->async_type)
+		read_async_type(message->async_type, &event->async_type);
+	else if (message->async_site)
+		read_async_site(message->async_site, &event->async_site);
+}
+
 static uint32_t thread_kind(uint32_t kind)
 {
 	return kind <= ND_THREAD_AGENT ? kind : ND_THREAD_WORKER;
@@ -314,6 +397,8 @@ static bool read_event(const Nodiag__Event *message, uint64_t time_ns, char **ro
 		event->event.kind = message->started ? ND_EVENT_THREAD_START : ND_EVENT_THREAD_END;
 		event->thread.thread_kind = thread_kind(message->started ? message->started->kind
 									 : message->ended->kind);
+	} else {
+		read_resource(message, event);
 	}
 	return event->event.kind != 0;
 }

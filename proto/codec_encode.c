@@ -154,6 +154,11 @@ union detail {
 	Nodiag__Handles handles;
 	Nodiag__Stack stack;
 	Nodiag__Thread thread;
+	Nodiag__Memory memory;
+	Nodiag__Space space;
+	Nodiag__Async async;
+	Nodiag__AsyncType async_type;
+	Nodiag__AsyncSite async_site;
 	Nodiag__Forget forget;
 	Nodiag__Span span;
 };
@@ -205,12 +210,101 @@ static Nodiag__Thread *fill_thread(const struct nd_event_thread *event, Nodiag__
 	return message;
 }
 
+/* Text of a fixed place, which a process wrote: it may have no end. */
+#define TEXT(array)                                                                                \
+	((ProtobufCBinaryData){.len = strnlen(array, sizeof(array)),                               \
+			       .data = (uint8_t *)(uintptr_t)(array)})
+
+static void fill_memory(const struct nd_event_memory *event, Nodiag__Memory *message)
+{
+	nodiag__memory__init(message);
+	message->external_bytes = event->external_bytes;
+	message->array_buffers_unknown = event->array_buffers_bytes == UINT64_MAX;
+	if (!message->array_buffers_unknown)
+		message->array_buffers_bytes = event->array_buffers_bytes;
+}
+
+static void fill_space(const struct nd_event_space *event, Nodiag__Space *message)
+{
+	nodiag__space__init(message);
+	message->name = TEXT(event->name);
+	message->size_bytes = event->size_bytes;
+	message->used_bytes = event->used_bytes;
+	message->available_bytes = event->available_bytes;
+	message->physical_bytes = event->physical_bytes;
+}
+
+static void fill_async(const struct nd_event_async *event, Nodiag__Async *message)
+{
+	nodiag__async__init(message);
+	message->reason = event->reason;
+	message->since_ns = event->since_ns;
+	message->resources_lost = event->resources_lost;
+	message->sites_lost = event->sites_lost;
+	message->types_lost = event->types_lost;
+}
+
+static void fill_async_type(const struct nd_event_async_type *event, Nodiag__AsyncType *message)
+{
+	nodiag__async_type__init(message);
+	message->name = TEXT(event->name);
+	message->created = event->created;
+	message->alive = event->alive;
+	message->ended = event->ended;
+	message->looks = event->looks;
+	message->total_us = event->total_us;
+	message->max_us = event->max_us;
+	FIXED(*message, lifetime, event->lifetime);
+}
+
+static void fill_async_site(const struct nd_event_async_site *event, Nodiag__AsyncSite *message)
+{
+	nodiag__async_site__init(message);
+	message->type = TEXT(event->type);
+	message->function = TEXT(event->function);
+	message->file = TEXT(event->file);
+	message->line = event->line;
+	message->column = event->column;
+	message->created = event->created;
+	message->alive = event->alive;
+	message->ended = event->ended;
+	message->total_us = event->total_us;
+	message->max_us = event->max_us;
+}
+
+/* Kinds that not every agent has; false for others. */
+static bool fill_resource(const union nd_recorded_event *event, union detail *detail,
+			  Nodiag__Event *message)
+{
+	switch (event->event.kind) {
+	case ND_EVENT_MEMORY:
+		fill_memory(&event->memory, message->memory = &detail->memory);
+		return true;
+	case ND_EVENT_SPACE:
+		fill_space(&event->space, message->space = &detail->space);
+		return true;
+	case ND_EVENT_ASYNC:
+		fill_async(&event->async, message->async = &detail->async);
+		return true;
+	case ND_EVENT_ASYNC_TYPE:
+		fill_async_type(&event->async_type, message->async_type = &detail->async_type);
+		return true;
+	case ND_EVENT_ASYNC_SITE:
+		fill_async_site(&event->async_site, message->async_site = &detail->async_site);
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void fill_event(const union nd_recorded_event *event, uint64_t time_ns, union detail *detail,
 		       Nodiag__Event *message)
 {
 	nodiag__event__init(message);
 	message->tid = event->event.tid;
 	message->time_ns = (int64_t)(event->event.time_ns - time_ns);
+	if (fill_resource(event, detail, message))
+		return;
 	switch (event->event.kind) {
 	case ND_EVENT_THREAD_START:
 		message->started = fill_thread(&event->thread, &detail->thread);

@@ -24,6 +24,11 @@ enum nd_event_kind {
 	ND_EVENT_HANDLES,	   /* struct nd_event_handles */
 	ND_EVENT_SPAN_START,	   /* struct nd_event_span (proto/span.h) */
 	ND_EVENT_SPAN,		   /* struct nd_event_span */
+	ND_EVENT_MEMORY = 16,	   /* struct nd_event_memory */
+	ND_EVENT_SPACE,		   /* struct nd_event_space */
+	ND_EVENT_ASYNC,		   /* struct nd_event_async */
+	ND_EVENT_ASYNC_TYPE,	   /* struct nd_event_async_type */
+	ND_EVENT_ASYNC_SITE,	   /* struct nd_event_async_site */
 	ND_EVENT_FORGET = 64,	   /* struct nd_event; not of the agent, see below */
 };
 
@@ -133,6 +138,88 @@ struct nd_event_handles {
 	uint32_t total[ND_HANDLE_TYPES];
 	uint32_t requests;
 	uint32_t pad;
+};
+
+/* What JavaScript keeps alive outside of V8's heap. */
+struct nd_event_memory {
+	struct nd_event event;
+	uint64_t external_bytes;      /* all of it, as process.memoryUsage().external */
+	uint64_t array_buffers_bytes; /* of these, buffers and array buffers; UINT64_MAX: unknown */
+};
+
+/* "shared_trusted_large_object_space" has 33 characters. */
+#define ND_SPACE_NAME 40
+
+/* A space of the heap, as v8.getHeapSpaceStatistics() has it. All spaces have the same time. */
+struct nd_event_space {
+	struct nd_event event;
+	char name[ND_SPACE_NAME]; /* ends with a NUL */
+	uint64_t size_bytes;
+	uint64_t used_bytes;
+	uint64_t available_bytes;
+	uint64_t physical_bytes;
+};
+
+/* Why a thread's asynchronous resources are not followed; numbered for good. */
+enum nd_async_reason {
+	ND_ASYNC_OK,
+	ND_ASYNC_FAILED,     /* its V8 or Node.js is not as expected */
+	ND_ASYNC_NO_MODULES, /* a Node.js 18 that gives us no modules: in ES modules and workers */
+	ND_ASYNC_HIDDEN,     /* a Node.js 20 whose permission model hides what is needed */
+	ND_ASYNC_NO_MEMORY,
+	ND_ASYNC_REASON_COUNT
+};
+
+/*
+ * How the asynchronous resources of a thread are followed. This and the next two are sums since
+ * `since_ns`, written again when they have changed.
+ */
+struct nd_event_async {
+	struct nd_event event;
+	uint32_t reason; /* enum nd_async_reason */
+	uint32_t pad;
+	uint64_t since_ns;
+	uint64_t resources_lost; /* counted when created, and not followed: too many were alive */
+	uint64_t sites_lost;	 /* looked for, but there are too many call sites */
+	uint64_t types_lost;	 /* resources of types beyond those that are told apart */
+};
+
+#define ND_ASYNC_TYPE_NAME 32
+#define ND_ASYNC_FUNCTION  80
+#define ND_ASYNC_FILE	   176
+
+/*
+ * Lifetimes in microseconds, two buckets for each power of two: bucket 0 is less than 1, then comes
+ * [1, 2), and from there on [2^n, 1.5 * 2^n) and [1.5 * 2^n, 2^(n+1)), up to 71 minutes.
+ */
+#define ND_LIFETIME_BUCKETS 64
+
+/* Resources of a type: "Timeout", "TCPWRAP", "PROMISE", as Node.js calls them. */
+struct nd_event_async_type {
+	struct nd_event event;
+	char name[ND_ASYNC_TYPE_NAME];
+	uint64_t created;
+	uint64_t alive;
+	uint64_t ended;	   /* destroyed; of promises: settled */
+	uint64_t looks;	   /* for how many of `created` the call site was looked for */
+	uint64_t total_us; /* lifetimes of those that ended */
+	uint64_t max_us;
+	uint32_t lifetime[ND_LIFETIME_BUCKETS]; /* of those that ended */
+};
+
+/* Resources of a type that were created in one place, as far as was looked. */
+struct nd_event_async_site {
+	struct nd_event event;
+	char type[ND_ASYNC_TYPE_NAME];
+	char function[ND_ASYNC_FUNCTION]; /* "" where it has no name */
+	char file[ND_ASYNC_FILE];	  /* its end, where it is too long; "": no JavaScript */
+	uint32_t line;			  /* from 1 */
+	uint32_t column;
+	uint64_t created; /* these are estimates where not for each was looked */
+	uint64_t alive;
+	uint64_t ended;
+	uint64_t total_us;
+	uint64_t max_us;
 };
 
 /*

@@ -100,6 +100,11 @@
 /* Functions that one observation of event loops blames, in their several ways. */
 #define ND_LAG_CULPRITS_MAX 4096
 
+/* Types of asynchronous resources, and places that create them, in all threads of one observation.
+ */
+#define ND_ASYNC_TYPES_MAX 8192
+#define ND_ASYNC_SITES_MAX 65536
+
 /* What one observation of requests keeps, each beyond which the fastest or the oldest are let go:
  * spans, of 500 bytes at most; of these, requests with all that belongs to them when there is no
  * room for more; stalls.
@@ -156,5 +161,41 @@
 /* Events of the agent, and threads' counters, in one part. */
 #define ND_PART_EVENTS_MAX   (1u << 16)
 #define ND_PART_COUNTERS_MAX ND_CHANNEL_SLOTS_MAX
+
+/* A request of OTLP before it is packed: a collector takes 20 MiB by HTTP and 4 MiB by gRPC, and
+ * the specification allows 64. Another one is begun early enough for what comes together to fit.
+ */
+#define ND_OTLP_REQUEST_MAX   (16u << 20)
+#define ND_OTLP_REQUEST_LIMIT (3u << 20)
+
+/* An answer of a collector: the specification's ceiling. */
+#define ND_OTLP_RESPONSE_MAX (4u << 20)
+
+/* A collector may ask for a pause of so many seconds; a longer one is taken for that. */
+#define ND_RETRY_AFTER_MAX 3600
+
+/* Names and values in the environment that say where to send, and a text of all headers. */
+#define ND_EXPORT_HEADERS_MAX 64
+#define ND_EXPORT_TEXT_MAX    (64u << 10)
+
+/* Batches in a queue on disk, and the bytes of all of them. */
+#define ND_QUEUE_BATCHES_MAX (1u << 16)
+#define ND_QUEUE_BYTES_MAX   (256u << 20)
+
+/* The head of a heap snapshot: V8's has 2 KB. */
+#define ND_HEAP_HEAD_MAX (1u << 20)
+
+/* Objects of a heap snapshot: V8 has 29 bits for them, and an edge has as many here. */
+#define ND_HEAP_NODES_MAX ((UINT32_C(1) << 29) - 1)
+
+/* References between them, which are counted in 32 bits; objects have 3 to 4 of them. */
+#define ND_HEAP_EDGES_MAX (UINT32_MAX - 1)
+
+/* Its strings. V8 cuts each at 1,024 characters; one for each object would be 500 million. */
+#define ND_HEAP_STRINGS_MAX	 (UINT32_C(1) << 29)
+#define ND_HEAP_STRING_BYTES_MAX (UINT64_C(64) << 30)
+
+/* All sizes in it added up: JavaScript counts so far, and no machine has so much memory. */
+#define ND_HEAP_BYTES_MAX (UINT64_C(1) << 53)
 
 #endif /* NODIAG_PROTO_LIMITS_H */

@@ -285,6 +285,11 @@ int nd_recorder_add_event(struct nd_recorder *r, const struct nd_event *event, s
 		[ND_EVENT_GC] = sizeof(struct nd_event_gc),
 		[ND_EVENT_BLOCKED] = sizeof(struct nd_event_blocked),
 		[ND_EVENT_HANDLES] = sizeof(struct nd_event_handles),
+		[ND_EVENT_MEMORY] = sizeof(struct nd_event_memory),
+		[ND_EVENT_SPACE] = sizeof(struct nd_event_space),
+		[ND_EVENT_ASYNC] = sizeof(struct nd_event_async),
+		[ND_EVENT_ASYNC_TYPE] = sizeof(struct nd_event_async_type),
+		[ND_EVENT_ASYNC_SITE] = sizeof(struct nd_event_async_site),
 		[ND_EVENT_FORGET] = sizeof(struct nd_event),
 	};
 	union nd_recorded_event recorded = {0};

@@ -137,6 +137,68 @@ static inline int known_add_stall(struct nd_recorder *recorder)
 	return ret ? ret : nd_recorder_add_event(recorder, &stall.event, sizeof(stall));
 }
 
+/* Memory of the worker: 3 MiB outside of its heap, 2 of them buffers, and a space of it. */
+static inline int known_add_memory(struct nd_recorder *recorder)
+{
+	const struct nd_event_memory memory = {
+		.event = {ND_EVENT_MEMORY, 4243, KNOWN_BLOCKED_END},
+		.external_bytes = 3u << 20,
+		.array_buffers_bytes = 2u << 20,
+	};
+	const struct nd_event_space space = {
+		.event = {ND_EVENT_SPACE, 4243, KNOWN_BLOCKED_END},
+		.name = "old_space",
+		.size_bytes = 5u << 20,
+		.used_bytes = 4u << 20,
+		.available_bytes = 1u << 20,
+		.physical_bytes = (5u << 20) - 4096,
+	};
+	int ret = nd_recorder_add_event(recorder, &memory.event, sizeof(memory));
+
+	return ret ? ret : nd_recorder_add_event(recorder, &space.event, sizeof(space));
+}
+
+/* Its timers: three of four are alive, two of them by "leak". */
+static inline int known_add_async(struct nd_recorder *recorder)
+{
+	const struct nd_event_async async = {
+		.event = {ND_EVENT_ASYNC, 4243, KNOWN_BLOCKED_END},
+		.since_ns = KNOWN_START_NS,
+		.resources_lost = 1,
+		.sites_lost = 2,
+		.types_lost = 3,
+	};
+	const struct nd_event_async_type type = {
+		.event = {ND_EVENT_ASYNC_TYPE, 4243, KNOWN_BLOCKED_END},
+		.name = "Timeout",
+		.created = 4,
+		.alive = 3,
+		.ended = 1,
+		.looks = 4,
+		.total_us = 1500,
+		.max_us = 1500,
+		.lifetime = {[20] = 1},
+	};
+	const struct nd_event_async_site site = {
+		.event = {ND_EVENT_ASYNC_SITE, 4243, KNOWN_BLOCKED_END},
+		.type = "Timeout",
+		.function = "leak",
+		.file = "/app/server.mjs",
+		.line = 12,
+		.column = 3,
+		.created = 3,
+		.alive = 2,
+		.ended = 1,
+		.total_us = 1500,
+		.max_us = 1500,
+	};
+	int ret = nd_recorder_add_event(recorder, &async.event, sizeof(async));
+
+	if (!ret)
+		ret = nd_recorder_add_event(recorder, &type.event, sizeof(type));
+	return ret ? ret : nd_recorder_add_event(recorder, &site.event, sizeof(site));
+}
+
 static inline int known_add_blocked(struct nd_recorder *recorder)
 {
 	const struct nd_event_stall stall = {
@@ -158,7 +220,11 @@ static inline int known_add_blocked(struct nd_recorder *recorder)
 
 	if (!ret)
 		ret = nd_recorder_add_event(recorder, &stall.event, sizeof(stall));
-	return ret ? ret : nd_recorder_add_event(recorder, &handles.event, sizeof(handles));
+	if (!ret)
+		ret = nd_recorder_add_event(recorder, &handles.event, sizeof(handles));
+	if (!ret)
+		ret = known_add_memory(recorder);
+	return ret ? ret : known_add_async(recorder);
 }
 
 /* A request, and what it asked for; `from_ns` is when the request begins. */

@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/lag/async.h"
 #include "analyzer/lag/stall.h"
 #include "analyzer/profile/profile.h"
 #include "proto/limits.h"
 
 /* A thread that was observed. */
 struct thread {
-	uint64_t start_ns; /* of its slot: with the id, which is used again, who it is */
 	struct nd_lag_loop loop;
 	uint64_t busy_since_ns;
 	uint32_t phase;
@@ -31,9 +31,12 @@ struct nd_lag {
 	struct nd_culprit *culprits;
 	size_t culprits_count;
 	uint64_t stalls_left_out;
+	struct nd_async *async;
 	struct nd_lag_loop *loops; /* what nd_lag_loops() hands out */
 	int (*listen)(void *arg, const struct nd_lag_stall *stall);
 	void *listen_arg;
+	int (*observe)(void *arg, struct nd_lag *lag, uint64_t time_ns);
+	void *observe_arg;
 };
 
 static const char *const kind_texts[ND_STALL_KIND_COUNT] = {
@@ -105,6 +108,11 @@ struct nd_lag *nd_lag_new(const struct nd_profile *frames)
 
 	if (!lag)
 		return NULL;
+	lag->async = nd_async_new();
+	if (!lag->async) {
+		free(lag);
+		return NULL;
+	}
 	lag->frames = frames;
 	lag->known = ND_LOOP_PHASES | ND_LOOP_GC | ND_LOOP_EVENTS;
 	return lag;
@@ -143,6 +151,7 @@ void nd_lag_free(struct nd_lag *lag)
 		free_stall(lag->ended[i]);
 	for (i = 0; i < lag->culprits_count; i++)
 		free(lag->culprits[i].calls);
+	nd_async_free(lag->async);
 	free(lag->threads);
 	free(lag->ended);
 	free(lag->culprits);
@@ -156,6 +165,18 @@ static void *grow(void *array, size_t count, size_t size)
 	if (count & (count - 1))
 		return array;
 	return reallocarray(array, count ? count * 2 : 1, size);
+}
+
+void nd_lag_set_observer(struct nd_lag *lag,
+			 int (*observe)(void *arg, struct nd_lag *lag, uint64_t time_ns), void *arg)
+{
+	lag->observe = observe;
+	lag->observe_arg = arg;
+}
+
+int nd_lag_observe(struct nd_lag *lag, uint64_t time_ns)
+{
+	return lag->observe ? lag->observe(lag->observe_arg, lag, time_ns) : 0;
 }
 
 /* The thread of that id that lives, or one that did. */
@@ -181,7 +202,7 @@ static struct thread *find_slot_thread(struct nd_lag *lag, const struct nd_chann
 	for (i = 0; i < lag->threads_count; i++) {
 		thread = &lag->threads[i];
 		if (thread->loop.tid == slot->tid &&
-		    (thread->start_ns == slot->start_ns || !thread->start_ns))
+		    (thread->loop.start_ns == slot->start_ns || !thread->loop.start_ns))
 			return thread;
 	}
 	return NULL;
@@ -286,7 +307,7 @@ int nd_lag_set_counters(struct nd_lag *lag, const struct nd_channel_slot *first,
 		if (ret || !thread)
 			return ret;
 	}
-	thread->start_ns = now->start_ns;
+	thread->loop.start_ns = now->start_ns;
 	loop = &thread->loop;
 	loop->kind = now->kind;
 	loop->known = lag->known;
@@ -402,14 +423,29 @@ static int add_blocked(struct nd_lag *lag, const struct nd_event_blocked *event)
 	return 0;
 }
 
+static void add_pause(struct nd_gc_pauses *pauses, uint64_t took_ns)
+{
+	static const double bounds[ND_GC_BUCKETS - 1] = ND_GC_BOUNDS;
+	size_t i;
+
+	for (i = 0; i < ND_GC_BUCKETS - 1; i++)
+		if ((double)took_ns / 1e9 <= bounds[i])
+			break;
+	pauses->count[i]++;
+	pauses->ns += took_ns;
+}
+
 static void add_gc(struct nd_lag *lag, const struct nd_event_gc *event)
 {
 	struct thread *thread = find_thread(lag, event->event.tid);
 	int index = event->type ? __builtin_ctz(event->type) : 0;
 	uint64_t took = event->event.time_ns - event->start_ns;
 
-	if (thread && index < ND_GC_TYPES && took > thread->loop.gc_max_ns[index])
+	if (!thread || index >= ND_GC_TYPES)
+		return;
+	if (took > thread->loop.gc_max_ns[index])
 		thread->loop.gc_max_ns[index] = took;
+	add_pause(&thread->loop.gc_pauses[index], took);
 }
 
 static void add_handles(struct nd_lag *lag, const struct nd_event_handles *event)
@@ -424,6 +460,42 @@ static void add_handles(struct nd_lag *lag, const struct nd_event_handles *event
 	memcpy(thread->loop.handles_total, event->total, sizeof(event->total));
 }
 
+static void add_memory(struct nd_lag *lag, const struct nd_event_memory *event)
+{
+	struct thread *thread = find_thread(lag, event->event.tid);
+
+	if (!thread)
+		return;
+	thread->loop.has_memory = true;
+	thread->loop.held_bytes = event->external_bytes;
+	thread->loop.array_buffers_bytes = event->array_buffers_bytes;
+}
+
+/* Its place: that of the same name, or a new one; NULL when there is none. */
+static struct nd_lag_space *find_space(struct nd_lag_loop *loop, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < loop->spaces; i++)
+		if (!strncmp(loop->space[i].name, name, ND_SPACE_NAME - 1))
+			return &loop->space[i];
+	return loop->spaces < ND_LAG_SPACES_MAX ? &loop->space[loop->spaces++] : NULL;
+}
+
+static void add_space(struct nd_lag *lag, const struct nd_event_space *event)
+{
+	struct thread *thread = find_thread(lag, event->event.tid);
+	struct nd_lag_space *space = thread ? find_space(&thread->loop, event->name) : NULL;
+
+	if (!space)
+		return;
+	memcpy(space->name, event->name, ND_SPACE_NAME - 1);
+	space->size_bytes = event->size_bytes;
+	space->used_bytes = event->used_bytes;
+	space->available_bytes = event->available_bytes;
+	space->physical_bytes = event->physical_bytes;
+}
+
 /* Its slot may be another thread's before the counters are looked at again. */
 static void end_thread(struct nd_lag *lag, uint32_t tid)
 {
@@ -431,6 +503,7 @@ static void end_thread(struct nd_lag *lag, uint32_t tid)
 
 	if (thread)
 		thread->loop.ended = true;
+	nd_async_end_thread(lag->async, tid);
 }
 
 int nd_lag_add_event(struct nd_lag *lag, const struct nd_event *event, size_t size)
@@ -451,6 +524,14 @@ int nd_lag_add_event(struct nd_lag *lag, const struct nd_event *event, size_t si
 		if (size >= sizeof(struct nd_event_handles))
 			add_handles(lag, (const void *)event);
 		return 0;
+	case ND_EVENT_MEMORY:
+		if (size >= sizeof(struct nd_event_memory))
+			add_memory(lag, (const void *)event);
+		return 0;
+	case ND_EVENT_SPACE:
+		if (size >= sizeof(struct nd_event_space))
+			add_space(lag, (const void *)event);
+		return 0;
 	case ND_EVENT_THREAD_END:
 		end_thread(lag, event->tid);
 		return 0;
@@ -458,7 +539,7 @@ int nd_lag_add_event(struct nd_lag *lag, const struct nd_event *event, size_t si
 		forget_before(lag, event->tid, event->time_ns);
 		return 0;
 	default:
-		return 0;
+		return nd_async_add_event(lag->async, event, size);
 	}
 }
 
@@ -632,6 +713,11 @@ int nd_lag_finish(struct nd_lag *lag, uint64_t now_ns)
 		ret = charge_first(lag, lag->ended_count);
 	lag->ended_before = 0;
 	return ret;
+}
+
+struct nd_async *nd_lag_async(struct nd_lag *lag)
+{
+	return lag->async;
 }
 
 void nd_lag_left_out(const struct nd_lag *lag, uint64_t *ret_threads, uint64_t *ret_stalls)

@@ -18,6 +18,7 @@
 #include "proto/channel.h"
 #include "proto/event.h"
 
+struct nd_async;
 struct nd_call;
 struct nd_lag;
 struct nd_profile;
@@ -61,15 +62,43 @@ const char *nd_phase_text(enum nd_phase phase);
 /* By bit of enum nd_gc_type. */
 #define ND_GC_TYPES 5
 
+/*
+ * Pauses of the collector by their time: how many were not longer than each of these seconds, and
+ * longer than the one before. The last bucket has those that were longer than all.
+ */
+#define ND_GC_BUCKETS 15
+#define ND_GC_BOUNDS                                                                               \
+	{                                                                                          \
+		.005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10                   \
+	}
+
+struct nd_gc_pauses {
+	uint64_t count[ND_GC_BUCKETS];
+	uint64_t ns; /* of all of them */
+};
+
 /* "scavenge", "mark-compact", ... */
 const char *nd_gc_type_text(int index);
+
+/* Spaces of a heap that are told apart; V8 14 has 14. */
+#define ND_LAG_SPACES_MAX 24
+
+/* A space of the heap, when it was looked at last. */
+struct nd_lag_space {
+	char name[ND_SPACE_NAME]; /* "old_space" */
+	uint64_t size_bytes;
+	uint64_t used_bytes;
+	uint64_t available_bytes;
+	uint64_t physical_bytes;
+};
 
 /* A loop during the time it was observed. */
 struct nd_lag_loop {
 	uint32_t tid;
 	enum nd_thread_kind kind;
-	bool ended;	/* the thread ended meanwhile */
-	uint32_t known; /* enum nd_loop_known: all else below is 0, and nobody knows */
+	uint64_t start_ns; /* of the thread: with the id, which is used again, who it is */
+	bool ended;	   /* the thread ended meanwhile */
+	uint32_t known;	   /* enum nd_loop_known: all else below is 0, and nobody knows */
 	uint64_t observed_ns;
 	uint64_t iterations;
 	uint64_t busy_ns; /* also of an iteration that was not over at the end */
@@ -83,10 +112,17 @@ struct nd_lag_loop {
 	uint64_t gc_count[ND_GC_TYPES];
 	uint64_t gc_ns[ND_GC_TYPES];
 	uint64_t gc_max_ns[ND_GC_TYPES];
+	struct nd_gc_pauses gc_pauses[ND_GC_TYPES]; /* those that events told of */
 	uint64_t heap_used_bytes; /* after the last collection; 0 where there was none */
 	uint64_t heap_total_bytes;
 	uint64_t heap_limit_bytes;
 	uint64_t external_bytes;
+	/* What the agent looks at less often; at the same moment, all of it. */
+	bool has_memory;
+	uint64_t held_bytes;	      /* outside of the heap, by JavaScript */
+	uint64_t array_buffers_bytes; /* of these; UINT64_MAX: not known */
+	struct nd_lag_space space[ND_LAG_SPACES_MAX];
+	size_t spaces;
 	/* The loop's handles by uv_handle_type, when it was asked last. */
 	bool has_handles;
 	uint32_t handles_active[ND_HANDLE_TYPES];
@@ -133,6 +169,15 @@ void nd_lag_free(struct nd_lag *lag);
 void nd_lag_set_listener(struct nd_lag *lag,
 			 int (*listen)(void *arg, const struct nd_lag_stall *stall), void *arg);
 
+/*
+ * Have nd_lag_read_recording() call `observe` whenever it has read all that happened until
+ * `time_ns`, which the counters of the loops are of, too. What it returns but 0 ends the reading.
+ */
+void nd_lag_set_observer(struct nd_lag *lag,
+			 int (*observe)(void *arg, struct nd_lag *lag, uint64_t time_ns),
+			 void *arg);
+int nd_lag_observe(struct nd_lag *lag, uint64_t time_ns);
+
 /* What the source of events measures, of enum nd_loop_known; all of it unless this is called. */
 void nd_lag_set_known(struct nd_lag *lag, uint32_t known);
 
@@ -164,6 +209,9 @@ const struct nd_lag_loop *nd_lag_loops(struct nd_lag *lag, size_t *ret_count);
 
 /* Who made them late: most time first, after nd_lag_finish() or nd_lag_settle(). */
 const struct nd_culprit *nd_lag_culprits(struct nd_lag *lag, size_t *ret_count);
+
+/* The asynchronous resources of all threads. */
+struct nd_async *nd_lag_async(struct nd_lag *lag);
 
 /*
  * What found no place: threads of more than ND_LAG_THREADS_MAX, those that ended first, and stalls

@@ -49,6 +49,10 @@ static void read_header(struct reader *reader, const struct nd_recording_header 
 
 static int read_moment(struct reader *reader, const struct nd_events *moment)
 {
+	int ret = reader->now_ns ? nd_lag_observe(reader->lag, reader->now_ns) : 0;
+
+	if (ret)
+		return ret;
 	reader->now_ns = moment->time_ns;
 	reader->result->dropped = moment->events_dropped;
 	reader->result->left_out = moment->threads_left_out;
@@ -117,17 +121,21 @@ static int read_items(struct reader *reader)
 		if (ret)
 			return ret;
 	}
-	return ret ? ret : nd_lag_finish(reader->lag, reader->now_ns);
+	if (!ret)
+		ret = nd_lag_finish(reader->lag, reader->now_ns);
+	return ret || !reader->now_ns ? ret : nd_lag_observe(reader->lag, reader->now_ns);
 }
 
 static int read_all(struct reader *reader, struct nd_profile *frames, struct nd_err *err)
 {
 	struct nd_lag_recorded *result = reader->result;
+	int ret;
 
 	reader->names = nd_recorded_new(reader->recording, frames);
 	reader->first = calloc(ND_CHANNEL_SLOTS_MAX, sizeof(struct nd_channel_slot *));
-	if (!reader->names || !reader->first || read_items(reader))
-		return nd_err_set_errno(err, -ENOMEM, "cannot read the recording");
+	ret = reader->names && reader->first ? read_items(reader) : -ENOMEM;
+	if (ret)
+		return nd_err_set_errno(err, ret, "cannot read the recording");
 	if (!result->loops[0]) {
 		nd_err_set(err, -ENODATA, "the recording has no event loops");
 		nd_err_hint(err, "record with sudo, or a process with the agent in it: "

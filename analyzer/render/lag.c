@@ -6,6 +6,7 @@
 
 #include "analyzer/profile/profile.h"
 #include "analyzer/render/cell.h"
+#include "analyzer/render/lag_parts.h"
 #include "analyzer/render/render.h"
 #include "analyzer/render/terminal.h"
 #include "analyzer/render/units.h"
@@ -274,6 +275,7 @@ static void add_loop(const struct writer *w, const struct nd_lag_loop *loop)
 	add_phases(w, loop);
 	add_gc(w, loop);
 	add_handles(w, loop);
+	nd_render_lag_memory(loop, w->colour, w->out);
 	add_picture(w, loop);
 }
 
@@ -427,6 +429,7 @@ int nd_render_lag(struct nd_lag *lag, const struct nd_profile *frames, uint64_t 
 	struct writer w = {.frames = frames, .colour = colour, .out = out};
 	const struct nd_lag_loop *loops;
 	size_t count, i;
+	int ret;
 
 	loops = nd_lag_loops(lag, &count);
 	for (i = 0; i < count; i++)
@@ -435,5 +438,6 @@ int nd_render_lag(struct nd_lag *lag, const struct nd_profile *frames, uint64_t 
 		else
 			add_loop_line(&w, &loops[i]);
 	add_culprits(&w, lag, threshold_ns);
-	return nd_buf_error(out);
+	ret = nd_render_async(nd_lag_async(lag), colour, out);
+	return ret ? ret : nd_buf_error(out);
 }

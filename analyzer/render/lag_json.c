@@ -5,6 +5,7 @@
 
 #include "analyzer/profile/profile.h"
 #include "analyzer/render/json_text.h"
+#include "analyzer/render/lag_parts.h"
 #include "analyzer/render/render.h"
 #include "common/buf.h"
 
@@ -88,6 +89,7 @@ static void add_gc(struct nd_buf *out, const struct nd_lag_loop *loop)
 	add_number(out, "total_bytes", loop->heap_total_bytes);
 	add_number(out, "limit_bytes", loop->heap_limit_bytes);
 	add_number(out, "external_bytes", loop->external_bytes);
+	nd_render_lag_memory_json(loop, out);
 	nd_buf_add_char(out, '}');
 }
 
@@ -193,6 +195,7 @@ int nd_render_lag_json(struct nd_lag *lag, const struct nd_profile *frames, uint
 	const struct nd_culprit *culprits;
 	const struct nd_lag_loop *loops;
 	size_t count, i;
+	int ret;
 
 	nd_buf_addf(out, "{\"format\":\"nodiag-lag\",\"version\":%d", VERSION);
 	add_number(out, "threshold_ns", threshold_ns);
@@ -208,6 +211,8 @@ int nd_render_lag_json(struct nd_lag *lag, const struct nd_profile *frames, uint
 		nd_buf_add_str(out, i ? ",\n" : "\n");
 		add_culprit(out, frames, &culprits[i]);
 	}
-	nd_buf_add_str(out, "]}\n");
-	return nd_buf_error(out);
+	nd_buf_add_str(out, "],\n\"async\":");
+	ret = nd_render_async_json(nd_lag_async(lag), out);
+	nd_buf_add_str(out, "}\n");
+	return ret ? ret : nd_buf_error(out);
 }

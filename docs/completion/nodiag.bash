@@ -48,8 +48,8 @@ _nodiag_flame() {
 }
 
 _nodiag_record() {
-	local options='-d --duration= -r --rate= --threshold= --trace --kernel --no-kernel -o --output=
-		--force --help --usage'
+	local options='-d --duration= -r --rate= --threshold= --async --trace --kernel --no-kernel -o
+		--output= --force --help --usage'
 
 	case $previous in
 	-d | --duration)
@@ -77,8 +77,8 @@ _nodiag_record() {
 }
 
 _nodiag_lag() {
-	local options='-d --duration= -l --live --startup --threshold= --color= --fail-if= --json --help
-		--usage'
+	local options='-d --duration= -l --live --async --startup --threshold= --color= --fail-if= --json
+		--help --usage'
 
 	case $previous in
 	-d | --duration)
@@ -101,6 +101,35 @@ _nodiag_lag() {
 		else
 			mapfile -t COMPREPLY < <(compgen -W "$(_nodiag_pids)" -- "$current"
 				compgen -f -X '!*.nd' -- "$current")
+			compopt -o filenames
+		fi
+		;;
+	esac
+}
+
+_nodiag_heap() {
+	local options='--fail-if= --ignore= --limit= --color= --json --help --usage'
+
+	case $previous in
+	heap)
+		if [[ $current != -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W 'summary diff retainers' -- "$current")
+			return
+		fi
+		;;&
+	--fail-if)
+		mapfile -t COMPREPLY < <(compgen -W '1M 10M 100M' -- "$current")
+		;;
+	--color)
+		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$current")
+		;;
+	--ignore | --limit) ;;
+	*)
+		if [[ $current == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
+			[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
+		else
+			mapfile -t COMPREPLY < <(compgen -f -- "$current")
 			compopt -o filenames
 		fi
 		;;
@@ -149,6 +178,34 @@ _nodiag_collect() {
 	esac
 }
 
+_nodiag_export() {
+	local options='-d --duration= --dry-run --endpoint= --header= --queue= --signal= --help --usage'
+
+	case $previous in
+	-d | --duration)
+		mapfile -t COMPREPLY < <(compgen -W '10s 1m 10m 1h' -- "$current")
+		;;
+	--signal)
+		mapfile -t COMPREPLY < <(compgen -W 'metrics profiles traces' -- "$current")
+		;;
+	--endpoint | --header) ;;
+	--queue)
+		mapfile -t COMPREPLY < <(compgen -d -- "$current")
+		compopt -o filenames
+		;;
+	*)
+		if [[ $current == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
+			[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
+		else
+			mapfile -t COMPREPLY < <(compgen -W "$(_nodiag_pids)" -- "$current"
+				compgen -f -- "$current")
+			compopt -o filenames
+		fi
+		;;
+	esac
+}
+
 # $1 are the options besides --help.
 _nodiag_attach() {
 	if [[ $previous == --via ]]; then
@@ -181,7 +238,7 @@ _nodiag_list() {
 
 _nodiag() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} i
-	local commands='ps stack flame lag trace record collect attach detach check'
+	local commands='ps stack flame lag trace heap record collect export attach detach check'
 
 	COMPREPLY=()
 	if [[ $COMP_CWORD -eq 1 ]]; then
@@ -215,11 +272,17 @@ _nodiag() {
 	lag)
 		_nodiag_lag
 		;;
+	heap)
+		_nodiag_heap
+		;;
 	trace)
 		_nodiag_trace
 		;;
 	collect)
 		_nodiag_collect
+		;;
+	export)
+		_nodiag_export
 		;;
 	attach)
 		_nodiag_attach --via=

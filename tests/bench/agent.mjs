@@ -36,6 +36,11 @@ const attached = {
     reader: (pid) => [nodiag, 'lag', '--json', '-d', '1h', pid],
     missing: needsRoot,
   },
+  'agent and lag --async': {
+    attach: true,
+    reader: (pid) => [nodiag, 'lag', '--async', '--json', '-d', '1h', pid],
+    missing: needsRoot,
+  },
   trace: {
     attach: true,
     reader: (pid) => [nodiag, 'trace', '--json', '-d', '1h', pid],

@@ -208,21 +208,21 @@ function sessionMembers(session) {
  * leaves neither temporary files nor processes behind.
  *
  * @param {string[]} args
- * @param {{folder?: string, as?: string[], stdio?: any[], onStart?: Function}} options
- *   `as`: a command that runs nodiag for us, as another user for example; `onStart(child)` is
- *   called once it runs.
+ * @param {{folder?: string, as?: string[], stdio?: any[], env?: object, onStart?: Function}} options
+ *   `as`: a command that runs nodiag for us, as another user for example; `env`: variables besides
+ *   our own; `onStart(child)` is called once it runs.
  * @returns {Promise<{status: number, signal: string, stdout: Buffer, stderr: string,
  *   folder: string, files: string[]}>}
  */
 export async function runNodiag(args, options = {}) {
-  const { folder = makeFolder(options), as = [], onStart } = options;
+  const { folder = makeFolder(options), as = [], env = {}, onStart } = options;
   const { stdio = ['ignore', 'pipe', 'pipe'] } = options;
   const temporary = makeFolder(options);
   const [command, ...rest] = [...as, nodiag, ...args];
   const child = spawnWatched(command, rest, {
     cwd: folder,
     detached: true,
-    env: { ...process.env, NO_COLOR: '1', TMPDIR: temporary },
+    env: { ...process.env, NO_COLOR: '1', TMPDIR: temporary, ...env },
     stdio,
   });
   const timer = setTimeout(() => child.kill('SIGKILL'), RUN_MS);

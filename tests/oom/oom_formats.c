@@ -1,27 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Runs every renderer and importer, and what makes recordings, with each of its allocations failing
- * in turn: alone, and with all that follow. It must say so or do without, and leave nothing behind,
- * which is for LeakSanitizer to see.
+ * Runs every renderer and importer, what makes recordings, what makes requests, and what there is
+ * for heap snapshots, with each of its allocations failing in turn: alone, and with all that
+ * follow. It must say so or do without, and leave nothing behind, which is for LeakSanitizer to
+ * see.
  */
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "analyzer/export/batch.h"
+#include "analyzer/export/metrics.h"
+#include "analyzer/export/profile.h"
+#include "analyzer/export/queue.h"
+#include "analyzer/gzip.h"
+#include "analyzer/heap/analysis.h"
+#include "analyzer/heap/census.h"
+#include "analyzer/heap/diff.h"
+#include "analyzer/heap/path.h"
+#include "analyzer/heap/summary.h"
+#include "analyzer/heap/suspects.h"
 #include "analyzer/lag/lag.h"
 #include "analyzer/lag/recorded.h"
 #include "analyzer/profile/import.h"
+#include "analyzer/render/heap.h"
 #include "analyzer/render/render.h"
 #include "analyzer/trace/recorded.h"
 #include "analyzer/trace/trace.h"
 #include "common/buf.h"
 #include "common/err.h"
+#include "common/intern.h"
 #include "proto/limits.h"
 #include "tests/known_profile.h"
 #include "tests/known_recording.h"
 #include "tests/oom/fail_alloc.h"
+#include "tests/unit/heap_build.h"
 
 /* What a run works on; made while nothing fails. */
 struct scene {
@@ -101,6 +116,156 @@ static int run_lag(const struct scene *scene)
 	return ret;
 }
 
+static int take_request(void *arg, enum nd_otlp_signal signal, const struct nd_buf *request,
+			uint64_t items)
+{
+	return nd_export_queue_add(arg, signal, request, items, NULL);
+}
+
+/* What would be sent is read once more, as it is before it is. */
+static int read_request(struct nd_export_queue *queue, enum nd_otlp_signal signal)
+{
+	const struct nd_queued *first = nd_export_queue_first(queue, signal);
+	struct nd_buf plain;
+	int ret;
+
+	nd_buf_init(&plain, ND_OTLP_REQUEST_MAX);
+	ret = first ? nd_export_queue_read(queue, first->id, &plain, NULL) : -ENOENT;
+	nd_buf_fini(&plain);
+	return ret;
+}
+
+static int run_export_profile(const struct scene *scene)
+{
+	struct nd_export_queue *queue = NULL;
+	struct nd_buf resource;
+	const struct nd_source source = {&resource, "1.2.3"};
+	int ret = nd_export_queue_open(NULL, ND_QUEUE_BYTES_MAX, &queue, NULL);
+	const struct nd_sink sink = {take_request, queue};
+
+	nd_buf_init(&resource, ND_OTLP_REQUEST_MAX);
+	if (!ret)
+		ret = nd_export_profile(scene->profile, &source, &sink);
+	if (!ret)
+		ret = read_request(queue, ND_OTLP_PROFILES);
+	nd_export_queue_close(queue);
+	return ret;
+}
+
+static int observe(void *arg, struct nd_lag *lag, uint64_t time_ns)
+{
+	struct nd_batch *batch = arg;
+	struct nd_metrics *metrics;
+	int ret;
+
+	if (time_ns != KNOWN_END_NS)
+		return 0;
+	metrics = nd_metrics_new(KNOWN_START_NS, KNOWN_UNIX_NS);
+	ret = metrics ? nd_metrics_add_loops(metrics, lag, time_ns, batch) : -ENOMEM;
+	nd_metrics_free(metrics);
+	return ret ? ret : nd_batch_flush(batch, NULL);
+}
+
+static int export_metrics(const struct scene *scene, struct nd_lag *lag, struct nd_profile *frames)
+{
+	struct nd_export_queue *queue = NULL;
+	struct nd_lag_recorded recorded;
+	struct nd_buf resource;
+	const struct nd_source source = {&resource, "1.2.3"};
+	struct nd_batch batch;
+	int ret = nd_export_queue_open(NULL, ND_QUEUE_BYTES_MAX, &queue, NULL);
+
+	nd_buf_init(&resource, ND_OTLP_REQUEST_MAX);
+	nd_batch_init(&batch, ND_OTLP_METRICS, &source, (struct nd_sink){take_request, queue});
+	nd_lag_set_observer(lag, observe, &batch);
+	if (!ret)
+		ret = nd_lag_read_recording(lag, frames, scene->file->data, scene->file->len,
+					    &recorded, NULL);
+	if (!ret)
+		ret = read_request(queue, ND_OTLP_METRICS);
+	nd_batch_fini(&batch);
+	nd_export_queue_close(queue);
+	return ret;
+}
+
+static int run_export_metrics(const struct scene *scene)
+{
+	struct nd_profile *frames = nd_profile_new(false);
+	struct nd_lag *lag = frames ? nd_lag_new(frames) : NULL;
+	int ret = lag ? export_metrics(scene, lag, frames) : -ENOMEM;
+
+	nd_lag_free(lag);
+	nd_profile_free(frames);
+	return ret;
+}
+
+static int answer_heap(const struct nd_heap_paths *paths, const struct nd_heap_series *series)
+{
+	char name[] = "a", *names[] = {name, name};
+	struct nd_heap_suspects suspects;
+	struct nd_heap_summary summary;
+	struct nd_heap_diff diff;
+	struct nd_heap_comparison c = {series, &diff, &suspects, paths, names, 10};
+	struct nd_buf out;
+	int ret = nd_heap_summarize(paths, 10, &summary, NULL);
+
+	if (ret)
+		return ret;
+	nd_buf_init(&out, ND_OUTPUT_MAX);
+	ret = nd_render_heap_summary(&summary, name, true, &out);
+	nd_heap_summary_fini(&summary);
+	if (!ret)
+		ret = nd_heap_find_growth(series, &suspects, NULL);
+	if (!ret)
+		ret = nd_heap_compare(series, &diff, NULL);
+	if (!ret) {
+		ret = nd_render_heap_diff_json(&c, &out);
+		nd_heap_diff_fini(&diff);
+	}
+	if (!ret)
+		ret = nd_render_heap_retainers(paths, paths->heap->node_count - 1, 10, true, &out);
+	nd_buf_fini(&out);
+	return ret;
+}
+
+/* A heap compared with a census of itself, in all its parts. */
+static int analyse_heap(struct nd_heap *heap, struct nd_intern *names)
+{
+	struct nd_heap_analysis analysis = {0};
+	struct nd_heap_paths paths = {0};
+	struct nd_heap_census census;
+	struct nd_heap_series series = {&census, 1, heap, &analysis, NULL, 0};
+	int ret = nd_heap_census_take(heap, names, &census, NULL);
+
+	if (ret)
+		return ret;
+	ret = nd_heap_analyse(heap, names, &analysis, NULL);
+	if (!ret)
+		ret = nd_heap_census_class(&census, &analysis.interfaces, names);
+	if (!ret)
+		ret = nd_heap_paths_init(&paths, heap, &analysis);
+	if (!ret)
+		ret = answer_heap(&paths, &series);
+	nd_heap_paths_fini(&paths);
+	nd_heap_analysis_fini(&analysis);
+	nd_heap_census_fini(&census);
+	return ret;
+}
+
+static int run_heap(const struct scene *scene)
+{
+	struct nd_intern *names = nd_intern_new();
+	struct nd_heap *heap = NULL;
+	int ret = names ? build_read(scene->file->data, scene->file->len, 1000, &heap, NULL)
+			: -ENOMEM;
+
+	if (!ret)
+		ret = analyse_heap(heap, names);
+	nd_heap_free(heap);
+	nd_intern_free(names);
+	return ret;
+}
+
 /* Returns how many runs ended as they must not. */
 static int fail_each(const char *name, run_fn run, const struct scene *scene)
 {
@@ -136,6 +301,7 @@ static int fail_renderers(const struct nd_profile *profile)
 	struct scene scene = {.profile = profile};
 	int bad = fail_each("table", run_table, &scene);
 
+	bad += fail_each("OTLP profile", run_export_profile, &scene);
 	for (scene.format = nd_render_formats; scene.format->name; scene.format++)
 		bad += fail_each(scene.format->name, run_render, &scene);
 	return bad;
@@ -209,7 +375,58 @@ static int fail_recordings(void)
 	bad += fail_each("import of a recording", run_import, &scene);
 	bad += fail_each("event loops of a recording", run_lag, &scene);
 	bad += fail_each("requests of a recording", run_trace, &scene);
+	bad += fail_each("OTLP metrics", run_export_metrics, &scene);
 	nd_buf_fini(&file);
+	return bad;
+}
+
+static int fail_heaps(void)
+{
+	static const struct build_node nodes[] = {
+		{ND_HEAP_SYNTHETIC, "", 1, 0},
+		{ND_HEAP_OBJECT, "global", 3, 16},
+		{ND_HEAP_CLOSURE, "f", 5, 16},
+		{ND_HEAP_CODE, "f", 7, 16},
+		{ND_HEAP_CODE, "/app/a.js", 9, 16},
+		{ND_HEAP_OBJECT, "system / Context", 11, 16},
+		{ND_HEAP_OBJECT, "Object", 13, 16},
+		{ND_HEAP_OBJECT, "Object", 4000000001u, 5000000},
+		{ND_HEAP_STRING, "twice", 15, 100},
+		{ND_HEAP_STRING, "twice", 17, 100},
+		{ND_HEAP_NATIVE, "<div a>", 2, 100},
+	};
+	static const struct build_edge edges[] = {
+		{0, ND_HEAP_EDGE_SHORTCUT, "g", 0, 1},
+		{1, ND_HEAP_EDGE_PROPERTY, "f", 0, 2},
+		{2, ND_HEAP_EDGE_INTERNAL, "shared", 0, 3},
+		{2, ND_HEAP_EDGE_INTERNAL, "context", 0, 5},
+		{3, ND_HEAP_EDGE_INTERNAL, "script", 0, 4},
+		{5, ND_HEAP_EDGE_CONTEXT, "v", 0, 6},
+		{6, ND_HEAP_EDGE_PROPERTY, "x", 0, 7},
+		{6, ND_HEAP_EDGE_PROPERTY, "s", 0, 8},
+		{7, ND_HEAP_EDGE_PROPERTY, "x", 0, 9},
+		{7, ND_HEAP_EDGE_PROPERTY, "s", 0, 10},
+	};
+	static const uint32_t location[][4] = {{2, 1, 2, 3}};
+	const struct build build = {nodes, 11, edges, 10, location, 1};
+	/* When jansson cannot allocate a string it says that the syntax is wrong. */
+	struct scene scene = {.also = -EBADMSG};
+	struct nd_buf file, packed;
+	int bad;
+
+	nd_buf_init(&file, ND_OUTPUT_MAX);
+	nd_buf_init(&packed, ND_OUTPUT_MAX);
+	build_text(&build, &file);
+	scene.file = &file;
+	bad = fail_each("heap snapshot", run_heap, &scene);
+	if (nd_gzip(file.data, file.len, &packed)) {
+		printf("cannot pack\n");
+		bad++;
+	}
+	scene.file = &packed;
+	bad += fail_each("packed heap snapshot", run_heap, &scene);
+	nd_buf_fini(&file);
+	nd_buf_fini(&packed);
 	return bad;
 }
 
@@ -223,6 +440,7 @@ int main(void)
 	bad += fail_renderers(profile);
 	bad += fail_importers(profile);
 	bad += fail_recordings();
+	bad += fail_heaps();
 	nd_profile_free(profile);
 	return bad ? 1 : 0;
 }

@@ -23,7 +23,7 @@
 #include "proto/limits.h"
 
 #define POLL_MS 20
-#define KINDS	16
+#define KINDS	32
 
 struct counts {
 	uint64_t event[KINDS];

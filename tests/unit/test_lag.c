@@ -139,6 +139,50 @@ static void test_counters_are_differences(void **state)
 	assert_int_equal(loop->heap_used_bytes, 1234);
 }
 
+static void tell_space(struct world *w, const char *name, uint64_t used_bytes)
+{
+	struct nd_event_space event = {
+		.event = {ND_EVENT_SPACE, 10, START}, .used_bytes = used_bytes, .size_bytes = 99};
+
+	memset(event.name, 'x', sizeof(event.name));
+	if (name)
+		snprintf(event.name, sizeof(event.name), "%s", name);
+	assert_int_equal(nd_lag_add_event(w->lag, &event.event, sizeof(event)), 0);
+}
+
+static void test_memory_is_that_of_the_last_look(void **state)
+{
+	const struct nd_event_memory memory = {.event = {ND_EVENT_MEMORY, 10, START},
+					       .external_bytes = 7,
+					       .array_buffers_bytes = UINT64_MAX};
+	struct nd_channel_slot first = slot(10, ND_THREAD_MAIN, 1);
+	const struct nd_lag_loop *loop;
+	struct world *w = *state;
+	char name[16];
+	int i;
+
+	look(w, &first, &first, START + MS);
+	assert_false(loops(w, 1)->has_memory);
+	nd_lag_add_event(w->lag, &memory.event, sizeof(memory));
+	tell_space(w, "new_space", 1);
+	tell_space(w, "old_space", 2);
+	tell_space(w, "new_space", 3);
+	tell_space(w, NULL, 4);
+	loop = loops(w, 1);
+	assert_true(loop->has_memory);
+	assert_int_equal(loop->held_bytes, 7);
+	assert_int_equal(loop->spaces, 3);
+	assert_string_equal(loop->space[0].name, "new_space");
+	assert_int_equal(loop->space[0].used_bytes, 3);
+	assert_int_equal(loop->space[1].used_bytes, 2);
+	assert_int_equal(strlen(loop->space[2].name), ND_SPACE_NAME - 1);
+	for (i = 0; i < 2 * ND_LAG_SPACES_MAX; i++) {
+		snprintf(name, sizeof(name), "%d", i);
+		tell_space(w, name, 1);
+	}
+	assert_int_equal(loops(w, 1)->spaces, ND_LAG_SPACES_MAX);
+}
+
 /* The iteration and the wait that last belong to it as far as they are in the observation. */
 static void test_what_goes_on_counts(void **state)
 {
@@ -457,6 +501,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_counters_are_differences),
+		TEST(test_memory_is_that_of_the_last_look),
 		TEST(test_what_goes_on_counts),
 		TEST(test_the_longest_of_the_observation),
 		TEST(test_a_slot_that_is_used_again),

@@ -141,7 +141,7 @@ static void test_all_of_it_comes_back(void **state)
 	assert_int_equal(seen.headers, 1);
 	assert_int_equal(seen.samples, 100);
 	assert_true(seen.weight_ns == KNOWN_TOTAL);
-	assert_int_equal(seen.events, 4 + 5 + 4 + 3);
+	assert_int_equal(seen.events, 4 + 5 + 9 + 3);
 	assert_int_equal(seen.counters, 1 + KNOWN_SPANS + KNOWN_SPANS - 6);
 	assert_int_equal(seen.moments, 1 + KNOWN_SPANS);
 	assert_int_equal(seen.ends, 1);
@@ -236,6 +236,44 @@ static void test_samples_have_their_stacks_and_threads(void **state)
 	nd_recording_close(recording);
 }
 
+static void check_resource(const union nd_recorded_event *event)
+{
+	assert_int_equal(event->event.tid, 4243);
+	if (event->event.kind == ND_EVENT_MEMORY) {
+		assert_int_equal(event->memory.external_bytes, 3u << 20);
+		assert_int_equal(event->memory.array_buffers_bytes, 2u << 20);
+	} else if (event->event.kind == ND_EVENT_SPACE) {
+		assert_string_equal(event->space.name, "old_space");
+		assert_int_equal(event->space.size_bytes, 5u << 20);
+		assert_int_equal(event->space.used_bytes, 4u << 20);
+		assert_int_equal(event->space.available_bytes, 1u << 20);
+		assert_int_equal(event->space.physical_bytes, (5u << 20) - 4096);
+	} else if (event->event.kind == ND_EVENT_ASYNC) {
+		assert_int_equal(event->async.reason, ND_ASYNC_OK);
+		assert_true(event->async.since_ns == KNOWN_START_NS);
+		assert_int_equal(event->async.resources_lost, 1);
+		assert_int_equal(event->async.sites_lost, 2);
+		assert_int_equal(event->async.types_lost, 3);
+	} else if (event->event.kind == ND_EVENT_ASYNC_TYPE) {
+		assert_string_equal(event->async_type.name, "Timeout");
+		assert_int_equal(event->async_type.created, 4);
+		assert_int_equal(event->async_type.alive, 3);
+		assert_int_equal(event->async_type.ended, 1);
+		assert_int_equal(event->async_type.looks, 4);
+		assert_int_equal(event->async_type.total_us, 1500);
+		assert_int_equal(event->async_type.lifetime[20], 1);
+		assert_int_equal(event->async_type.lifetime[21], 0);
+	} else {
+		assert_string_equal(event->async_site.type, "Timeout");
+		assert_string_equal(event->async_site.function, "leak");
+		assert_string_equal(event->async_site.file, "/app/server.mjs");
+		assert_int_equal(event->async_site.line, 12);
+		assert_int_equal(event->async_site.column, 3);
+		assert_int_equal(event->async_site.alive, 2);
+		assert_int_equal(event->async_site.max_us, 1500);
+	}
+}
+
 /* The beginning and the end of a request, and what it asked for. */
 static void check_span(const struct nd_event_span *span, int index)
 {
@@ -267,14 +305,17 @@ static void check_event(const struct nd_recording *recording, const union nd_rec
 			size_t index)
 {
 	static const uint32_t kinds[] = {
-		ND_EVENT_GC,	     ND_EVENT_THREAD_START, ND_EVENT_GC,     ND_EVENT_GC,
-		ND_EVENT_FORGET,     ND_EVENT_SAMPLE,	    ND_EVENT_SAMPLE, ND_EVENT_SAMPLE,
-		ND_EVENT_STALL,	     ND_EVENT_BLOCKED,	    ND_EVENT_STALL,  ND_EVENT_HANDLES,
-		ND_EVENT_THREAD_END, ND_EVENT_SPAN_START,   ND_EVENT_SPAN,   ND_EVENT_SPAN,
+		ND_EVENT_GC,	     ND_EVENT_THREAD_START, ND_EVENT_GC,
+		ND_EVENT_GC,	     ND_EVENT_FORGET,	    ND_EVENT_SAMPLE,
+		ND_EVENT_SAMPLE,     ND_EVENT_SAMPLE,	    ND_EVENT_STALL,
+		ND_EVENT_BLOCKED,    ND_EVENT_STALL,	    ND_EVENT_HANDLES,
+		ND_EVENT_MEMORY,     ND_EVENT_SPACE,	    ND_EVENT_ASYNC,
+		ND_EVENT_ASYNC_TYPE, ND_EVENT_ASYNC_SITE,   ND_EVENT_THREAD_END,
+		ND_EVENT_SPAN_START, ND_EVENT_SPAN,	    ND_EVENT_SPAN,
 	};
 
 	assert_int_equal(event->event.kind, kinds[index]);
-	if (index == 1 || index == 12) {
+	if (index == 1 || index == 17) {
 		assert_int_equal(event->event.tid, 4243);
 		assert_int_equal(event->thread.thread_kind, ND_THREAD_WORKER);
 	} else if (index == 3) {
@@ -306,8 +347,10 @@ static void check_event(const struct nd_recording *recording, const union nd_rec
 		assert_int_equal(event->handles.total[3], 2);
 		assert_int_equal(event->handles.total[ND_HANDLE_TYPES - 1], 9);
 		assert_int_equal(event->handles.requests, 4);
-	} else if (index >= 13) {
-		check_span(event->spanned.span, (int)index - 13);
+	} else if (index >= 18) {
+		check_span(event->spanned.span, (int)index - 18);
+	} else if (index > 11) {
+		check_resource(event);
 	}
 }
 
@@ -369,7 +412,7 @@ static void test_the_agent_is_all_there(void **state)
 		else if (item.kind == ND_ITEM_END)
 			assert_int_equal(item.end->cause, ND_END_INTERRUPT);
 	}
-	assert_int_equal(events, 16);
+	assert_int_equal(events, 21);
 	nd_recording_close(recording);
 }
 
@@ -537,7 +580,7 @@ static void test_what_a_newer_minor_version_adds_is_skipped(void **state)
 	}
 	seen = read_all(file.data, file.len);
 	assert_int_equal(seen.samples, 100);
-	assert_int_equal(seen.events, 16);
+	assert_int_equal(seen.events, 21);
 	assert_int_equal(seen.lost, 0);
 	assert_int_equal(seen.state.damaged, 0);
 	assert_true(seen.state.unknown > 10);

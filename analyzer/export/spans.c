@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyzer/export/spans.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "analyzer/export/batch.h"
+#include "analyzer/utf8.h"
+#include "common/err.h"
+#include "proto/recording.h"
+#include "proto/span.h"
+
+#define ATTRIBUTES_MAX 16
+
+/* A span and what its strings are in. */
+struct writer {
+	const struct nd_event_span *span;
+	struct nd_buf texts[ND_SPAN_TEXTS]; /* as UTF-8 */
+	struct nd_otlp_attribute list[ATTRIBUTES_MAX];
+	size_t count;
+	const char *method;
+	char name[4 * ND_SPAN_TEXT_MAX]; /* has room for texts in which all was repaired */
+	char url[7 * ND_SPAN_TEXT_MAX];
+	char version[8];
+	char status[8];
+};
+
+static const char *text(const struct writer *writer, enum nd_span_text which)
+{
+	return writer->texts[which].data;
+}
+
+/* Empty ones are not there. */
+static void add(struct writer *writer, const char *key, const char *value)
+{
+	if (*value)
+		writer->list[writer->count++] =
+			(struct nd_otlp_attribute){key, ND_OTLP_STRING, {.string = value}};
+}
+
+static void add_number(struct writer *writer, const char *key, int64_t value)
+{
+	if (value)
+		writer->list[writer->count++] =
+			(struct nd_otlp_attribute){key, ND_OTLP_INTEGER, {.integer = value}};
+}
+
+/* The conventions name these; others would be as many as people can think of. */
+static bool is_known_method(const char *method)
+{
+	static const char *const known[] = {"CONNECT", "DELETE", "GET", "HEAD",	 "OPTIONS",
+					    "PATCH",   "POST",	 "PUT", "TRACE", "QUERY"};
+	size_t i;
+
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (!strcmp(known[i], method))
+			return true;
+	return false;
+}
+
+static void add_request(struct writer *writer)
+{
+	const char *method = text(writer, ND_SPAN_METHOD);
+	bool is_known = is_known_method(method);
+
+	writer->method = is_known ? method : "HTTP";
+	add(writer, "http.request.method", is_known ? method : "_OTHER");
+	if (!is_known)
+		add(writer, "http.request.method_original", method);
+	add_number(writer, "http.response.status_code", writer->span->status);
+	if (writer->span->http_version) {
+		snprintf(writer->version, sizeof(writer->version),
+			 writer->span->http_version % 10 ? "%d.%d" : "%d",
+			 writer->span->http_version / 10, writer->span->http_version % 10);
+		add(writer, "network.protocol.version", writer->version);
+	}
+	add(writer, "server.address", text(writer, ND_SPAN_HOST));
+	add_number(writer, "server.port", writer->span->port);
+	add(writer, "network.peer.address", text(writer, ND_SPAN_PEER));
+	add_number(writer, "thread.id", writer->span->event.tid);
+}
+
+static void add_server(struct writer *writer)
+{
+	add(writer, "url.scheme", writer->span->flags & ND_SPAN_TLS ? "https" : "http");
+	add(writer, "url.path", text(writer, ND_SPAN_PATH));
+	add(writer, "http.route", text(writer, ND_SPAN_ROUTE));
+	add(writer, "client.address", text(writer, ND_SPAN_PEER));
+}
+
+/* The URL without its query, which nobody kept. */
+static void add_client(struct writer *writer)
+{
+	const struct nd_event_span *span = writer->span;
+	const char *host = text(writer, ND_SPAN_HOST);
+	bool is_v6 = strchr(host, ':') && *host != '[';
+	char port[8] = "";
+
+	if (!*host)
+		return;
+	if (span->port && span->port != (span->flags & ND_SPAN_TLS ? 443 : 80))
+		snprintf(port, sizeof(port), ":%d", span->port);
+	snprintf(writer->url, sizeof(writer->url), "%s://%s%s%s%s%s",
+		 span->flags & ND_SPAN_TLS ? "https" : "http", is_v6 ? "[" : "", host,
+		 is_v6 ? "]" : "", port, text(writer, ND_SPAN_PATH));
+	add(writer, "url.full", writer->url);
+}
+
+static void add_error(struct writer *writer)
+{
+	const char *error = text(writer, ND_SPAN_ERROR);
+
+	if (!nd_span_is_error(writer->span))
+		return;
+	if (!*error && writer->span->flags & ND_SPAN_ABORTED)
+		error = "aborted";
+	snprintf(writer->status, sizeof(writer->status), "%d", writer->span->status);
+	add(writer, "error.type", *error ? error : writer->status);
+}
+
+static void set_name(struct writer *writer)
+{
+	const char *route = text(writer, ND_SPAN_ROUTE);
+
+	if (writer->span->kind == ND_SPAN_SERVER && *route)
+		snprintf(writer->name, sizeof(writer->name), "%s %s", writer->method, route);
+	else
+		snprintf(writer->name, sizeof(writer->name), "%s", writer->method);
+}
+
+static int encode(struct writer *writer, uint64_t unix_offset_ns, struct nd_buf *items)
+{
+	const struct nd_event_span *span = writer->span;
+	bool is_server = span->kind == ND_SPAN_SERVER;
+	struct nd_otlp_span otlp = {
+		.flags = 1 | ND_OTLP_SPAN_HAS_IS_REMOTE,
+		.name = writer->name,
+		.kind = is_server ? ND_OTLP_SPAN_SERVER : ND_OTLP_SPAN_CLIENT,
+		.start_unix_ns = span->start_ns + unix_offset_ns,
+		.end_unix_ns = span->event.time_ns + unix_offset_ns,
+		.status = nd_span_is_error(span) ? ND_OTLP_STATUS_ERROR : ND_OTLP_STATUS_UNSET,
+	};
+
+	add_request(writer);
+	if (is_server)
+		add_server(writer);
+	else
+		add_client(writer);
+	add_error(writer);
+	set_name(writer);
+	otlp.attributes = (struct nd_otlp_attributes){writer->list, writer->count};
+	memcpy(otlp.trace_id, span->trace_id, sizeof(otlp.trace_id));
+	memcpy(otlp.span_id, span->span_id, sizeof(otlp.span_id));
+	memcpy(otlp.parent_span_id, span->parent_id, sizeof(otlp.parent_span_id));
+	if (span->flags & ND_SPAN_REMOTE_PARENT)
+		otlp.flags |= ND_OTLP_SPAN_IS_REMOTE;
+	return nd_otlp_encode_span(&otlp, items);
+}
+
+int nd_export_span(const struct nd_event_span *span, uint64_t unix_offset_ns,
+		   struct nd_batch *batch)
+{
+	struct writer writer = {.span = span};
+	const char *str;
+	int i, ret = 0;
+
+	for (i = 0; i < ND_SPAN_TEXTS; i++) {
+		str = nd_span_get_text(span, (enum nd_span_text)i);
+		nd_buf_init(&writer.texts[i], 3 * ND_SPAN_TEXT_MAX);
+		nd_utf8_repair(str, strlen(str), &writer.texts[i]);
+		if (nd_buf_error(&writer.texts[i]))
+			ret = nd_buf_error(&writer.texts[i]);
+	}
+	if (!ret)
+		ret = encode(&writer, unix_offset_ns, &batch->items);
+	for (i = 0; i < ND_SPAN_TEXTS; i++)
+		nd_buf_fini(&writer.texts[i]);
+	return ret ? ret : nd_batch_added(batch, 1);
+}
+
+static int read_items(struct nd_recording *recording, struct nd_batch *batch, uint64_t *ret_count)
+{
+	uint64_t offset_ns = 0;
+	struct nd_item item;
+	int ret;
+
+	while ((ret = nd_recording_next(recording, &item)) > 0) {
+		ret = 0;
+		if (item.kind == ND_ITEM_HEADER)
+			offset_ns = item.header->start_unix_ns - item.header->start_ns;
+		if (item.kind == ND_ITEM_EVENT && item.event->event.kind == ND_EVENT_SPAN) {
+			ret = nd_export_span(item.event->spanned.span, offset_ns, batch);
+			(*ret_count)++;
+		}
+		if (ret)
+			return ret;
+	}
+	return ret ? ret : nd_batch_flush(batch, NULL);
+}
+
+int nd_export_recorded_spans(const void *data, size_t len, const struct nd_source *source,
+			     const struct nd_sink *sink, struct nd_err *err)
+{
+	struct nd_recording *recording;
+	struct nd_batch batch;
+	uint64_t count = 0;
+	int ret = nd_recording_open(data, len, &recording, err);
+
+	if (ret)
+		return ret;
+	nd_batch_init(&batch, ND_OTLP_TRACES, source, *sink);
+	ret = read_items(recording, &batch, &count);
+	nd_batch_fini(&batch);
+	nd_recording_close(recording);
+	if (ret)
+		return nd_err_set_errno(err, ret, "cannot send the requests of the recording");
+	if (count)
+		return 0;
+	nd_err_set(err, -ENODATA, "the recording has no requests");
+	nd_err_hint(err, "record them: nodiag record --trace PID");
+	return -ENODATA;
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyzer/heap/analysis.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/heap/distances.h"
+#include "analyzer/heap/dominators.h"
+#include "analyzer/heap/graph.h"
+#include "analyzer/heap/heap.h"
+#include "analyzer/heap/sizes.h"
+#include "common/err.h"
+
+void nd_heap_analysis_fini(struct nd_heap_analysis *a)
+{
+	free(a->dominator);
+	free(a->retained);
+	free(a->distance);
+	free(a->before);
+	free(a->class_of);
+	free(a->child);
+	free(a->sibling);
+	free(a->top);
+	free(a->class);
+	nd_heap_classes_fini(&a->classes);
+	nd_heap_interfaces_fini(&a->interfaces);
+}
+
+/* Dominators come first: they take most memory, and what is not there yet is not in the way. */
+static int analyse_graph(struct nd_heap *heap, struct nd_heap_analysis *a)
+{
+	struct nd_heap_pairs pairs;
+	uint8_t *essential;
+	int ret = nd_heap_pairs_init(&pairs, heap);
+
+	if (ret)
+		return ret;
+	ret = nd_heap_charge_owners(heap);
+	essential = ret ? NULL : nd_heap_find_essential(heap, &pairs);
+	if (!essential)
+		ret = -ENOMEM;
+	if (!ret)
+		ret = nd_heap_find_dominators(heap, essential, &a->dominator, &a->retained);
+	free(essential);
+	if (!ret)
+		ret = nd_heap_find_distances(heap, &pairs, &a->distance, &a->before);
+	nd_heap_pairs_fini(&pairs);
+	return ret;
+}
+
+static int classify(const struct nd_heap *heap, struct nd_intern *names, struct nd_heap_analysis *a)
+{
+	struct nd_heap_shapes shapes = {0};
+	uint32_t *class_of_shape = NULL, node;
+	int ret = nd_heap_classes_init(&a->classes);
+
+	a->class_of = malloc(heap->node_count * sizeof(*a->class_of));
+	if (!a->class_of)
+		ret = -ENOMEM;
+	if (!ret)
+		ret = nd_heap_classify(heap, &a->classes, a->class_of);
+	if (!ret)
+		ret = nd_heap_find_shapes(heap, names, &shapes, a->class_of);
+	if (!ret)
+		ret = nd_heap_infer_interfaces(&shapes, names, &a->interfaces);
+	if (!ret)
+		ret = nd_heap_class_shapes(&shapes, &a->interfaces, names, &a->classes,
+					   &class_of_shape);
+	for (node = 0; node < heap->node_count && !ret; node++)
+		if (a->class_of[node] & ND_HEAP_SHAPE_BIT)
+			a->class_of[node] = class_of_shape[a->class_of[node] & ~ND_HEAP_SHAPE_BIT];
+	free(class_of_shape);
+	nd_heap_shapes_fini(&shapes);
+	return ret;
+}
+
+/* The tree of dominators, from top to bottom. */
+static int build_tree(const struct nd_heap *heap, struct nd_heap_analysis *a)
+{
+	uint32_t count = heap->node_count, node, parent;
+
+	a->child = malloc(count * sizeof(*a->child));
+	a->sibling = malloc(count * sizeof(*a->sibling));
+	if (!a->child || !a->sibling)
+		return -ENOMEM;
+	memset(a->child, 0xff, count * sizeof(*a->child));
+	for (node = count; node-- > 0;) {
+		parent = a->dominator[node];
+		a->sibling[node] = ND_HEAP_NONE;
+		if (node == heap->root)
+			continue;
+		a->sibling[node] = a->child[parent];
+		a->child[parent] = node;
+	}
+	return 0;
+}
+
+static void count_members(const struct nd_heap *heap, struct nd_heap_analysis *a)
+{
+	struct nd_heap_class *class;
+	uint32_t node;
+
+	for (node = 0; node < heap->node_count; node++) {
+		if (!heap->self_size[node])
+			continue;
+		class = &a->class[a->class_of[node]];
+		if (!class->count || a->distance[node] < class->distance)
+			class->distance = a->distance[node];
+		class->count++;
+		class->self += heap->self_size[node];
+	}
+}
+
+/*
+ * Add what a node retains to its class, unless one of the same class above it did. Going down the
+ * tree, `is_open` says which classes are above, and `opened` which node to close them with.
+ */
+static void enter(const struct nd_heap *heap, struct nd_heap_analysis *a, uint32_t node,
+		  uint8_t *is_open, uint8_t *opened)
+{
+	uint32_t class = a->class_of[node];
+
+	if (!heap->self_size[node] || is_open[class])
+		return;
+	a->class[class].retained += a->retained[node];
+	is_open[class] = 1;
+	nd_heap_set_bit(opened, node);
+}
+
+static void sum_retained(const struct nd_heap *heap, struct nd_heap_analysis *a, uint8_t *is_open,
+			 uint8_t *opened)
+{
+	uint32_t node = heap->root;
+
+	enter(heap, a, node, is_open, opened);
+	for (;;) {
+		if (a->child[node] != ND_HEAP_NONE) {
+			node = a->child[node];
+			enter(heap, a, node, is_open, opened);
+			continue;
+		}
+		for (;; node = a->dominator[node]) {
+			if (nd_heap_bit(opened, node))
+				is_open[a->class_of[node]] = 0;
+			if (node == heap->root)
+				return;
+			if (a->sibling[node] != ND_HEAP_NONE)
+				break;
+		}
+		node = a->sibling[node];
+		enter(heap, a, node, is_open, opened);
+	}
+}
+
+static int sum_classes(const struct nd_heap *heap, struct nd_heap_analysis *a)
+{
+	uint32_t count = a->classes.keys.count;
+	uint8_t *is_open = calloc((size_t)count + 1, 1);
+	uint8_t *opened = calloc(heap->node_count / 8 + 1, 1);
+	int ret = -ENOMEM;
+
+	a->class = calloc((size_t)count + 1, sizeof(*a->class));
+	if (is_open && opened && a->class) {
+		count_members(heap, a);
+		sum_retained(heap, a, is_open, opened);
+		ret = 0;
+	}
+	free(is_open);
+	free(opened);
+	return ret;
+}
+
+static bool is_global_name(const char *name)
+{
+	return !strcmp(name, "global") || !strncmp(name, "global /", 8) ||
+	       !strcmp(name, "Window") || !strncmp(name, "Window /", 8);
+}
+
+static int find_top(const struct nd_heap *heap, struct nd_heap_analysis *a)
+{
+	uint32_t context = nd_heap_find_string(heap, "system / NativeContext"), i;
+	uint8_t *is_global = calloc(heap->string_count / 8 + 1, 1);
+
+	a->top = calloc(heap->node_count / 8 + 1, 1);
+	if (!is_global || !a->top) {
+		free(is_global);
+		return -ENOMEM;
+	}
+	for (i = 0; i < heap->string_count; i++)
+		if (is_global_name(nd_heap_string(heap, i)))
+			nd_heap_set_bit(is_global, i);
+	for (i = 0; i < heap->node_count; i++)
+		if (i == heap->root || heap->type[i] == ND_HEAP_SYNTHETIC ||
+		    (heap->type[i] == ND_HEAP_HIDDEN && heap->name[i] == context) ||
+		    (heap->type[i] == ND_HEAP_OBJECT && nd_heap_bit(is_global, heap->name[i])))
+			nd_heap_set_bit(a->top, i);
+	free(is_global);
+	return 0;
+}
+
+int nd_heap_analyse(struct nd_heap *heap, struct nd_intern *names, struct nd_heap_analysis *ret,
+		    struct nd_err *err)
+{
+	struct nd_heap_analysis a = {0};
+	int code = analyse_graph(heap, &a);
+
+	if (!code)
+		code = classify(heap, names, &a);
+	if (!code)
+		code = build_tree(heap, &a);
+	if (!code)
+		code = sum_classes(heap, &a);
+	if (!code)
+		code = find_top(heap, &a);
+	if (!code) {
+		*ret = a;
+		return 0;
+	}
+	nd_heap_analysis_fini(&a);
+	return nd_err_set(err, code, "out of memory for a heap of %u objects", heap->node_count);
+}

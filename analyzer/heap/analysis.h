@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NODIAG_ANALYZER_HEAP_ANALYSIS_H
+#define NODIAG_ANALYZER_HEAP_ANALYSIS_H
+
+/*
+ * What can be known of a heap by its snapshot alone: for each node what dominates it, what it
+ * retains, how far it is, and its class; for each class its totals. The numbers are those of Chrome
+ * DevTools, whose rules are in the headers beside this one; docs/internals/heap.md says where they
+ * differ on purpose.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "analyzer/heap/classes.h"
+#include "analyzer/heap/graph.h"
+#include "analyzer/heap/interfaces.h"
+
+struct nd_err;
+struct nd_heap;
+struct nd_intern;
+
+struct nd_heap_class {
+	uint32_t count;	   /* of objects that have a size of their own */
+	int32_t distance;  /* the least of theirs */
+	uint64_t self;	   /* bytes */
+	uint64_t retained; /* by all of them together */
+};
+
+/* Lists have an element for each node, or for each class. */
+struct nd_heap_analysis {
+	uint32_t *dominator;
+	uint64_t *retained;
+	int32_t *distance;
+	uint32_t *before; /* the node before it on a shortest way from the root, or ND_HEAP_NONE */
+	uint32_t *class_of;
+	uint32_t *child;   /* the first that it dominates immediately, or ND_HEAP_NONE */
+	uint32_t *sibling; /* the next with the same dominator */
+	uint8_t *top;	   /* a bit for each, see nd_heap_is_top() */
+
+	struct nd_heap_classes classes;
+	struct nd_heap_class *class;
+	struct nd_heap_interfaces interfaces;
+};
+
+/*
+ * Analyse a heap whose self sizes are changed by the way (analyzer/heap/sizes.h). Names of
+ * properties are added to `names`, which others may share. 0, or -ENOMEM with `err` set.
+ */
+int nd_heap_analyse(struct nd_heap *heap, struct nd_intern *names, struct nd_heap_analysis *ret,
+		    struct nd_err *err);
+void nd_heap_analysis_fini(struct nd_heap_analysis *analysis);
+
+/*
+ * Whether a node holds the whole program, so that it says nothing to hang there: V8's roots, global
+ * objects and their contexts.
+ */
+static inline bool nd_heap_is_top(const struct nd_heap_analysis *analysis, uint32_t node)
+{
+	return nd_heap_bit(analysis->top, node);
+}
+
+#endif /* NODIAG_ANALYZER_HEAP_ANALYSIS_H */

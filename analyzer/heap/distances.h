@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NODIAG_ANALYZER_HEAP_DISTANCES_H
+#define NODIAG_ANALYZER_HEAP_DISTANCES_H
+
+/*
+ * How many steps an object is from the user's roots, as DevTools counts them, and by which way.
+ */
+
+#include <stdint.h>
+
+struct nd_heap;
+struct nd_heap_pairs;
+
+/* Of an object that nothing reaches; and what is added for those that only V8's roots reach. */
+#define ND_HEAP_DISTANCE_NONE	(-5)
+#define ND_HEAP_DISTANCE_SYSTEM 100000000
+
+/*
+ * Find the distance of each node, and the one before it on a shortest way from the root:
+ * ND_HEAP_NONE where there is none, as for the root. That way does not begin with what is on the
+ * stack while the snapshot is taken, unless there is no other. The caller frees both. 0 or -ENOMEM.
+ */
+int nd_heap_find_distances(const struct nd_heap *heap, const struct nd_heap_pairs *pairs,
+			   int32_t **ret_distance, uint32_t **ret_before);
+
+#endif /* NODIAG_ANALYZER_HEAP_DISTANCES_H */

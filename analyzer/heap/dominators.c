@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyzer/heap/dominators.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/heap/graph.h"
+#include "analyzer/heap/heap.h"
+
+/*
+ * Nodes are numbered from 1 in the order in which a depth-first search finds them; all lists below
+ * but `number` go by these numbers. 0 is none.
+ */
+struct flow {
+	const struct nd_heap *heap;
+	const uint8_t *essential;
+	uint32_t *number; /* by node */
+	uint32_t *node;
+	uint32_t *parent;
+	uint32_t count;	   /* numbered so far */
+	uint32_t reached;  /* of these, from the root */
+	uint32_t searched; /* of these, by a search; the others hang at the root */
+
+	uint32_t *first_from; /* where the predecessors of a number begin, count + 2 of them */
+	uint32_t *from;
+
+	/*
+	 * A number that is linked, as all that are not less than `linked` are, has the best label
+	 * on its way up, and its ancestor in `parent`. Before it is, the label is the first of its
+	 * bucket: numbers whose semidominator it is, chained by `dominator`, which they get when
+	 * they leave.
+	 */
+	uint32_t *semi;
+	uint32_t *label;
+	uint32_t *dominator;
+	uint32_t *path;
+};
+
+/* A node on the way down, and the edge to look at next. */
+struct visit {
+	uint32_t node;
+	uint32_t edge;
+};
+
+static uint32_t add_number(struct flow *f, uint32_t node, uint32_t parent)
+{
+	f->number[node] = ++f->count;
+	f->node[f->count] = node;
+	f->parent[f->count] = parent;
+	return f->count;
+}
+
+/* The next node that has no number yet, behind an essential edge. */
+static bool find_next(const struct flow *f, struct visit *visit, uint32_t *ret_to)
+{
+	uint32_t end = f->heap->first_edge[visit->node + 1], e, to;
+
+	for (e = visit->edge; e < end; e++) {
+		to = nd_heap_edge_to(f->heap, e);
+		if (f->number[to] || !nd_heap_bit(f->essential, e))
+			continue;
+		visit->edge = e + 1;
+		*ret_to = to;
+		return true;
+	}
+	return false;
+}
+
+static void search(struct flow *f, struct visit *stack, uint32_t node, uint32_t parent)
+{
+	uint32_t depth = 1, to;
+
+	stack[0] = (struct visit){node, f->heap->first_edge[node]};
+	add_number(f, node, parent);
+	while (depth) {
+		if (!find_next(f, &stack[depth - 1], &to)) {
+			depth--;
+			continue;
+		}
+		add_number(f, to, f->number[stack[depth - 1].node]);
+		stack[depth++] = (struct visit){to, f->heap->first_edge[to]};
+	}
+}
+
+static void mark_targets(const struct flow *f, uint8_t *is_target)
+{
+	uint32_t e;
+
+	for (e = 0; e < f->heap->edge_count; e++)
+		if (nd_heap_bit(f->essential, e))
+			nd_heap_set_bit(is_target, nd_heap_edge_to(f->heap, e));
+}
+
+/* What the root does not reach counts as its own: trees of orphans, then circles of them. */
+static void search_orphans(struct flow *f, struct visit *stack, uint8_t *is_target)
+{
+	uint32_t nodes = f->heap->node_count, i;
+
+	if (f->count == nodes) {
+		f->searched = f->count;
+		return;
+	}
+	mark_targets(f, is_target);
+	for (i = 0; i < nodes; i++)
+		if (!f->number[i] && !nd_heap_bit(is_target, i))
+			search(f, stack, i, 1);
+	f->searched = f->count;
+	for (i = 0; i < nodes; i++)
+		if (!f->number[i])
+			add_number(f, i, 1);
+}
+
+static int number_nodes(struct flow *f)
+{
+	uint32_t nodes = f->heap->node_count;
+	struct visit *stack = malloc(nodes * sizeof(*stack));
+	uint8_t *is_target = calloc(nodes / 8 + 1, 1);
+	int ret = stack && is_target ? 0 : -ENOMEM;
+
+	if (!ret) {
+		search(f, stack, f->heap->root, 0);
+		f->reached = f->count;
+		search_orphans(f, stack, is_target);
+	}
+	free(stack);
+	free(is_target);
+	return ret;
+}
+
+/* Turn the edges of all that was searched around, by a counting sort. */
+static int find_predecessors(struct flow *f)
+{
+	const struct nd_heap *heap = f->heap;
+	uint32_t *first = calloc((size_t)f->count + 2, sizeof(*first)), i, e, node;
+
+	f->first_from = first;
+	if (!first)
+		return -ENOMEM;
+	for (i = 1; i <= f->searched; i++)
+		for (node = f->node[i], e = heap->first_edge[node]; e < heap->first_edge[node + 1];
+		     e++)
+			if (nd_heap_bit(f->essential, e))
+				first[f->number[nd_heap_edge_to(heap, e)] + 1]++;
+	for (i = 1; i <= f->count + 1; i++)
+		first[i] += first[i - 1];
+	f->from = malloc(((size_t)first[f->count + 1] + 1) * sizeof(*f->from));
+	if (!f->from)
+		return -ENOMEM;
+	for (i = 1; i <= f->searched; i++)
+		for (node = f->node[i], e = heap->first_edge[node]; e < heap->first_edge[node + 1];
+		     e++)
+			if (nd_heap_bit(f->essential, e))
+				f->from[first[f->number[nd_heap_edge_to(heap, e)]]++] = i;
+	/* Each has moved on to where the next one began. */
+	memmove(first + 1, first, ((size_t)f->count + 1) * sizeof(*first));
+	return 0;
+}
+
+/* The number with the least semidominator on the linked way from `v` up; shortens the way. */
+static uint32_t evaluate(struct flow *f, uint32_t v, uint32_t linked)
+{
+	uint32_t depth = 0, at = v, up;
+
+	if (v < linked)
+		return v;
+	while (f->parent[at] >= linked) {
+		f->path[depth++] = at;
+		at = f->parent[at];
+	}
+	while (depth) {
+		at = f->path[--depth];
+		up = f->parent[at];
+		if (f->semi[f->label[up]] < f->semi[f->label[at]])
+			f->label[at] = f->label[up];
+		f->parent[at] = f->parent[up];
+	}
+	return f->label[v];
+}
+
+/* Whether a number hangs at the root without an edge. */
+static bool is_orphan(const struct flow *f, uint32_t w)
+{
+	return w > f->searched || (w > f->reached && f->parent[w] == 1);
+}
+
+static uint32_t find_semidominator(struct flow *f, uint32_t w)
+{
+	uint32_t least = w, i, semi;
+
+	if (is_orphan(f, w))
+		return 1;
+	for (i = f->first_from[w]; i < f->first_from[w + 1]; i++) {
+		semi = f->semi[evaluate(f, f->from[i], w + 1)];
+		if (semi < least)
+			least = semi;
+	}
+	return least;
+}
+
+static void link_number(struct flow *f, uint32_t w)
+{
+	uint32_t semi = f->semi[w], parent = f->parent[w], v, next, best;
+
+	f->dominator[w] = f->label[semi];
+	f->label[semi] = w;
+	f->label[w] = w;
+	for (v = f->label[parent]; v; v = next) {
+		next = f->dominator[v];
+		best = evaluate(f, v, w);
+		f->dominator[v] = f->semi[best] < f->semi[v] ? best : parent;
+	}
+	f->label[parent] = 0;
+}
+
+static int find(struct flow *f)
+{
+	size_t size = ((size_t)f->count + 1) * sizeof(uint32_t);
+	uint32_t w;
+
+	f->semi = malloc(size);
+	f->label = calloc(1, size);
+	f->dominator = calloc(1, size);
+	f->path = malloc(size);
+	if (!f->semi || !f->label || !f->dominator || !f->path)
+		return -ENOMEM;
+	for (w = 0; w <= f->count; w++)
+		f->semi[w] = w;
+	for (w = f->count; w > 1; w--) {
+		f->semi[w] = find_semidominator(f, w);
+		link_number(f, w);
+	}
+	f->dominator[1] = 1;
+	for (w = 2; w <= f->count; w++)
+		if (f->dominator[w] != f->semi[w])
+			f->dominator[w] = f->dominator[f->dominator[w]];
+	return 0;
+}
+
+/* A dominator's number is less than those of all that it dominates. */
+static int sum_up(const struct flow *f, uint32_t **ret_dominator, uint64_t **ret_retained)
+{
+	uint32_t nodes = f->heap->node_count, i, node;
+	uint32_t *dominator = malloc(nodes * sizeof(*dominator));
+	uint64_t *retained = malloc(nodes * sizeof(*retained));
+
+	if (!dominator || !retained) {
+		free(dominator);
+		free(retained);
+		return -ENOMEM;
+	}
+	memcpy(retained, f->heap->self_size, nodes * sizeof(*retained));
+	for (i = f->count; i > 0; i--) {
+		node = f->node[i];
+		dominator[node] = f->node[f->dominator[i]];
+		if (i > 1)
+			retained[dominator[node]] += retained[node];
+	}
+	*ret_dominator = dominator;
+	*ret_retained = retained;
+	return 0;
+}
+
+int nd_heap_find_dominators(const struct nd_heap *heap, const uint8_t *essential,
+			    uint32_t **ret_dominator, uint64_t **ret_retained)
+{
+	struct flow f = {.heap = heap, .essential = essential};
+	size_t size = ((size_t)heap->node_count + 1) * sizeof(uint32_t);
+	int ret = -ENOMEM;
+
+	f.number = calloc(1, size);
+	f.node = malloc(size);
+	f.parent = malloc(size);
+	if (f.number && f.node && f.parent)
+		ret = number_nodes(&f);
+	if (!ret)
+		ret = find_predecessors(&f);
+	free(f.number);
+	if (!ret)
+		ret = find(&f);
+	free(f.first_from);
+	free(f.from);
+	free(f.parent);
+	free(f.semi);
+	free(f.label);
+	free(f.path);
+	if (!ret)
+		ret = sum_up(&f, ret_dominator, ret_retained);
+	free(f.node);
+	free(f.dominator);
+	return ret;
+}

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyzer/heap/path.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/heap/analysis.h"
+#include "analyzer/heap/heap.h"
+#include "common/buf.h"
+
+/* Parts of a path that tell files apart: every package has an index.js. */
+#define PLACE_PARTS 2
+
+/* How V8 writes the name of a property that is a symbol, up to its end, ">". */
+#define SYMBOL "<symbol "
+
+void nd_heap_paths_fini(struct nd_heap_paths *paths)
+{
+	nd_set_fini(&paths->scripts);
+	nd_set_fini(&paths->scopes);
+	free(paths->script_name);
+	free(paths->function);
+	paths->script_name = NULL;
+	paths->function = NULL;
+}
+
+/* Where an edge of that name leads, or ND_HEAP_NONE. */
+static uint32_t follow(const struct nd_heap *heap, uint32_t node, uint32_t name)
+{
+	uint32_t e;
+
+	for (e = heap->first_edge[node]; e < heap->first_edge[node + 1]; e++)
+		if (nd_heap_edge_type(heap, e) == ND_HEAP_EDGE_INTERNAL &&
+		    heap->edge_name[e] == name)
+			return nd_heap_edge_to(heap, e);
+	return ND_HEAP_NONE;
+}
+
+/* Put a value beside a record of a set, unless that has one. */
+static int add_first(struct nd_set *set, uint32_t record, uint32_t **values, uint32_t value)
+{
+	uint32_t count = set->count, id, *list;
+
+	if (nd_set_add(set, &record, UINT32_MAX, &id))
+		return -ENOMEM;
+	if (set->count == count)
+		return 0;
+	/* A power of two is full. */
+	if (!(count & (count - 1))) {
+		list = reallocarray(*values, count ? 2 * (size_t)count : 1, sizeof(*list));
+		if (!list)
+			return -ENOMEM;
+		*values = list;
+	}
+	(*values)[id] = value;
+	return 0;
+}
+
+/*
+ * Locations have numbers of scripts only. The name is where a function's shared part leads: its
+ * script is a node of that name.
+ */
+/* Names of edges, as strings of the heap. */
+struct edge_names {
+	uint32_t shared;
+	uint32_t script;
+	uint32_t script_or_debug_info; /* the same up to Node.js 20 */
+	uint32_t context;
+};
+
+static int add_script(struct nd_heap_paths *paths, const struct nd_heap_location *location,
+		      const struct edge_names *names)
+{
+	const struct nd_heap *heap = paths->heap;
+	uint32_t id, shared, node;
+
+	if (nd_set_find(&paths->scripts, &location->script, &id))
+		return 0;
+	shared = follow(heap, location->node, names->shared);
+	if (shared == ND_HEAP_NONE)
+		return 0;
+	node = follow(heap, shared, names->script);
+	if (node == ND_HEAP_NONE)
+		node = follow(heap, shared, names->script_or_debug_info);
+	if (node == ND_HEAP_NONE || heap->type[node] != ND_HEAP_CODE ||
+	    !strncmp(nd_heap_name(heap, node), "system / ", 9))
+		return 0;
+	return add_first(&paths->scripts, location->script, &paths->script_name, heap->name[node]);
+}
+
+/* Of the functions of a scope, the one that comes first in the source stands for it. */
+static int add_scope(struct nd_heap_paths *paths, const struct nd_heap_location *location,
+		     const struct edge_names *names)
+{
+	uint32_t scope = follow(paths->heap, location->node, names->context), id;
+	const struct nd_heap_location *other;
+
+	if (scope == ND_HEAP_NONE)
+		return 0;
+	if (!nd_set_find(&paths->scopes, &scope, &id))
+		return add_first(&paths->scopes, scope, &paths->function, location->node);
+	other = nd_heap_find_location(paths->heap, paths->function[id]);
+	if (other && location->line < other->line)
+		paths->function[id] = location->node;
+	return 0;
+}
+
+static int find_functions(struct nd_heap_paths *paths)
+{
+	const struct nd_heap *heap = paths->heap;
+	const struct edge_names names = {
+		.shared = nd_heap_find_string(heap, "shared"),
+		.script = nd_heap_find_string(heap, "script"),
+		.script_or_debug_info = nd_heap_find_string(heap, "script_or_debug_info"),
+		.context = nd_heap_find_string(heap, "context"),
+	};
+	const struct nd_heap_location *location;
+	uint32_t i;
+
+	for (i = 0; i < heap->location_count; i++) {
+		location = &heap->location[i];
+		if (heap->type[location->node] == ND_HEAP_CLOSURE &&
+		    (add_script(paths, location, &names) || add_scope(paths, location, &names)))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int nd_heap_paths_init(struct nd_heap_paths *paths, const struct nd_heap *heap,
+		       const struct nd_heap_analysis *analysis)
+{
+	*paths = (struct nd_heap_paths){
+		.heap = heap,
+		.analysis = analysis,
+		.scripts.size = sizeof(uint32_t),
+		.scopes.size = sizeof(uint32_t),
+	};
+	if (!find_functions(paths))
+		return 0;
+	nd_heap_paths_fini(paths);
+	return -ENOMEM;
+}
+
+const char *nd_heap_script_name(const struct nd_heap_paths *paths, uint32_t script)
+{
+	const char *name;
+	uint32_t id;
+
+	if (!nd_set_find(&paths->scripts, &script, &id))
+		return NULL;
+	name = nd_heap_string(paths->heap, paths->script_name[id]);
+	return *name ? name : NULL;
+}
+
+void nd_heap_add_place(const struct nd_heap_paths *paths, uint32_t script, uint32_t line,
+		       struct nd_buf *out)
+{
+	const char *name = nd_heap_script_name(paths, script), *at;
+	int parts = 0;
+
+	if (!name) {
+		nd_buf_addf(out, "script %" PRIu32 ":%" PRIu32, script, line + 1);
+		return;
+	}
+	/* "node:internal/timers" is whole. */
+	for (at = name + strlen(name); strncmp(name, "node:", 5) != 0 && at > name; at--)
+		if (at[-1] == '/' && ++parts == PLACE_PARTS)
+			break;
+	nd_buf_addf(out, "%s:%" PRIu32, parts == PLACE_PARTS ? at : name, line + 1);
+}
+
+/* How much an edge says of why it is there. */
+static int rank(enum nd_heap_edge_type type)
+{
+	switch (type) {
+	case ND_HEAP_EDGE_PROPERTY:
+		return 6;
+	case ND_HEAP_EDGE_CONTEXT:
+		return 5;
+	case ND_HEAP_EDGE_ELEMENT:
+		return 4;
+	case ND_HEAP_EDGE_INTERNAL:
+		return 3;
+	case ND_HEAP_EDGE_HIDDEN:
+		return 2;
+	case ND_HEAP_EDGE_WEAK:
+		return 0;
+	default:
+		return 1;
+	}
+}
+
+uint32_t nd_heap_find_edge(const struct nd_heap *heap, uint32_t from, uint32_t to)
+{
+	uint32_t found = ND_HEAP_NONE, e;
+	int best = 0, r;
+
+	for (e = heap->first_edge[from]; e < heap->first_edge[from + 1]; e++) {
+		if (nd_heap_edge_to(heap, e) != to)
+			continue;
+		r = rank(nd_heap_edge_type(heap, e));
+		if (r > best) {
+			best = r;
+			found = e;
+		}
+	}
+	return found;
+}
+
+uint32_t nd_heap_find_way(const struct nd_heap_paths *paths, uint32_t node,
+			  struct nd_heap_step steps[ND_HEAP_STEPS_MAX])
+{
+	const uint32_t *before = paths->analysis->before;
+	uint32_t count = 1, at = node, i;
+
+	while (before[at] != ND_HEAP_NONE && count < ND_HEAP_STEPS_MAX) {
+		at = before[at];
+		count++;
+	}
+	for (i = count, at = node; i-- > 0; at = before[at]) {
+		steps[i].node = at;
+		steps[i].edge = before[at] == ND_HEAP_NONE
+					? ND_HEAP_NONE
+					: nd_heap_find_edge(paths->heap, before[at], at);
+	}
+	return count;
+}
+
+static bool is_identifier(const char *text)
+{
+	if (isdigit((unsigned char)*text) || !*text)
+		return false;
+	for (; *text; text++)
+		if (!isalnum((unsigned char)*text) && *text != '_' && *text != '$' &&
+		    (unsigned char)*text < 0x80)
+			return false;
+	return true;
+}
+
+void nd_heap_add_edge(const struct nd_heap *heap, uint32_t edge, struct nd_buf *out)
+{
+	enum nd_heap_edge_type type = nd_heap_edge_type(heap, edge);
+	const char *name;
+
+	if (nd_heap_edge_is_numbered(type)) {
+		nd_buf_addf(out, "[%" PRIu32 "]", heap->edge_name[edge]);
+		return;
+	}
+	name = nd_heap_string(heap, heap->edge_name[edge]);
+	if (type != ND_HEAP_EDGE_PROPERTY)
+		nd_buf_add_str(out, name);
+	else if (is_identifier(name))
+		nd_buf_addf(out, ".%s", name);
+	else if (!strncmp(name, SYMBOL, sizeof(SYMBOL) - 1) && name[strlen(name) - 1] == '>')
+		nd_buf_addf(out, "[Symbol(%.*s)]", (int)(strlen(name) - sizeof(SYMBOL)),
+			    name + sizeof(SYMBOL) - 1);
+	else
+		nd_buf_addf(out, "[\"%s\"]", name);
+}
+
+/* An expression in the making. */
+struct words {
+	const struct nd_heap_paths *paths;
+	bool is_general;
+	uint32_t closure; /* the last function on the way, while its variables may come */
+	size_t start;	  /* of the expression in `out` */
+	struct nd_buf *out;
+};
+
+/*
+ * A variable: what was before is only how V8 gets there. The function is the one on the way, or
+ * another one of that scope.
+ */
+static void begin_variable(struct words *w, uint32_t scope, uint32_t edge)
+{
+	const struct nd_heap_paths *paths = w->paths;
+	const struct nd_heap_location *location = NULL;
+	uint32_t id;
+
+	if (w->closure != ND_HEAP_NONE)
+		location = nd_heap_find_location(paths->heap, w->closure);
+	else if (nd_set_find(&paths->scopes, &scope, &id))
+		location = nd_heap_find_location(paths->heap, paths->function[id]);
+	w->out->len = w->start;
+	if (location) {
+		nd_heap_add_place(paths, location->script, location->line, w->out);
+		nd_buf_add_char(w->out, ' ');
+	}
+	nd_heap_add_edge(paths->heap, edge, w->out);
+}
+
+static void add_step(struct words *w, uint32_t from, const struct nd_heap_step *step)
+{
+	const struct nd_heap *heap = w->paths->heap;
+	enum nd_heap_edge_type type = nd_heap_edge_type(heap, step->edge);
+
+	if (heap->type[from] == ND_HEAP_CLOSURE)
+		w->closure = from;
+	if (type == ND_HEAP_EDGE_CONTEXT) {
+		begin_variable(w, from, step->edge);
+	} else if (heap->type[step->node] == ND_HEAP_SYNTHETIC) {
+		w->out->len = w->start;
+		nd_buf_add_str(w->out, nd_heap_name(heap, step->node));
+	} else if (type == ND_HEAP_EDGE_ELEMENT && w->is_general) {
+		nd_buf_add_str(w->out, "[*]");
+	} else if (type == ND_HEAP_EDGE_PROPERTY || type == ND_HEAP_EDGE_ELEMENT) {
+		if (w->out->len == w->start && heap->type[from] == ND_HEAP_OBJECT &&
+		    nd_heap_is_top(w->paths->analysis, from))
+			nd_buf_add_str(w->out, "global");
+		nd_heap_add_edge(heap, step->edge, w->out);
+	} else {
+		return;
+	}
+	if (type != ND_HEAP_EDGE_CONTEXT)
+		w->closure = ND_HEAP_NONE;
+}
+
+void nd_heap_add_words(const struct nd_heap_paths *paths, uint32_t node, bool is_general,
+		       struct nd_buf *out)
+{
+	struct nd_heap_step steps[ND_HEAP_STEPS_MAX];
+	uint32_t count = nd_heap_find_way(paths, node, steps), i;
+	struct words w = {
+		.paths = paths,
+		.is_general = is_general,
+		.closure = ND_HEAP_NONE,
+		.start = out->len,
+		.out = out,
+	};
+
+	for (i = 1; i < count; i++)
+		if (steps[i].edge != ND_HEAP_NONE)
+			add_step(&w, steps[i - 1].node, &steps[i]);
+}

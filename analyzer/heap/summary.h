@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NODIAG_ANALYZER_HEAP_SUMMARY_H
+#define NODIAG_ANALYZER_HEAP_SUMMARY_H
+
+/* What a single snapshot says: totals, and the largest of everything. */
+
+#include <stdint.h>
+
+#include "analyzer/heap/duplicates.h"
+#include "analyzer/heap/heap.h"
+#include "analyzer/heap/suspects.h"
+
+struct nd_heap_paths;
+
+struct nd_heap_kind {
+	uint32_t count;
+	uint64_t bytes;
+};
+
+/* The lists are cut to what was asked for; the counts of all are beside. */
+struct nd_heap_summary {
+	const struct nd_heap_paths *paths; /* borrowed */
+	uint32_t objects;		   /* that have a size of their own */
+	uint64_t bytes;
+	struct nd_heap_kind kind[ND_HEAP_NODE_TYPES];
+	uint32_t *class; /* by what they retain, the most first */
+	uint32_t class_count;
+	uint32_t classes;
+	uint32_t *object; /* likewise, of those that nothing but the whole program dominates */
+	uint32_t object_count;
+	struct nd_heap_duplicate *duplicate;
+	uint32_t duplicate_count;
+	uint64_t waste;
+	struct nd_heap_suspects suspects;
+};
+
+/* Lists have `limit` elements at most. 0, or -ENOMEM with `err` set. */
+int nd_heap_summarize(const struct nd_heap_paths *paths, uint32_t limit,
+		      struct nd_heap_summary *ret, struct nd_err *err);
+void nd_heap_summary_fini(struct nd_heap_summary *summary);
+
+#endif /* NODIAG_ANALYZER_HEAP_SUMMARY_H */

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyzer/lag/async.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#include "proto/limits.h"
+
+struct type_key {
+	uint32_t tid;
+	char name[ND_ASYNC_TYPE_NAME];
+};
+
+/* A type in one thread: the sums as they were told last. */
+struct type_row {
+	UT_hash_handle hh;
+	struct type_key key;
+	struct nd_event_async_type sums;
+};
+
+struct site_key {
+	uint32_t tid;
+	char type[ND_ASYNC_TYPE_NAME];
+	char function[ND_ASYNC_FUNCTION];
+	char file[ND_ASYNC_FILE];
+	uint32_t line;
+	uint32_t column;
+};
+
+struct site_row {
+	UT_hash_handle hh;
+	struct site_key key;
+	struct nd_event_async_site sums;
+};
+
+struct nd_async {
+	struct type_row *type_rows;
+	struct site_row *site_rows;
+	struct nd_async_thread *threads;
+	struct nd_event_async *states; /* of each of these */
+	size_t threads_count;
+	uint64_t left_out;
+	/* What nd_async_types() hands out. */
+	struct nd_async_type *types;
+	struct nd_async_site *sites;
+};
+
+struct nd_async *nd_async_new(void)
+{
+	return calloc(1, sizeof(struct nd_async));
+}
+
+void nd_async_free(struct nd_async *async)
+{
+	struct type_row *type, *next_type;
+	struct site_row *site, *next_site;
+
+	if (!async)
+		return;
+	/* uthash keeps its elements in a list too, which outlives the table. */
+	type = async->type_rows;
+	HASH_CLEAR(hh, async->type_rows);
+	for (; type; type = next_type) {
+		next_type = type->hh.next;
+		free(type);
+	}
+	site = async->site_rows;
+	HASH_CLEAR(hh, async->site_rows);
+	for (; site; site = next_site) {
+		next_site = site->hh.next;
+		free(site);
+	}
+	free(async->threads);
+	free(async->states);
+	free(async->types);
+	free(async->sites);
+	free(async);
+}
+
+/* What the process wrote may have no end; a key has zeros behind it. */
+static void copy_text(char *to, const char *from, size_t size)
+{
+	memcpy(to, from, strnlen(from, size - 1));
+}
+
+static int add_thread(struct nd_async *async, const struct nd_event_async *event)
+{
+	struct nd_async_thread *threads;
+	struct nd_event_async *states;
+	size_t i, count = async->threads_count;
+
+	for (i = 0; i < count && async->threads[i].tid != event->event.tid;)
+		i++;
+	if (i == ND_LAG_THREADS_MAX) {
+		async->left_out++;
+		return 0;
+	}
+	if (i == count) {
+		threads = reallocarray(async->threads, count + 1, sizeof(*threads));
+		async->threads = threads ? threads : async->threads;
+		states = reallocarray(async->states, count + 1, sizeof(*states));
+		async->states = states ? states : async->states;
+		if (!threads || !states)
+			return -ENOMEM;
+		async->threads_count++;
+	}
+	async->threads[i] = (struct nd_async_thread){event->event.tid, event->reason};
+	async->states[i] = *event;
+	return 0;
+}
+
+static int add_type(struct nd_async *async, const struct nd_event_async_type *event)
+{
+	struct type_key key = {.tid = event->event.tid};
+	struct type_row *row;
+
+	copy_text(key.name, event->name, sizeof(key.name));
+	HASH_FIND(hh, async->type_rows, &key, sizeof(key), row);
+	if (!row && HASH_CNT(hh, async->type_rows) == ND_ASYNC_TYPES_MAX) {
+		async->left_out++;
+		return 0;
+	}
+	if (!row) {
+		row = calloc(1, sizeof(*row));
+		if (!row)
+			return -ENOMEM;
+		row->key = key;
+		HASH_ADD(hh, async->type_rows, key, sizeof(row->key), row);
+		if (!row->hh.tbl) {
+			free(row);
+			return -ENOMEM;
+		}
+	}
+	row->sums = *event;
+	return 0;
+}
+
+static int add_site(struct nd_async *async, const struct nd_event_async_site *event)
+{
+	struct site_key key = {
+		.tid = event->event.tid, .line = event->line, .column = event->column};
+	struct site_row *row;
+
+	copy_text(key.type, event->type, sizeof(key.type));
+	copy_text(key.function, event->function, sizeof(key.function));
+	copy_text(key.file, event->file, sizeof(key.file));
+	HASH_FIND(hh, async->site_rows, &key, sizeof(key), row);
+	if (!row && HASH_CNT(hh, async->site_rows) == ND_ASYNC_SITES_MAX) {
+		async->left_out++;
+		return 0;
+	}
+	if (!row) {
+		row = calloc(1, sizeof(*row));
+		if (!row)
+			return -ENOMEM;
+		row->key = key;
+		HASH_ADD(hh, async->site_rows, key, sizeof(row->key), row);
+		if (!row->hh.tbl) {
+			free(row);
+			return -ENOMEM;
+		}
+	}
+	row->sums = *event;
+	return 0;
+}
+
+int nd_async_add_event(struct nd_async *async, const struct nd_event *event, size_t size)
+{
+	if (event->kind == ND_EVENT_ASYNC && size >= sizeof(struct nd_event_async))
+		return add_thread(async, (const void *)event);
+	if (event->kind == ND_EVENT_ASYNC_TYPE && size >= sizeof(struct nd_event_async_type))
+		return add_type(async, (const void *)event);
+	if (event->kind == ND_EVENT_ASYNC_SITE && size >= sizeof(struct nd_event_async_site))
+		return add_site(async, (const void *)event);
+	return 0;
+}
+
+void nd_async_end_thread(struct nd_async *async, uint32_t tid)
+{
+	struct type_row *type;
+	struct site_row *site;
+	size_t i;
+
+	/* Nothing can be begun in a thread that is about to end, which is no failure of Node's. */
+	for (i = 0; i < async->threads_count; i++)
+		if (async->threads[i].tid == tid && async->threads[i].reason == ND_ASYNC_FAILED)
+			async->threads[i].reason = ND_ASYNC_OK;
+	for (type = async->type_rows; type; type = type->hh.next)
+		if (type->key.tid == tid)
+			type->sums.alive = 0;
+	for (site = async->site_rows; site; site = site->hh.next)
+		if (site->key.tid == tid)
+			site->sums.alive = 0;
+}
+
+const struct nd_async_thread *nd_async_threads(const struct nd_async *async, size_t *ret_count)
+{
+	*ret_count = async->threads_count;
+	return async->threads;
+}
+
+/* By name, and then the rest of the place: sums of several threads come together. */
+static int compare_places(const void *a, const void *b)
+{
+	const struct nd_async_site *x = a, *y = b;
+	int order = strcmp(x->type, y->type);
+
+	if (!order)
+		order = strcmp(x->file, y->file);
+	if (!order)
+		order = x->line < y->line ? -1 : x->line > y->line;
+	if (!order)
+		order = x->column < y->column ? -1 : x->column > y->column;
+	return order ? order : strcmp(x->function, y->function);
+}
+
+static int compare_amounts(uint64_t alive_a, uint64_t alive_b, uint64_t created_a,
+			   uint64_t created_b)
+{
+	if (alive_a != alive_b)
+		return alive_a < alive_b ? 1 : -1;
+	return created_a < created_b ? 1 : created_a > created_b ? -1 : 0;
+}
+
+static int compare_sites(const void *a, const void *b)
+{
+	const struct nd_async_site *x = a, *y = b;
+	int order = strcmp(x->type, y->type);
+
+	if (!order)
+		order = compare_amounts(x->alive, y->alive, x->created, y->created);
+	return order ? order : compare_places(a, b);
+}
+
+static int compare_types(const void *a, const void *b)
+{
+	const struct nd_async_type *x = a, *y = b;
+	int order = compare_amounts(x->alive, y->alive, x->created, y->created);
+
+	return order ? order : strcmp(x->name, y->name);
+}
+
+static void add_up_site(struct nd_async_site *to, const struct nd_async_site *from)
+{
+	to->created += from->created;
+	to->alive += from->alive;
+	to->ended += from->ended;
+	to->total_us += from->total_us;
+	if (from->max_us > to->max_us)
+		to->max_us = from->max_us;
+}
+
+/* All places, those of a type together and in the order of the answer. */
+static struct nd_async_site *list_sites(const struct nd_async *async, size_t *ret_count)
+{
+	size_t count = HASH_CNT(hh, async->site_rows), i, kept = 0;
+	struct nd_async_site *sites = calloc(count ? count : 1, sizeof(*sites));
+	const struct site_row *row;
+
+	if (!sites)
+		return NULL;
+	for (row = async->site_rows, i = 0; row; row = row->hh.next)
+		sites[i++] = (struct nd_async_site){
+			.type = row->key.type,
+			.function = row->key.function,
+			.file = row->key.file,
+			.line = row->key.line,
+			.column = row->key.column,
+			.created = row->sums.created,
+			.alive = row->sums.alive,
+			.ended = row->sums.ended,
+			.total_us = row->sums.total_us,
+			.max_us = row->sums.max_us,
+		};
+	qsort(sites, count, sizeof(*sites), compare_places);
+	for (i = 0; i < count; i++)
+		if (kept && !compare_places(&sites[kept - 1], &sites[i]))
+			add_up_site(&sites[kept - 1], &sites[i]);
+		else
+			sites[kept++] = sites[i];
+	qsort(sites, kept, sizeof(*sites), compare_sites);
+	*ret_count = kept;
+	return sites;
+}
+
+static void add_up_type(struct nd_async_type *to, const struct nd_event_async_type *from)
+{
+	int i;
+
+	to->created += from->created;
+	to->alive += from->alive;
+	to->ended += from->ended;
+	to->total_us += from->total_us;
+	to->is_estimated |= from->looks < from->created;
+	if (from->max_us > to->max_us)
+		to->max_us = from->max_us;
+	for (i = 0; i < ND_LIFETIME_BUCKETS; i++)
+		to->lifetime[i] += from->lifetime[i];
+}
+
+static struct nd_async_type *list_types(const struct nd_async *async, size_t *ret_count)
+{
+	size_t count = HASH_CNT(hh, async->type_rows), i, used = 0;
+	struct nd_async_type *types = calloc(count ? count : 1, sizeof(*types));
+	const struct type_row *row;
+
+	if (!types)
+		return NULL;
+	for (row = async->type_rows; row; row = row->hh.next) {
+		for (i = 0; i < used && strcmp(types[i].name, row->key.name) != 0;)
+			i++;
+		if (i == used)
+			types[used++].name = row->key.name;
+		add_up_type(&types[i], &row->sums);
+	}
+	qsort(types, used, sizeof(*types), compare_types);
+	*ret_count = used;
+	return types;
+}
+
+/* The part of the places that are of this type. */
+static void give_sites(struct nd_async_type *type, const struct nd_async_site *sites, size_t count)
+{
+	size_t first = 0, end;
+
+	while (first < count && strcmp(sites[first].type, type->name) != 0)
+		first++;
+	for (end = first; end < count && !strcmp(sites[end].type, type->name);)
+		end++;
+	type->sites = sites + first;
+	type->sites_count = end - first;
+}
+
+const struct nd_async_type *nd_async_types(struct nd_async *async, size_t *ret_count)
+{
+	size_t sites_count = 0, count = 0, i;
+	struct nd_async_type *types = list_types(async, &count);
+	struct nd_async_site *sites = list_sites(async, &sites_count);
+
+	*ret_count = 0;
+	if (!types || !sites) {
+		free(types);
+		free(sites);
+		return NULL;
+	}
+	for (i = 0; i < count; i++)
+		give_sites(&types[i], sites, sites_count);
+	free(async->types);
+	free(async->sites);
+	async->types = types;
+	async->sites = sites;
+	*ret_count = count;
+	return types;
+}
+
+void nd_async_get_losses(const struct nd_async *async, struct nd_async_losses *ret_losses)
+{
+	size_t i;
+
+	*ret_losses = (struct nd_async_losses){.left_out = async->left_out};
+	for (i = 0; i < async->threads_count; i++) {
+		ret_losses->resources += async->states[i].resources_lost;
+		ret_losses->sites += async->states[i].sites_lost;
+		ret_losses->types += async->states[i].types_lost;
+	}
+}
+
+uint64_t nd_async_bucket_start(int bucket)
+{
+	if (bucket < 2)
+		return (uint64_t)bucket;
+	return (UINT64_C(2) + (uint64_t)(bucket & 1)) << (bucket / 2 - 1);
+}
+
+uint64_t nd_async_percentile(const struct nd_async_type *type, double share)
+{
+	uint64_t total = 0, sum = 0, wanted, middle;
+	int i;
+
+	for (i = 0; i < ND_LIFETIME_BUCKETS; i++)
+		total += type->lifetime[i];
+	if (!total)
+		return 0;
+	wanted = (uint64_t)(share * (double)total);
+	for (i = 0; i < ND_LIFETIME_BUCKETS - 1; i++) {
+		sum += type->lifetime[i];
+		if (sum > wanted || sum == total)
+			break;
+	}
+	middle = (nd_async_bucket_start(i) + nd_async_bucket_start(i + 1)) / 2;
+	return middle < type->max_us ? middle : type->max_us;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NODIAG_ANALYZER_RENDER_HEAP_H
+#define NODIAG_ANALYZER_RENDER_HEAP_H
+
+/*
+ * Answers about heaps, for a person and, as JSON of docs/format-json.md, for programs. They append
+ * to a buffer, and return 0, -ENOMEM or -EFBIG, as those of analyzer/render/render.h.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct nd_buf;
+struct nd_heap_diff;
+struct nd_heap_paths;
+struct nd_heap_series;
+struct nd_heap_summary;
+struct nd_heap_suspects;
+struct nd_heap_ways;
+
+/* A single snapshot, in the file `name`. */
+int nd_render_heap_summary(const struct nd_heap_summary *summary, const char *name, bool colour,
+			   struct nd_buf *out);
+int nd_render_heap_summary_json(const struct nd_heap_summary *summary, const char *name,
+				struct nd_buf *out);
+
+/* Several snapshots compared. */
+struct nd_heap_comparison {
+	const struct nd_heap_series *series;
+	const struct nd_heap_diff *diff;
+	const struct nd_heap_suspects *suspects;
+	const struct nd_heap_paths *paths; /* of the last one */
+	char *const *names;		   /* of the files, one more than the series has */
+	uint32_t limit;			   /* of classes */
+};
+
+int nd_render_heap_diff(const struct nd_heap_comparison *comparison, bool colour,
+			struct nd_buf *out);
+int nd_render_heap_diff_json(const struct nd_heap_comparison *comparison, struct nd_buf *out);
+
+/* Who keeps an object alive: its shortest way, and at most `limit` of those that refer to it. */
+int nd_render_heap_retainers(const struct nd_heap_paths *paths, uint32_t node, uint32_t limit,
+			     bool colour, struct nd_buf *out);
+int nd_render_heap_retainers_json(const struct nd_heap_paths *paths, uint32_t node, uint32_t limit,
+				  struct nd_buf *out);
+
+/* The ways to the objects of a class, at most `limit` of them. */
+int nd_render_heap_ways(const struct nd_heap_paths *paths, const char *class,
+			const struct nd_heap_ways *ways, uint32_t limit, bool colour,
+			struct nd_buf *out);
+int nd_render_heap_ways_json(const struct nd_heap_paths *paths, const char *class,
+			     const struct nd_heap_ways *ways, uint32_t limit, struct nd_buf *out);
+
+#endif /* NODIAG_ANALYZER_RENDER_HEAP_H */

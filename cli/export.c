@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* nodiag export: to an OpenTelemetry collector. */
+
+#include <argp.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/export/exporter.h"
+#include "analyzer/export/options.h"
+#include "analyzer/export/resource.h"
+#include "analyzer/render/terminal.h"
+#include "cli/arguments.h"
+#include "cli/child.h"
+#include "cli/command.h"
+#include "cli/export_session.h"
+#include "cli/interrupt.h"
+#include "cli/out.h"
+#include "cli/target.h"
+#include "cli/term.h"
+#include "cli/units.h"
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/err.h"
+#include "proto/limits.h"
+
+#define DEFAULT_INTERVAL_MS 60000
+#define INTERVAL_MS_MAX	    3600000
+
+/* So often Ctrl-C is looked for, and problems are told, while the rest is sent. */
+#define WORK_NS (200 * ND_NSEC_PER_MSEC)
+
+/* How long a collector that does not take a request is tried. */
+#define GIVE_UP_NS (60 * ND_NSEC_PER_SEC)
+
+/* How long the last metrics of a process that was watched may take. */
+#define LAST_NS (10 * ND_NSEC_PER_SEC)
+
+#define WAIT_MS 100
+
+/* What may wait in memory while a process is watched: a day of metrics. */
+#define MEMORY_MAX (16u << 20)
+
+struct export
+{
+	struct export_options session;
+	struct nd_export_options options;
+	struct target target;
+	const char *endpoint;
+	const char *queue;
+	const char **headers; /* of argv */
+	size_t header_count;
+	bool dry_run;
+	bool signal_given;
+	struct arguments arguments;
+	char **command; /* what stands behind "--" */
+	struct nd_exporter *exporter;
+	struct nd_export_counts planned[ND_OTLP_SIGNALS]; /* of --dry-run: `added` is all */
+	uint64_t planned_bytes[ND_OTLP_SIGNALS];
+	char shown[ND_OTLP_SIGNALS][512]; /* problems that were told */
+	struct export_result result;
+	struct nd_err err;
+};
+
+enum { OPT_ENDPOINT = 256, OPT_HEADER, OPT_SIGNAL, OPT_QUEUE, OPT_DRY_RUN };
+
+static const struct argp_option options[] = {
+	{NULL, 0, NULL, 0, "What to send", 1},
+	{"signal", OPT_SIGNAL, "NAME", 0,
+	 "Only metrics, profiles or traces; may be given several times (default: all there is)", 1},
+	{"duration", 'd', "TIME", 0,
+	 "Watch a process that long: 500ms, 10s, 2m (default: until it ends, or Ctrl-C)", 1},
+	{NULL, 0, NULL, 0, "Where to", 2},
+	{"endpoint", OPT_ENDPOINT, "URL", 0,
+	 "The collector's OTLP (default $OTEL_EXPORTER_OTLP_ENDPOINT, else "
+	 "http://localhost:4318)",
+	 2},
+	{"header", OPT_HEADER, "NAME=VALUE", 0,
+	 "Send that header too; secrets are safer in $OTEL_EXPORTER_OTLP_HEADERS", 2},
+	{"queue", OPT_QUEUE, "FOLDER", 0,
+	 "Keep in FOLDER what was not taken, and send first what an earlier run left there", 2},
+	{"dry-run", OPT_DRY_RUN, NULL, 0, "Send nothing; print what would be sent, and where to",
+	 2},
+	ARGUMENTS_HELP_OPTIONS,
+	{0},
+};
+
+static const char documentation[] =
+	"Send a recording, or what a running process does, to an OpenTelemetry collector: metrics "
+	"of its event loops, garbage collection and resources, its CPU profile, and its HTTP "
+	"requests as traces.\v"
+	"TARGET is a recording (.nd), a profile that 'nodiag flame' reads, a process id, or -- and "
+	"a command to run with the agent. Without, the one Node.js process of yours. A process is "
+	"watched until it ends or Ctrl-C comes, and its metrics are sent every minute "
+	"($OTEL_METRIC_EXPORT_INTERVAL, in milliseconds); its requests too with '--signal "
+	"traces', which takes the agent; its profile can be recorded and sent later.\n\n"
+	"All variables OTEL_EXPORTER_OTLP_* of the OpenTelemetry specification are heeded, and "
+	"OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES.\n\n"
+	"Examples:\n"
+	"  nodiag export night.nd\n"
+	"  nodiag export --endpoint https://otlp.example.com:4318 night.nd\n"
+	"  nodiag export --dry-run night.nd\n"
+	"  nodiag export --queue /var/lib/nodiag/shop 4242\n"
+	"  nodiag export --signal metrics --signal traces -- node server.js\n\n"
+	"Exit status: 0 done, 1 failed, or not all was taken, 2 wrong usage, 3 no such target, 4 "
+	"not permitted; with -- the command's own, or 125 if nodiag failed, 126 if it cannot be "
+	"run, 127 if there is none.";
+
+/* The signals that there is something of. */
+static const struct {
+	enum nd_otlp_signal signal;
+	const char *item;
+} sent[] = {
+	{ND_OTLP_METRICS, "data point"}, {ND_OTLP_PROFILES, "profile"}, {ND_OTLP_TRACES, "span"}};
+
+#define SENT (sizeof(sent) / sizeof(sent[0]))
+
+static error_t parse_signal(struct export *export, const char *arg)
+{
+	size_t i;
+
+	export->signal_given = true;
+	for (i = 0; i < SENT; i++)
+		if (!strcmp(arg, nd_export_signal_name(sent[i].signal))) {
+			export->session.signals[sent[i].signal] = true;
+			return 0;
+		}
+	nd_err_set(&export->err, -EINVAL, "'%s' is no signal that nodiag sends", arg);
+	nd_err_hint(&export->err, "metrics, profiles or traces");
+	return EINVAL;
+}
+
+static error_t parse_duration(struct export *export, const char *arg)
+{
+	if (units_parse_time(arg, &export->session.duration_ns))
+		return 0;
+	nd_err_set(&export->err, -EINVAL, "'%s' is no duration", arg);
+	nd_err_hint(&export->err, "give it with its unit: 500ms, 10s, 2m or 1h");
+	return EINVAL;
+}
+
+static error_t parse_header(struct export *export, const char *arg)
+{
+	const char **grown =
+		reallocarray(export->headers, export->header_count + 1, sizeof(*grown));
+
+	if (!grown) {
+		nd_err_set(&export->err, -ENOMEM, "out of memory");
+		return EINVAL;
+	}
+	export->headers = grown;
+	export->headers[export->header_count++] = arg;
+	return 0;
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct export *export = state->input;
+
+	switch (key) {
+	case OPT_ENDPOINT:
+		export->endpoint = arg;
+		return 0;
+	case OPT_HEADER:
+		return parse_header(export, arg);
+	case OPT_SIGNAL:
+		return parse_signal(export, arg);
+	case OPT_QUEUE:
+		export->queue = arg;
+		return 0;
+	case OPT_DRY_RUN:
+		export->dry_run = true;
+		return 0;
+	case 'd':
+		return parse_duration(export, arg);
+	default:
+		return arguments_parse(key, state, &export->arguments, &export->err);
+	}
+}
+
+static const struct argp argp = {
+	options, parse_option, "[PID | FILE | -- COMMAND...]", documentation, NULL, NULL, NULL};
+
+static const char *get_variable(void *arg, const char *name)
+{
+	return getenv(name);
+}
+
+static uint64_t read_interval(void)
+{
+	const char *text = getenv("OTEL_METRIC_EXPORT_INTERVAL");
+	uint64_t ms = DEFAULT_INTERVAL_MS;
+
+	if (text && *text && !units_parse_number(text, 1, INTERVAL_MS_MAX, &ms)) {
+		term_note("OTEL_METRIC_EXPORT_INTERVAL is ignored: it is a number of milliseconds");
+		ms = DEFAULT_INTERVAL_MS;
+	}
+	return ms * ND_NSEC_PER_MSEC;
+}
+
+/* The environment, then what was given here. */
+static int read_options(struct export *export)
+{
+	size_t i;
+	int ret = nd_export_options_init(&export->options, get_variable, NULL, &export->err);
+
+	if (!ret && export->endpoint)
+		ret = nd_export_options_set_endpoint(&export->options, export->endpoint,
+						     &export->err);
+	for (i = 0; i < export->header_count && !ret; i++)
+		ret = nd_export_options_add_header(&export->options, export->headers[i],
+						   &export->err);
+	if (ret)
+		return ret == -ENOMEM ? EXIT_FAILED : EXIT_USAGE;
+	if (export->options.warning[0])
+		term_note("%s", export->options.warning);
+	export->session.interval_ns = read_interval();
+	return EXIT_DONE;
+}
+
+static int check_target(struct export *export)
+{
+	bool is_process = export->target.kind != TARGET_FILE;
+
+	if (export->target.pids_count > 1) {
+		nd_err_set(&export->err, -EINVAL, "'%s': give one process id",
+			   export->arguments.list[1]);
+		nd_err_hint(&export->err, "nodiag export --help");
+		return EXIT_USAGE;
+	}
+	if (is_process && export->session.signals[ND_OTLP_PROFILES]) {
+		nd_err_set(&export->err, -EINVAL, "profiles are sent of recordings only");
+		nd_err_hint(&export->err,
+			    "nodiag record -o FILE.nd ..., then nodiag export FILE.nd");
+		return EXIT_USAGE;
+	}
+	if (is_process && export->dry_run) {
+		nd_err_set(&export->err, -EINVAL, "--dry-run is for files");
+		nd_err_hint(&export->err,
+			    "nodiag record -o FILE.nd ..., then nodiag export --dry-run FILE.nd");
+		return EXIT_USAGE;
+	}
+	export->session.all = !export->signal_given;
+	if (!export->signal_given)
+		export->session.signals[ND_OTLP_METRICS] = true;
+	if (!export->signal_given && !is_process)
+		export->session.signals[ND_OTLP_PROFILES] =
+			export->session.signals[ND_OTLP_TRACES] = true;
+	return EXIT_DONE;
+}
+
+static int parse_arguments(struct export *export, int argc, char **argv)
+{
+	const struct target_syntax syntax = {.command = "nodiag export"};
+	int ret;
+
+	export->command = target_split_command(&argc, argv);
+	if (argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, export)) {
+		if (!export->err.hint[0])
+			nd_err_hint(&export->err, "nodiag export --help");
+		return EXIT_USAGE;
+	}
+	if (export->arguments.help)
+		return EXIT_DONE;
+	ret = target_parse(&syntax, export->arguments.list, export->arguments.count,
+			   export->command, &export->target, &export->err);
+	if (!ret)
+		ret = check_target(export);
+	return ret ? ret : read_options(export);
+}
+
+static const char *plural(uint64_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
+static int plan(void *arg, enum nd_otlp_signal signal, const struct nd_buf *request, uint64_t items)
+{
+	struct export *export = arg;
+
+	export->planned[signal].added += items;
+	export->planned_bytes[signal] += request->len;
+	return 0;
+}
+
+static void print_value(const struct nd_otlp_attribute *attribute)
+{
+	struct nd_buf text;
+
+	nd_buf_init(&text, ND_EXPORT_TEXT_MAX * 4);
+	nd_terminal_add(&text, attribute->key);
+	nd_buf_add_char(&text, '=');
+	if (attribute->type == ND_OTLP_INTEGER)
+		nd_buf_addf(&text, "%" PRId64, attribute->integer);
+	else
+		nd_terminal_add(&text, attribute->string);
+	printf("  %s\n", text.data);
+	nd_buf_fini(&text);
+}
+
+/* What would be sent, and where to. */
+static int print_plan(struct export *export)
+{
+	struct nd_otlp_attributes attributes = nd_resource_get(export->result.resource);
+	char url[512];
+	size_t i;
+
+	for (i = 0; i < SENT; i++) {
+		enum nd_otlp_signal signal = sent[i].signal;
+
+		if (!export->planned[signal].added)
+			continue;
+		nd_export_describe_url(export->options.targets[signal].url, url, sizeof(url));
+		printf("%" PRIu64 " %s%s, %" PRIu64 " bytes, to %s\n",
+		       export->planned[signal].added, sent[i].item,
+		       plural(export->planned[signal].added), export->planned_bytes[signal], url);
+	}
+	puts("of");
+	for (i = 0; i < attributes.count; i++)
+		print_value(&attributes.list[i]);
+	return out_flush_stdout(&export->err) ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* Say once what is new. */
+static void tell_problems(struct export *export)
+{
+	const char *problem;
+	size_t i;
+
+	for (i = 0; i < SENT; i++) {
+		problem = nd_exporter_problem(export->exporter, sent[i].signal);
+		if (!strcmp(problem, export->shown[i]))
+			continue;
+		snprintf(export->shown[i], sizeof(export->shown[i]), "%s", problem);
+		if (*problem)
+			term_note("%s", problem);
+	}
+}
+
+static void work(void *arg, uint64_t for_ns)
+{
+	struct export *export = arg;
+
+	nd_exporter_flush(export->exporter, for_ns);
+	tell_problems(export);
+}
+
+static uint64_t count_done(const struct export *export)
+{
+	struct nd_export_counts counts;
+	uint64_t done = 0;
+	size_t i;
+
+	for (i = 0; i < SENT; i++) {
+		nd_exporter_get_counts(export->exporter, sent[i].signal, &counts);
+		done += counts.sent + counts.rejected + counts.refused;
+	}
+	return done;
+}
+
+/* Send what waits; give up when nothing has gone for so long. */
+static int send_rest(struct export *export, uint64_t give_up_ns)
+{
+	uint64_t since = nd_clock_monotonic_ns(), done = 0;
+	int ret;
+
+	interrupt_catch();
+	for (;;) {
+		ret = nd_exporter_flush(export->exporter, WORK_NS);
+		tell_problems(export);
+		if (ret <= 0 || interrupt_was_asked_for())
+			break;
+		if (count_done(export) > done) {
+			done = count_done(export);
+			since = nd_clock_monotonic_ns();
+		}
+		if (nd_clock_monotonic_ns() - since > give_up_ns)
+			break;
+		poll(NULL, 0, WAIT_MS);
+	}
+	interrupt_release();
+	return ret < 0 ? nd_err_set_errno(&export->err, ret, "cannot send") : 0;
+}
+
+static void note(uint64_t count, const char *item, const char *what)
+{
+	if (count)
+		term_note("%ss %s: %" PRIu64, item, what, count);
+}
+
+/* How many of what went where. Returns whether all of it was taken, or is kept. */
+static bool print_counts(struct export *export)
+{
+	struct nd_export_counts counts;
+	bool whole = true;
+	char url[512];
+	size_t i;
+
+	for (i = 0; i < SENT; i++) {
+		nd_exporter_get_counts(export->exporter, sent[i].signal, &counts);
+		nd_export_describe_url(export->options.targets[sent[i].signal].url, url,
+				       sizeof(url));
+		if (counts.sent)
+			printf("%" PRIu64 " %s%s sent to %s\n", counts.sent, sent[i].item,
+			       plural(counts.sent), url);
+		note(counts.rejected, sent[i].item, "that were rejected");
+		note(counts.refused, sent[i].item, "that were refused");
+		note(counts.dropped, sent[i].item, "dropped because the queue was full");
+		note(counts.waiting, sent[i].item,
+		     export->queue ? "kept in the queue" : "that were not sent");
+		whole &= !counts.rejected && !counts.refused && !counts.dropped &&
+			 (!counts.waiting || export->queue);
+	}
+	if (nd_exporter_damaged(export->exporter))
+		term_note("requests in the queue that were damaged: %" PRIu64,
+			  nd_exporter_damaged(export->exporter));
+	return whole && !nd_exporter_damaged(export->exporter);
+}
+
+/* What could not be seen of a process. */
+static void print_missing(const struct lag_result *r)
+{
+	if (r->untraced && *r->untraced)
+		term_note("not all threads are traced: %s", r->untraced);
+	if (r->spans_lost)
+		term_note("requests that could not be followed: %" PRIu64, r->spans_lost);
+	if (r->reason && *r->reason)
+		term_note("not all could be measured: %s", r->reason);
+	note(r->dropped, "event", "dropped because the ring was full");
+	note(r->left_out, "thread", "that were not watched");
+}
+
+static int fail_code(const struct export *export)
+{
+	return export->command ? EXIT_COMMAND_NODIAG : EXIT_FAILED;
+}
+
+static int send(struct export *export)
+{
+	bool is_file = export->target.kind == TARGET_FILE;
+	const struct nd_exporter_settings settings = {
+		.version = ND_VERSION,
+		.queue = export->queue,
+		.queue_bytes = is_file || export->queue ? ND_QUEUE_BYTES_MAX : MEMORY_MAX,
+	};
+	int ret;
+
+	if (nd_exporter_open(&export->options, &settings, &export->exporter, &export->err))
+		return fail_code(export);
+	export->session.sink = nd_exporter_sink(export->exporter);
+	export->session.work = work;
+	export->session.arg = export;
+	ret = is_file ? export_file(&export->target, &export->session, &export->result,
+				    &export->err)
+		      : export_process(&export->target, &export->session, &export->result,
+				       &export->err);
+	if (ret)
+		return ret;
+	if (!is_file && !export->result.lag.duration_ns) {
+		term_note("'%s' ran no Node.js", export->target.command[0]);
+		return EXIT_DONE;
+	}
+	if (send_rest(export, is_file ? GIVE_UP_NS : LAST_NS))
+		return fail_code(export);
+	if (!is_file)
+		print_missing(&export->result.lag);
+	ret = print_counts(export) ? EXIT_DONE : fail_code(export);
+	return out_flush_stdout(&export->err) ? fail_code(export) : ret;
+}
+
+static int run(struct export *export)
+{
+	int ret;
+
+	if (!export->dry_run)
+		return send(export);
+	export->session.sink = (struct nd_sink){plan, export};
+	ret = export_file(&export->target, &export->session, &export->result, &export->err);
+	return ret ? ret : print_plan(export);
+}
+
+static int print_help(struct export *export, char *name)
+{
+	argp_help(&argp, stdout, export->arguments.help, name);
+	return out_flush_stdout(&export->err) ? EXIT_FAILED : EXIT_DONE;
+}
+
+int command_export(int argc, char **argv)
+{
+	struct export *export = calloc(1, sizeof(*export));
+	int ret;
+
+	if (!export)
+		return EXIT_FAILED;
+	ret = parse_arguments(export, argc, argv);
+	if (!ret)
+		ret = export->arguments.help ? print_help(export, argv[0]) : run(export);
+	if (ret && export->err.code)
+		term_error(&export->err);
+	if (!ret && export->command)
+		ret = child_wait(&export->result.lag.child);
+	nd_exporter_close(export->exporter);
+	nd_export_options_fini(&export->options);
+	nd_resource_free(export->result.resource);
+	free(export->headers);
+	free(export);
+	return ret;
+}

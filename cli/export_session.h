@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NODIAG_CLI_EXPORT_SESSION_H
+#define NODIAG_CLI_EXPORT_SESSION_H
+
+/*
+ * Turns a recording, a profile or a running process into requests of OTLP, for a sink to take.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "analyzer/export/batch.h"
+#include "cli/lag_session.h"
+
+struct nd_err;
+struct nd_resource;
+struct target;
+
+struct export_options {
+	bool signals[ND_OTLP_SIGNALS]; /* which are wanted */
+	bool all;		       /* whatever there is; else each has to be there */
+	uint64_t duration_ns;	       /* of a process; 0: until it ends */
+	uint64_t interval_ns;	       /* between two points of a metric */
+	struct nd_sink sink;
+	/* Called again and again while a process is watched, which must not wait for longer. */
+	void (*work)(void *arg, uint64_t for_ns);
+	void *arg;
+};
+
+/* How it went. */
+struct export_result {
+	struct lag_result lag; /* of a process */
+	struct nd_resource
+		*resource; /* what was said of the target, freed by the caller; or NULL */
+};
+
+/* Read the file that `target` names. Returns 0, or an exit code with `err` set. */
+int export_file(const struct target *target, const struct export_options *options,
+		struct export_result *result, struct nd_err *err);
+
+/* Watch the process or command. Returns likewise. */
+int export_process(const struct target *target, const struct export_options *options,
+		   struct export_result *result, struct nd_err *err);
+
+#endif /* NODIAG_CLI_EXPORT_SESSION_H */

@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* nodiag heap: what is in a heap snapshot, what grew between several, and what keeps it alive. */
+
+#include <argp.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/heap/analysis.h"
+#include "analyzer/heap/census.h"
+#include "analyzer/heap/diff.h"
+#include "analyzer/heap/heap.h"
+#include "analyzer/heap/path.h"
+#include "analyzer/heap/retainers.h"
+#include "analyzer/heap/summary.h"
+#include "analyzer/heap/suspects.h"
+#include "analyzer/render/heap.h"
+#include "cli/arguments.h"
+#include "cli/command.h"
+#include "cli/heap_file.h"
+#include "cli/out.h"
+#include "cli/term.h"
+#include "cli/units.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/intern.h"
+#include "proto/limits.h"
+
+#define DEFAULT_LIMIT 15
+#define LIMIT_MAX     1000000
+
+struct heap {
+	bool json;
+	uint32_t limit;
+	enum term_colour colour;
+	const char *fail_text; /* --fail-if as given; NULL: there is none */
+	uint64_t fail_bytes;
+	const char **ignore;
+	uint32_t ignore_count;
+	struct arguments arguments;
+	struct nd_err err;
+
+	/* The last snapshot. */
+	struct nd_intern *names;
+	struct nd_heap *snapshot;
+	struct nd_heap_analysis analysis;
+	struct nd_heap_paths paths;
+	struct nd_heap_census *census; /* of the others */
+	uint32_t census_count;
+};
+
+enum { OPT_JSON = 256, OPT_LIMIT, OPT_FAIL_IF, OPT_IGNORE, OPT_COLOR };
+
+static const struct argp_option options[] = {
+	{NULL, 0, NULL, 0, "Comparing", 1},
+	{"fail-if", OPT_FAIL_IF, "SIZE", 0,
+	 "Exit with 5 if the heap grew by more than SIZE: 512K, 10M, 1G", 1},
+	{"ignore", OPT_IGNORE, "CLASS", 0, "Leave out a class that may grow; may be repeated", 1},
+	{NULL, 0, NULL, 0, "Output", 2},
+	{"limit", OPT_LIMIT, "N", 0, "Rows of each table (default 15)", 2},
+	{"json", OPT_JSON, NULL, 0, "Print JSON, for your own programs", 2},
+	{"color", OPT_COLOR, "WHEN", 0, "Colour the answer: auto, always or never (default auto)",
+	 2},
+	ARGUMENTS_HELP_OPTIONS,
+	{0},
+};
+
+static const char documentation[] =
+	"Read heap snapshots: what takes the memory, what grew, and what keeps it alive.\v"
+	"FILE is a .heapsnapshot of Node.js or Chrome, plain or packed by gzip or zstd, or - for "
+	"standard input. 'node --heapsnapshot-signal=SIGUSR2' and v8.writeHeapSnapshot() write "
+	"them.\n\n"
+	"summary shows totals, the places where memory gathers, the largest classes and objects, "
+	"and strings that are there several times. diff shows first who is suspected to leak, "
+	"with the way to it, and then the classes that grew; of three snapshots or more, only "
+	"what grew each time. retainers shows what keeps an object, @ID, or the objects of a "
+	"class alive.\n\n"
+	"Examples:\n"
+	"  nodiag heap summary app.heapsnapshot\n"
+	"  nodiag heap diff before.heapsnapshot after.heapsnapshot\n"
+	"  nodiag heap diff --fail-if 10M 1.heapsnapshot 2.heapsnapshot 3.heapsnapshot\n"
+	"  nodiag heap retainers app.heapsnapshot @4711\n"
+	"  nodiag heap retainers app.heapsnapshot Session\n\n"
+	"Exit status: 0 done, 1 failed, 2 wrong usage, 3 no such file, object or class, 4 not "
+	"permitted, 5 a --fail-if threshold was crossed.";
+
+static error_t parse_limit(struct heap *heap, const char *arg)
+{
+	uint64_t number;
+
+	if (units_parse_number(arg, 1, LIMIT_MAX, &number)) {
+		heap->limit = (uint32_t)number;
+		return 0;
+	}
+	nd_err_set(&heap->err, -EINVAL, "'%s' is no number of rows", arg);
+	nd_err_hint(&heap->err, "give 1 to %d", LIMIT_MAX);
+	return EINVAL;
+}
+
+static error_t parse_fail_if(struct heap *heap, const char *arg)
+{
+	if (units_parse_bytes(arg, &heap->fail_bytes)) {
+		heap->fail_text = arg;
+		return 0;
+	}
+	nd_err_set(&heap->err, -EINVAL, "'%s' is no size", arg);
+	nd_err_hint(&heap->err, "give it with its unit: 512K, 10M or 1G");
+	return EINVAL;
+}
+
+static error_t add_ignored(struct heap *heap, const char *class)
+{
+	const char **list =
+		reallocarray(heap->ignore, (size_t)heap->ignore_count + 1, sizeof(*list));
+
+	if (!list) {
+		nd_err_set(&heap->err, -ENOMEM, "out of memory");
+		return ENOMEM;
+	}
+	list[heap->ignore_count++] = class;
+	heap->ignore = list;
+	return 0;
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct heap *heap = state->input;
+
+	switch (key) {
+	case OPT_LIMIT:
+		return parse_limit(heap, arg);
+	case OPT_FAIL_IF:
+		return parse_fail_if(heap, arg);
+	case OPT_IGNORE:
+		return add_ignored(heap, arg);
+	case OPT_JSON:
+		heap->json = true;
+		return 0;
+	case OPT_COLOR:
+		return term_parse_colour(arg, &heap->colour, &heap->err);
+	default:
+		return arguments_parse(key, state, &heap->arguments, &heap->err);
+	}
+}
+
+static const struct argp argp = {
+	options,       parse_option, "summary FILE\ndiff FILE FILE...\nretainers FILE @ID|CLASS",
+	documentation, NULL,	     NULL,
+	NULL};
+
+/* The exit status of a failure to get something. */
+static int status_of(int code)
+{
+	if (code == -ENOENT)
+		return EXIT_NO_TARGET;
+	return code == -EACCES || code == -EPERM ? EXIT_PERMISSION : EXIT_FAILED;
+}
+
+/* Print what was rendered, unless that failed. */
+static int print(struct heap *heap, int ret, const struct nd_buf *text)
+{
+	if (ret)
+		nd_err_set_errno(&heap->err, ret, "cannot print the answer");
+	else
+		fwrite(text->data, 1, text->len, stdout);
+	return ret || out_flush_stdout(&heap->err) ? EXIT_FAILED : EXIT_DONE;
+}
+
+/* Read and analyse the last, or the only, snapshot. */
+static int analyse(struct heap *heap, const char *path)
+{
+	int ret = heap_file_read(path, &heap->snapshot, &heap->err);
+
+	if (!ret)
+		ret = nd_heap_analyse(heap->snapshot, heap->names, &heap->analysis, &heap->err);
+	if (!ret && nd_heap_paths_init(&heap->paths, heap->snapshot, &heap->analysis))
+		ret = nd_err_set(&heap->err, -ENOMEM, "out of memory");
+	return ret ? status_of(ret) : EXIT_DONE;
+}
+
+static int summarize(struct heap *heap, char **files)
+{
+	struct nd_heap_summary summary;
+	struct nd_buf text;
+	int ret = analyse(heap, files[0]);
+
+	if (ret)
+		return ret;
+	if (nd_heap_summarize(&heap->paths, heap->limit, &summary, &heap->err))
+		return EXIT_FAILED;
+	nd_buf_init(&text, ND_OUTPUT_MAX);
+	if (heap->json)
+		ret = nd_render_heap_summary_json(&summary, files[0], &text);
+	else
+		ret = nd_render_heap_summary(&summary, files[0], term_has_colour(heap->colour),
+					     &text);
+	ret = print(heap, ret, &text);
+	nd_buf_fini(&text);
+	nd_heap_summary_fini(&summary);
+	return ret;
+}
+
+/* Of all snapshots but the last one only a census is kept. */
+static int take_census(struct heap *heap, char **files, uint32_t count)
+{
+	struct nd_heap *snapshot;
+	int ret;
+
+	heap->census = calloc(count, sizeof(*heap->census));
+	if (!heap->census) {
+		nd_err_set(&heap->err, -ENOMEM, "out of memory");
+		return EXIT_FAILED;
+	}
+	for (; heap->census_count < count; heap->census_count++) {
+		ret = heap_file_read(files[heap->census_count], &snapshot, &heap->err);
+		if (ret)
+			return status_of(ret);
+		ret = nd_heap_census_take(snapshot, heap->names, &heap->census[heap->census_count],
+					  &heap->err);
+		nd_heap_free(snapshot);
+		if (ret)
+			return EXIT_FAILED;
+	}
+	return EXIT_DONE;
+}
+
+static int check_growth(const struct heap *heap, int64_t grown)
+{
+	if (!heap->fail_text || grown <= 0 || (uint64_t)grown <= heap->fail_bytes)
+		return EXIT_DONE;
+	term_note("the heap grew by %.1f MiB, over --fail-if %s", (double)grown / (1 << 20),
+		  heap->fail_text);
+	return EXIT_THRESHOLD;
+}
+
+static int answer_diff(struct heap *heap, char **files, const struct nd_heap_series *series)
+{
+	struct nd_heap_suspects suspects;
+	struct nd_heap_diff diff;
+	struct nd_heap_comparison comparison = {
+		.series = series,
+		.diff = &diff,
+		.suspects = &suspects,
+		.paths = &heap->paths,
+		.names = files,
+		.limit = heap->limit,
+	};
+	struct nd_buf text;
+	int ret;
+
+	if (nd_heap_compare(series, &diff, &heap->err))
+		return EXIT_FAILED;
+	if (nd_heap_diff_is_mixed(&diff))
+		term_note("'%s' and '%s' are not of one process: the same ids are of other "
+			  "objects, so what is new cannot be told",
+			  files[0], files[series->count]);
+	nd_buf_init(&text, ND_OUTPUT_MAX);
+	ret = nd_heap_find_growth(series, &suspects, &heap->err);
+	if (!ret) {
+		ret = heap->json ? nd_render_heap_diff_json(&comparison, &text)
+				 : nd_render_heap_diff(&comparison, term_has_colour(heap->colour),
+						       &text);
+		ret = print(heap, ret, &text);
+	}
+	if (!ret)
+		ret = check_growth(heap, diff.grown);
+	nd_buf_fini(&text);
+	nd_heap_diff_fini(&diff);
+	return ret < 0 ? EXIT_FAILED : ret;
+}
+
+static int compare(struct heap *heap, char **files)
+{
+	uint32_t count = (uint32_t)heap->arguments.count - 2, i;
+	struct nd_heap_series series;
+	int ret = take_census(heap, files, count);
+
+	if (!ret)
+		ret = analyse(heap, files[count]);
+	for (i = 0; i < count && !ret; i++)
+		if (nd_heap_census_class(&heap->census[i], &heap->analysis.interfaces,
+					 heap->names)) {
+			nd_err_set(&heap->err, -ENOMEM, "out of memory");
+			ret = EXIT_FAILED;
+		}
+	if (ret)
+		return ret;
+	series = (struct nd_heap_series){
+		.census = heap->census,
+		.count = count,
+		.heap = heap->snapshot,
+		.analysis = &heap->analysis,
+		.ignore = heap->ignore,
+		.ignore_count = heap->ignore_count,
+	};
+	return answer_diff(heap, files, &series);
+}
+
+static int explain_object(struct heap *heap, const char *path, const char *text)
+{
+	struct nd_buf out;
+	uint32_t node = ND_HEAP_NONE;
+	uint64_t id;
+	int ret;
+
+	if (units_parse_number(text + 1, 0, UINT32_MAX, &id))
+		node = nd_heap_find_id(heap->snapshot, (uint32_t)id);
+	if (node == ND_HEAP_NONE) {
+		nd_err_set(&heap->err, -ENOENT, "no object '%s' in '%s'", text, path);
+		nd_err_hint(&heap->err, "'nodiag heap summary %s' lists the largest", path);
+		return EXIT_NO_TARGET;
+	}
+	nd_buf_init(&out, ND_OUTPUT_MAX);
+	if (heap->json)
+		ret = nd_render_heap_retainers_json(&heap->paths, node, heap->limit, &out);
+	else
+		ret = nd_render_heap_retainers(&heap->paths, node, heap->limit,
+					       term_has_colour(heap->colour), &out);
+	ret = print(heap, ret, &out);
+	nd_buf_fini(&out);
+	return ret;
+}
+
+static int explain_class(struct heap *heap, const char *path, const char *class)
+{
+	struct nd_heap_ways ways;
+	struct nd_buf out;
+	int ret = nd_heap_find_ways(&heap->paths, class, &ways);
+
+	if (ret == -ENOENT) {
+		nd_err_set(&heap->err, ret, "no class '%s' in '%s'", class, path);
+		nd_err_hint(&heap->err, "'nodiag heap summary %s' lists the largest", path);
+		return EXIT_NO_TARGET;
+	}
+	if (ret) {
+		nd_err_set(&heap->err, ret, "out of memory");
+		return EXIT_FAILED;
+	}
+	nd_buf_init(&out, ND_OUTPUT_MAX);
+	if (heap->json)
+		ret = nd_render_heap_ways_json(&heap->paths, class, &ways, heap->limit, &out);
+	else
+		ret = nd_render_heap_ways(&heap->paths, class, &ways, heap->limit,
+					  term_has_colour(heap->colour), &out);
+	ret = print(heap, ret, &out);
+	nd_buf_fini(&out);
+	nd_heap_ways_fini(&ways);
+	return ret;
+}
+
+static int explain(struct heap *heap, char **words)
+{
+	int ret = analyse(heap, words[0]);
+
+	if (ret)
+		return ret;
+	return words[1][0] == '@' ? explain_object(heap, words[0], words[1])
+				  : explain_class(heap, words[0], words[1]);
+}
+
+/* What may stand behind "nodiag heap", with how many words behind it. */
+static const struct question {
+	const char *name;
+	size_t min;
+	size_t max;
+	const char *usage;
+	int (*answer)(struct heap *heap, char **words);
+} questions[] = {
+	{"summary", 1, 1, "nodiag heap summary FILE", summarize},
+	{"diff", 2, ND_HEAP_SERIES_MAX, "nodiag heap diff BEFORE AFTER", compare},
+	{"retainers", 2, 2, "nodiag heap retainers FILE @ID, or a class", explain},
+};
+
+#define QUESTIONS (sizeof(questions) / sizeof(questions[0]))
+
+static const struct question *find_question(struct heap *heap)
+{
+	size_t words = heap->arguments.count ? heap->arguments.count - 1 : 0, i;
+	const char *name = heap->arguments.count ? heap->arguments.list[0] : NULL;
+
+	for (i = 0; i < QUESTIONS && name; i++) {
+		if (strcmp(questions[i].name, name) != 0)
+			continue;
+		if (words >= questions[i].min && words <= questions[i].max)
+			return &questions[i];
+		nd_err_set(&heap->err, -EINVAL, "'%s' needs %s files or words than %zu", name,
+			   words < questions[i].min ? "more" : "less", words);
+		nd_err_hint(&heap->err, "%s", questions[i].usage);
+		return NULL;
+	}
+	if (name)
+		nd_err_set(&heap->err, -EINVAL, "'%s' is no question about a heap", name);
+	else
+		nd_err_set(&heap->err, -EINVAL, "nothing is asked about a heap");
+	nd_err_hint(&heap->err, "nodiag heap summary, diff or retainers, and a file");
+	return NULL;
+}
+
+static int run(struct heap *heap)
+{
+	const struct question *question = find_question(heap);
+
+	if (!question)
+		return EXIT_USAGE;
+	if ((heap->fail_text || heap->ignore_count) && question->answer != compare) {
+		nd_err_set(&heap->err, -EINVAL,
+			   "--fail-if and --ignore are for 'nodiag heap diff'");
+		nd_err_hint(&heap->err, "nodiag heap --help");
+		return EXIT_USAGE;
+	}
+	heap->names = nd_intern_new();
+	if (!heap->names) {
+		nd_err_set(&heap->err, -ENOMEM, "out of memory");
+		return EXIT_FAILED;
+	}
+	return question->answer(heap, heap->arguments.list + 1);
+}
+
+static void fini(struct heap *heap)
+{
+	uint32_t i;
+
+	for (i = 0; i < heap->census_count; i++)
+		nd_heap_census_fini(&heap->census[i]);
+	free(heap->census);
+	nd_heap_paths_fini(&heap->paths);
+	nd_heap_analysis_fini(&heap->analysis);
+	nd_heap_free(heap->snapshot);
+	nd_intern_free(heap->names);
+	free(heap->ignore);
+}
+
+int command_heap(int argc, char **argv)
+{
+	struct heap heap = {.limit = DEFAULT_LIMIT};
+	int ret;
+
+	if (argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, &heap)) {
+		if (!heap.err.hint[0])
+			nd_err_hint(&heap.err, "nodiag heap --help");
+		ret = EXIT_USAGE;
+	} else if (heap.arguments.help) {
+		argp_help(&argp, stdout, heap.arguments.help, argv[0]);
+		ret = out_flush_stdout(&heap.err) ? EXIT_FAILED : EXIT_DONE;
+	} else {
+		ret = run(&heap);
+	}
+	if (ret && heap.err.code)
+		term_error(&heap.err);
+	fini(&heap);
+	return ret;
+}

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+cp "$data/before.heapsnapshot" "$data/small.folded" .
+status() {
+	echo "nodiag $*"
+	nodiag "$@"
+	echo "exit $?"
+}
+status heap
+status heap leaks before.heapsnapshot
+status heap summary
+status heap diff before.heapsnapshot
+status heap summary --fail-if 10M before.heapsnapshot
+status heap diff --fail-if 10 before.heapsnapshot before.heapsnapshot
+status heap summary --limit 0 before.heapsnapshot
+status heap summary none.heapsnapshot
+status heap retainers before.heapsnapshot @14
+status heap retainers before.heapsnapshot Nobody
+head -c 1000 before.heapsnapshot >cut.heapsnapshot
+status heap summary cut.heapsnapshot
+status heap diff before.heapsnapshot cut.heapsnapshot
+status heap summary small.folded
+nodiag heap summary before.heapsnapshot >/dev/full
+echo "exit $?"

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * usage: node heap.mjs DUMP_HEAP NODIAG
+ *
+ * What nodiag finds out of heap snapshots, compared with what Chrome DevTools does: its own code,
+ * bundled for Node.js from its npm package. For every node self size, retained size, dominator and
+ * distance, for every class its totals, and for two snapshots what was added to and removed from
+ * each class.
+ */
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+import { bundleDevTools, loadSnapshot } from "./devtools_heap.mjs";
+import { makeFolder, skip } from "./lib.mjs";
+
+const [, , DUMP_HEAP, NODIAG] = process.argv;
+const ALL = ["--limit", "1000000"];
+const RECORD_BYTES = 32;
+
+const here = dirname(fileURLToPath(import.meta.url));
+const folder = makeFolder();
+const devtools = await bundleDevTools(join(folder, "devtools.mjs")).catch((error) => {
+  if (!/ERR_MODULE_NOT_FOUND|MODULE_NOT_FOUND/.test(error.code))
+    throw error;
+  return skip("DevTools or esbuild is not installed; run 'npm ci' in tests/format");
+});
+
+function checkNodes(file, snapshot) {
+  const bytes = execFileSync(DUMP_HEAP, [file], { maxBuffer: 1 << 30 });
+  assert.equal(bytes.length, snapshot.nodeCount * RECORD_BYTES);
+  let differences = 0;
+  for (let i = 0; i < snapshot.nodeCount; i++) {
+    const at = i * RECORD_BYTES;
+    const node = i * snapshot.nodeFieldCount;
+    const ours = [bytes.readUInt32LE(at), bytes.readUInt32LE(at + 4), bytes.readInt32LE(at + 8),
+      Number(bytes.readBigUInt64LE(at + 16)), Number(bytes.readBigUInt64LE(at + 24))];
+    const theirs = [snapshot.nodes.getValue(node + snapshot.nodeIdOffset),
+      snapshot.dominatorsTree[i], snapshot.nodeDistances[i],
+      snapshot.nodes.getValue(node + snapshot.nodeSelfSizeOffset), snapshot.retainedSizes[i]];
+    if (ours.join() !== theirs.join() && differences++ < 10)
+      console.log(`node ${i}: nodiag ${ours}, DevTools ${theirs}`);
+  }
+  assert.equal(differences, 0, `${differences} of ${snapshot.nodeCount} nodes differ`);
+}
+
+function askNodiag(...args) {
+  return JSON.parse(execFileSync(NODIAG, ["heap", ...args, "--json", ...ALL],
+    { maxBuffer: 1 << 30 }));
+}
+
+function checkClasses(file, snapshot) {
+  const ours = askNodiag("summary", file).classes.map((c) =>
+    `${c.class} count ${c.count} self ${c.self_bytes} retained ${c.retained_bytes} ` +
+    `distance ${c.distance}`);
+  const theirs = Object.values(snapshot.aggregatesWithFilter({})).map((c) =>
+    `${c.name} count ${c.count} self ${c.self} retained ${c.maxRet} distance ${c.distance}`);
+  assert.deepEqual(ours.sort(), theirs.sort());
+  assert.ok(ours.length > 50);
+}
+
+function checkDiff(files, [before, after]) {
+  const ours = askNodiag("diff", ...files).classes.map((c) =>
+    `${c.class} +${c.added} -${c.removed} +${c.added_bytes} -${c.removed_bytes}`);
+  const theirs = Object.values(after.calculateSnapshotDiff("before",
+    before.aggregatesForDiff(after.interfaceDefinitions())))
+    .filter((d) => d.addedCount || d.removedCount)
+    .map((d) => `${d.name} +${d.addedCount} -${d.removedCount} +${d.addedSize} -${d.removedSize}`);
+  assert.deepEqual(ours.sort(), theirs.sort());
+  assert.ok(ours.some((line) => line.startsWith("LeakedContext +")));
+}
+
+function nodeOf(line) {
+  return join(here, "../e2e/node_modules", `node${line}`, "bin/node");
+}
+
+/* Whether the test cannot run, having said so. */
+function lacksNode(t, line) {
+  if (!existsSync(nodeOf(line)))
+    t.skip(`there is no node${line}; run 'npm ci' in tests/e2e`);
+  return !existsSync(nodeOf(line));
+}
+
+for (const line of [20, 24]) {
+  test(`objects of all kinds in Node ${line}`, async (t) => {
+    if (lacksNode(t, line))
+      return;
+    const file = join(folder, `objects-${line}.heapsnapshot`);
+    execFileSync(nodeOf(line), [join(here, "programs/objects.cjs"), file], { stdio: "pipe" });
+    const snapshot = await loadSnapshot(devtools, file);
+    await t.test("all nodes", () => checkNodes(file, snapshot));
+    await t.test("all classes", () => checkClasses(file, snapshot));
+  });
+}
+
+/* Of a program of the e2e tests. */
+for (const line of [18, 26]) {
+  test(`two snapshots of Node ${line}`, async (t) => {
+    if (lacksNode(t, line))
+      return;
+    const program = join(here, "../e2e/programs/heap-leaks.cjs");
+    execFileSync(nodeOf(line), [program, "emitter", folder, "2"], { stdio: "pipe" });
+    const files = [1, 2].map((i) => join(folder, `${i}.heapsnapshot`));
+    const snapshots = [];
+    for (const file of files)
+      snapshots.push(await loadSnapshot(devtools, file));
+    await t.test("all nodes", () => checkNodes(files[1], snapshots[1]));
+    await t.test("all classes", () => checkClasses(files[1], snapshots[1]));
+    await t.test("what changed", () => checkDiff(files, snapshots));
+  });
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "analyzer/heap/analysis.h"
+#include "analyzer/heap/census.h"
+#include "analyzer/heap/diff.h"
+#include "analyzer/heap/heap.h"
+#include "analyzer/heap/path.h"
+#include "analyzer/heap/reader.h"
+#include "analyzer/heap/retainers.h"
+#include "analyzer/heap/summary.h"
+#include "analyzer/heap/suspects.h"
+#include "analyzer/render/heap.h"
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/intern.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* In pieces of 1, 2, 3 ... bytes, so that all states are met at their ends. */
+static struct nd_heap *read_heap(const uint8_t *data, size_t size)
+{
+	struct nd_heap_reader *reader = nd_heap_reader_new();
+	struct nd_heap *heap = NULL;
+	size_t at, part = 0;
+	int ret = reader ? 0 : -1;
+
+	for (at = 0; at < size && !ret; at += part) {
+		part = part + 1 < size - at ? part + 1 : size - at;
+		ret = nd_heap_reader_feed(reader, data + at, part, NULL);
+	}
+	if (!ret && nd_heap_reader_finish(reader, &heap, NULL))
+		heap = NULL;
+	nd_heap_reader_free(reader);
+	return heap;
+}
+
+static void render(const struct nd_heap_paths *paths, const struct nd_heap_series *series)
+{
+	char name[] = "a", *names[] = {name, name};
+	struct nd_heap_suspects suspects;
+	struct nd_heap_summary summary;
+	struct nd_heap_diff diff;
+	struct nd_buf out;
+
+	nd_buf_init(&out, 1u << 24);
+	if (!nd_heap_summarize(paths, 5, &summary, NULL)) {
+		nd_render_heap_summary(&summary, name, true, &out);
+		nd_render_heap_summary_json(&summary, name, &out);
+		nd_heap_summary_fini(&summary);
+	}
+	if (!nd_heap_find_growth(series, &suspects, NULL) &&
+	    !nd_heap_compare(series, &diff, NULL)) {
+		struct nd_heap_comparison c = {series, &diff, &suspects, paths, names, 5};
+
+		nd_render_heap_diff(&c, false, &out);
+		nd_render_heap_diff_json(&c, &out);
+		nd_heap_diff_fini(&diff);
+	}
+	nd_render_heap_retainers(paths, paths->heap->node_count - 1, 5, false, &out);
+	nd_render_heap_retainers_json(paths, paths->heap->root, 5, &out);
+	nd_buf_fini(&out);
+}
+
+/* The heap compared with itself, in all its parts. */
+static void use_heap(struct nd_heap *heap, struct nd_heap_census *census, struct nd_intern *names)
+{
+	struct nd_heap_analysis analysis;
+	struct nd_heap_paths paths;
+	struct nd_heap_series series = {.census = census, .count = 1, .heap = heap};
+
+	if (nd_heap_analyse(heap, names, &analysis, NULL))
+		return;
+	series.analysis = &analysis;
+	if (!nd_heap_census_class(census, &analysis.interfaces, names) &&
+	    !nd_heap_paths_init(&paths, heap, &analysis)) {
+		render(&paths, &series);
+		nd_heap_paths_fini(&paths);
+	}
+	nd_heap_analysis_fini(&analysis);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct nd_heap *heap = read_heap(data, size);
+	struct nd_intern *names = heap ? nd_intern_new() : NULL;
+	struct nd_heap_census census;
+
+	if (names && !nd_heap_census_take(heap, names, &census, NULL)) {
+		use_heap(heap, &census, names);
+		nd_heap_census_fini(&census);
+	}
+	nd_intern_free(names);
+	nd_heap_free(heap);
+	return 0;
+}
