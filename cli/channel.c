@@ -268,7 +268,7 @@ static int receive(struct channel *channel, int timeout_ms, void *buf, size_t si
 
 static int wait_for_answer(struct channel *channel)
 {
-	struct nd_answer answer;
+	struct nd_answer answer = {0};
 	int ret = receive(channel, ANSWER_MS, &answer, sizeof(answer));
 
 	return ret ? ret : answer.result;
@@ -428,7 +428,7 @@ int channel_wait_forked(struct channel *channel, int timeout_ms, struct nd_forke
 
 int channel_wait_child(struct channel *channel, int timeout_ms, int *ret_status)
 {
-	struct nd_child_end end;
+	struct nd_child_end end = {0};
 	int ret = receive(channel, timeout_ms, &end, sizeof(end));
 
 	*ret_status = end.status;
