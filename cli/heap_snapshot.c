@@ -53,6 +53,12 @@ struct taking {
 	uint64_t bytes;
 };
 
+/* Alarms ring at full seconds. */
+static uint32_t get_timeout_s(const struct heap_snapshot_options *options)
+{
+	return (uint32_t)((options->timeout_ns + ND_NSEC_PER_SEC - 1) / ND_NSEC_PER_SEC);
+}
+
 static int open_output(struct taking *taking)
 {
 	const char *path = taking->options->output;
@@ -88,7 +94,7 @@ static int connect_agent(struct taking *taking)
 
 static int set_refused(struct taking *taking, const struct nd_forked *forked, uint64_t free_bytes)
 {
-	if (forked->result != -ENOMEM || !forked->need_bytes)
+	if (forked->result != -ENOMEM || forked->need_bytes <= free_bytes)
 		return nd_err_set_errno(taking->err, forked->result, "%d cannot fork", taking->pid);
 	nd_err_set(taking->err, -ENOMEM,
 		   "a snapshot of %" PRIu64 " MiB of heap may need %" PRIu64
@@ -109,8 +115,7 @@ static int start(struct taking *taking, int theirs)
 {
 	const struct heap_snapshot_options *options = taking->options;
 	struct nd_snapshot_wish wish = {
-		.timeout_s =
-			(uint32_t)((options->timeout_ns + ND_NSEC_PER_SEC - 1) / ND_NSEC_PER_SEC),
+		.timeout_s = get_timeout_s(options),
 		.free_bytes = memory_get_free(taking->pid),
 		.limit_bytes = options->child_memory,
 	};
@@ -203,8 +208,8 @@ static int set_killed(struct taking *taking, int signal)
 {
 	if (signal == SIGALRM) {
 		nd_err_set(taking->err, -ETIMEDOUT,
-			   "the snapshot of %d was not complete in %" PRIu64 " s", taking->pid,
-			   taking->options->timeout_ns / ND_NSEC_PER_SEC);
+			   "the snapshot of %d was not complete in %" PRIu32 " s", taking->pid,
+			   get_timeout_s(taking->options));
 		return nd_err_hint(taking->err, "give it more time with --timeout");
 	}
 	nd_err_set(taking->err, -EIO,
