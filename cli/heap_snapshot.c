@@ -210,7 +210,8 @@ static int set_killed(struct taking *taking, int signal)
 		nd_err_set(taking->err, -ETIMEDOUT,
 			   "the snapshot of %d was not complete in %" PRIu32 " s", taking->pid,
 			   get_timeout_s(taking->options));
-		return nd_err_hint(taking->err, "give it more time with --timeout");
+		return nd_err_hint(taking->err,
+				   "take it again, or give it more time with --timeout");
 	}
 	nd_err_set(taking->err, -EIO,
 		   "the child of %d that took the snapshot ended by signal %d (%s)", taking->pid,
