@@ -2,8 +2,8 @@
 'use strict';
 
 // Makes asynchronous resources of known numbers, in known places, here and in a worker where its
-// first argument is "worker". Asked for "hooks" it tells whether anything else than Node.js is
-// hooked into async_hooks.
+// first argument is "worker", and has no WeakMap where that is "bare". Asked for "hooks" it tells
+// whether anything else than Node.js is hooked into async_hooks.
 
 const { AsyncLocalStorage, createHook } = require('node:async_hooks');
 const { once } = require('node:events');
@@ -80,5 +80,6 @@ if (!isMainThread) {
   };
   serve({ hooks, make: startWorker, stop: () => worker.terminate() });
 } else {
+  if (process.argv[2] === 'bare') delete globalThis.WeakMap;
   serve({ hooks, make, fill });
 }
