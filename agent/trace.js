@@ -96,7 +96,11 @@
     /* What the request says of the trace to whoever answers it. */
     headers() {
       this.share();
-      const headers = [["traceparent", name(this.remote)]];
+      const traceparent = name(this.remote);
+      /* The agent goes in the middle of a turn, and only afterwards ends what is here. */
+      if (traceparent === undefined)
+        return [];
+      const headers = [["traceparent", traceparent]];
       if (this.state !== undefined)
         headers.push(["tracestate", this.state]);
       return headers;

@@ -46,9 +46,17 @@ function findTraces() {
   };
 }
 
+/** Ask the service once this thread has been busy for a while. */
+async function askLate() {
+  for (const until = Date.now() + 1000; Date.now() < until;);
+  const { host } = new URL(url);
+  const { traceparent } = await ask(`${url}/late`, { headers: ['host', host] });
+  return traceparent ?? 'none';
+}
+
 function main(port) {
   const { serve } = require('../lib/control.cjs');
-  serve({ port: () => port, traces: findTraces });
+  serve({ port: () => port, traces: findTraces, late: askLate });
 }
 
 if (mode === 'tracer') globalThis[Symbol.for('opentelemetry.js.api.1')] = { trace: {} };
