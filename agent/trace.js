@@ -29,8 +29,9 @@
     /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-|$)/;
   const TRACEPARENT_LENGTH = 55;
 
-  const connectionOf = Symbol("nodiag"); /* of a server's socket */
-  const spanOf = Symbol("nodiag"); /* of undici's request, and of an HTTP/2 stream */
+  /* No properties, which a program would see that looks at its objects, or copies them. */
+  const connectionOf = new WeakMap(); /* by a server's socket */
+  const spanOf = new WeakMap(); /* by undici's request, or an HTTP/2 stream */
   const openTracer = Symbol.for("opentelemetry.js.api.1");
   const datadog = Symbol.for("dd-trace");
 
@@ -175,7 +176,7 @@
         }
       },
     };
-    socket[connectionOf] = connection;
+    connectionOf.set(socket, connection);
     socket.on("close", connection.onClose);
     connections.add(connection);
     return connection;
@@ -183,7 +184,7 @@
 
   function removeConnection(connection) {
     connection.socket.removeListener("close", connection.onClose);
-    delete connection.socket[connectionOf];
+    connectionOf.delete(connection.socket);
     connections.delete(connection);
   }
 
@@ -222,8 +223,10 @@
     if (storeKey !== undefined)
       return;
     const { push } = readable;
-    readable.push = (chunk, encoding) =>
-      storage.run(span, () => push.call(readable, chunk, encoding));
+    Object.defineProperty(readable, "push", {
+      value: (chunk, encoding) => storage.run(span, () => push.call(readable, chunk, encoding)),
+      writable: true, configurable: true,
+    });
   }
 
   /* A connection that is used again, or upgraded, is no longer about the span. */
@@ -250,7 +253,7 @@
         return;
       }
       const span = new Span(SERVER, undefined);
-      const connection = socket[connectionOf] ?? addConnection(socket);
+      const connection = connectionOf.get(socket) ?? addConnection(socket);
       span.request = request;
       span.response = response;
       span.connection = connection;
@@ -270,9 +273,10 @@
   }
 
   function findServerSpan(request) {
-    if (request.stream?.[spanOf] !== undefined)
-      return request.stream[spanOf];
-    let span = request.socket?.[connectionOf]?.spans;
+    let span = spanOf.get(request.stream);
+    if (span !== undefined)
+      return span;
+    span = connectionOf.get(request.socket)?.spans;
     while (span !== undefined && span.request !== request)
       span = span.next;
     return span;
@@ -307,17 +311,17 @@
     span.host = headers[":authority"] ?? headers.host;
     if (headers.traceparent !== undefined)
       setRemote(span, headers.traceparent, headers.tracestate);
-    stream[spanOf] = span;
+    spanOf.set(stream, span);
     followBody(stream, span);
     span.begin();
     enter(span);
   }
 
   function onStreamClose({ stream }) {
-    const span = stream[spanOf];
+    const span = spanOf.get(stream);
     if (span === undefined)
       return;
-    stream[spanOf] = undefined;
+    spanOf.delete(stream);
     leave(span);
     if (stream.aborted)
       span.flags |= ABORTED;
@@ -430,7 +434,7 @@
     span.method = request.method;
     span.target = request.path;
     span.host = host;
-    request[spanOf] = span;
+    spanOf.set(request, span);
     span.begin();
     if (!hasTraceparent(request.headers))
       for (const [key, value] of span.headers())
@@ -438,22 +442,24 @@
   }
 
   function endUndici(request, error) {
-    const span = request[spanOf];
+    const span = spanOf.get(request);
     if (span === undefined)
       return;
-    request[spanOf] = undefined;
+    spanOf.delete(request);
     span.error = error && nameError(error);
     span.end(span.response ?? 0, 11);
   }
 
   function onUndiciSend({ request, socket }) {
-    if (request[spanOf])
-      request[spanOf].peer = socket?.remoteAddress;
+    const span = spanOf.get(request);
+    if (span !== undefined)
+      span.peer = socket?.remoteAddress;
   }
 
   function onUndiciHeaders({ request, response }) {
-    if (request[spanOf])
-      request[spanOf].response = response.statusCode;
+    const span = spanOf.get(request);
+    if (span !== undefined)
+      span.response = response.statusCode;
   }
 
   function hasOtherTracer() {
