@@ -175,6 +175,14 @@ test('a program without what the script needs may be asked again', async () => {
   });
 });
 
+test('a program that broke what the script needs goes on', async () => {
+  await withProgram({ args: ['broken'] }, async (program) => {
+    const run = await observe(program, ['lag', '--async', '--json']);
+    assert.deepEqual(JSON.parse(run.stdout).async.threads.map(({ missing }) => missing), [null]);
+    await untilHooks(program, false);
+  });
+});
+
 // The agent's script alone, in this process, with a table for a thousand. Sums are in rows of six:
 // created, alive, ended.
 test('its table stays sound where ids collide, and says what finds no room', async () => {
