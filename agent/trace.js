@@ -362,13 +362,23 @@
     return span;
   }
 
-  /* A head that was given as a list is made already, and not sent yet. */
+  /*
+   * A head that was given as a list is made already, and not sent yet. One with "Expect" is even
+   * written, to what waits for the socket.
+   */
   function addToHead(request, headers) {
-    if (request._headerSent || !request._header?.endsWith("\r\n\r\n"))
+    const head = request._header;
+    const waiting = request._headerSent ? request.outputData[0] : undefined;
+    if (!head?.endsWith("\r\n\r\n") || (request._headerSent && waiting?.data !== head))
+      return;
+    if (/^traceparent:/mi.test(head))
       return;
     const lines = headers.map(([key, value]) => `${key}: ${value}\r\n`).join("");
-    if (!/^traceparent:/mi.test(request._header))
-      request._header = `${request._header.slice(0, -2)}${lines}\r\n`;
+    request._header = `${head.slice(0, -2)}${lines}\r\n`;
+    if (waiting !== undefined) {
+      waiting.data = request._header;
+      request.outputSize += lines.length;
+    }
   }
 
   function onClientCreated({ request }) {

@@ -14,6 +14,8 @@ const { ask, callOut } = require('./routes.cjs');
 const url = isMainThread ? process.argv[2] : workerData;
 const mode = process.argv[3];
 
+const expecting = { headers: { expect: '100-continue' } };
+
 /** What a program notices that looks at its own objects: more properties than they have. */
 function findStrange(request, response) {
   const names = (object) => [...Object.keys(object), ...Object.getOwnPropertySymbols(object)];
@@ -28,7 +30,7 @@ async function handle(request, response) {
   else if (what === 'pieces') {
     let last;
     request.on('data', (chunk) => {
-      if (String(chunk) === 'last') last = ask(`${url}/plain/${id}`);
+      if (String(chunk) === 'last') last = ask(`${url}/plain/${id}`, expecting);
     });
     request.on('end', async () => {
       const strange = findStrange(request, response);
