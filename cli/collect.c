@@ -176,7 +176,8 @@ static void start_recorder(struct collect *c, struct seen *seen)
 		return;
 	/* Should we be killed, what is recorded gets its end. */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	_exit(getppid() == parent ? collect_process(seen->pid, &c->options) : EXIT_FAILED);
+	_exit(getppid() == parent ? collect_process(seen->pid, c->folder, &c->options)
+				  : EXIT_FAILED);
 }
 
 /* For those that are new, or had no room for a child at the last try. */
