@@ -2,8 +2,8 @@
 
 /*
  * Finds the HTTP requests of one thread, and keeps which one is being handled, by Node's
- * diagnostics channels and an AsyncLocalStorage. What it finds goes to agent/trace.c, by functions
- * that take a span as `enum number` and `enum argument` there have it.
+ * diagnostics channels and what follows asynchronous calls. What it finds goes to agent/trace.c,
+ * by functions that take a span as `enum number` and `enum argument` there have it.
  *
  * It runs in the program's own JavaScript, so nothing may be thrown out of it, no listener may
  * change what the program sees, and no request may be kept alive by it.
@@ -31,6 +31,7 @@
 
   const connectionOf = Symbol("nodiag"); /* of a server's socket */
   const spanOf = Symbol("nodiag"); /* of undici's request, and of an HTTP/2 stream */
+  const contextOf = Symbol("nodiag"); /* of an asynchronous resource */
   const openTracer = Symbol.for("opentelemetry.js.api.1");
   const datadog = Symbol.for("dd-trace");
 
@@ -40,7 +41,7 @@
 
   const connections = new Set();
   const cleanups = [];
-  let storage, storeKey, executionAsyncResource, errorMonitor;
+  let context, errorMonitor;
   let number = 0;
   let isOn = false;
 
@@ -203,35 +204,71 @@
     return typeof base === "string" ? base + path : path;
   }
 
-  /* From here on what is executed is about the span. */
-  function enter(span) {
-    if (storeKey !== undefined)
-      span.resource = executionAsyncResource();
-    storage.enterWith(span);
+  /*
+   * With AsyncContextFrame (24 and later): it costs nothing, but a connection has the frame that it
+   * was made in, so what arrives of a body later is handed on in the request's own.
+   */
+  function makeFrames(storage) {
+    return {
+      enter: (span) => storage.enterWith(span),
+      get: () => storage.getStore(),
+      leave() {},
+      followBody(readable, span) {
+        const { push } = readable;
+        readable.push = (chunk, encoding) =>
+          storage.run(span, () => push.call(readable, chunk, encoding));
+      },
+      end: () => storage.disable(),
+    };
   }
 
   /*
-   * With AsyncContextFrame a connection has the context that it was made in, and not that of its
-   * last request; so what arrives of a body later is handed on in the request's own.
+   * Before: as AsyncLocalStorage does it, each asynchronous resource gets the span of what makes
+   * it. Most of that is to ask what is being executed, so the last answer is kept; a request is
+   * read, and mostly answered, in one execution.
    */
-  function followBody(readable, span) {
-    if (storeKey !== undefined)
-      return;
-    const { push } = readable;
-    readable.push = (chunk, encoding) =>
-      storage.run(span, () => push.call(readable, chunk, encoding));
-  }
+  function makeInheritance({ createHook, executionAsyncId, executionAsyncResource }) {
+    let lastId = -1, lastSpan;
 
-  /* A connection that is used again, or upgraded, is no longer about the span. */
-  function leave(span) {
-    if (span.resource !== undefined && span.resource[storeKey] === span)
-      span.resource[storeKey] = undefined;
+    function get() {
+      const id = executionAsyncId();
+      if (id !== lastId) {
+        lastSpan = executionAsyncResource()[contextOf];
+        lastId = id;
+      }
+      return lastSpan;
+    }
+
+    function init(id, type, trigger, resource) {
+      const span = get();
+      if (span !== undefined)
+        resource[contextOf] = span;
+    }
+
+    const hook = createHook({ init }).enable();
+    return {
+      get,
+      enter(span) {
+        span.resource = executionAsyncResource();
+        span.resource[contextOf] = span;
+        lastId = executionAsyncId();
+        lastSpan = span;
+      },
+      /* A connection that is used again, or upgraded, is no longer about the span. */
+      leave(span) {
+        if (span.resource !== undefined && span.resource[contextOf] === span)
+          span.resource[contextOf] = undefined;
+        lastId = -1;
+      },
+      followBody() {},
+      end: () => hook.disable(),
+    };
   }
 
   function endServer(span, flags) {
     const { request, response } = span;
     unlink(span);
-    leave(span);
+    context.leave(span);
     span.flags |= flags;
     span.route ??= findRoute(request);
     span.end(flags !== 0 && !response.headersSent ? 0 : response.statusCode,
@@ -257,9 +294,9 @@
       span.next = connection.spans;
       connection.spans = span;
       if (readHeaders(span, request.rawHeaders))
-        followBody(request, span);
+        context.followBody(request, span);
       span.begin();
-      enter(span);
+      context.enter(span);
     } catch {
       tell();
     }
@@ -304,9 +341,9 @@
     if (headers.traceparent !== undefined)
       setRemote(span, headers.traceparent, headers.tracestate);
     stream[spanOf] = span;
-    followBody(stream, span);
+    context.followBody(stream, span);
     span.begin();
-    enter(span);
+    context.enter(span);
   }
 
   function onStreamClose({ stream }) {
@@ -314,7 +351,7 @@
     if (span === undefined)
       return;
     stream[spanOf] = undefined;
-    leave(span);
+    context.leave(span);
     if (stream.aborted)
       span.flags |= ABORTED;
     span.end(stream.sentHeaders?.[":status"] ?? 0, 20);
@@ -340,7 +377,7 @@
   }
 
   function beginClient(request) {
-    const span = new Span(CLIENT, storage.getStore());
+    const span = new Span(CLIENT, context.get());
     span.request = request;
     span.flags = request.protocol === "https:" ? TLS : 0;
     span.method = request.method;
@@ -420,7 +457,7 @@
   }
 
   function onUndiciCreate({ request }) {
-    const span = new Span(CLIENT, storage.getStore());
+    const span = new Span(CLIENT, context.get());
     const [scheme, host] = String(request.origin).split("://");
     span.flags = scheme === "https" ? TLS : 0;
     span.method = request.method;
@@ -468,17 +505,16 @@
     return major > 23 || CREATED.some(([line, from]) => major === line && minor >= from);
   }
 
-  function makeStorage({ AsyncLocalStorage, executionAsyncResource: getResource }) {
-    storage = new AsyncLocalStorage();
-    executionAsyncResource = getResource;
-    /* Without AsyncContextFrame, a request's place is a property of what is executed. */
-    storeKey = storage.kResourceStore;
-    cleanups.push(() => storage.disable());
+  function makeContext(hooks) {
+    const storage = new hooks.AsyncLocalStorage();
+    /* What it is made of where there are no frames. */
+    return storage.kResourceStore === undefined ? makeFrames(storage) : makeInheritance(hooks);
   }
 
   function start(load) {
     const diagnostics = load("diagnostics_channel");
-    makeStorage(load("async_hooks"));
+    context = makeContext(load("async_hooks"));
+    cleanups.push(() => context.end());
     ({ errorMonitor } = load("events"));
     if (tellsOfClients())
       listen(diagnostics, "http.client.request.created", guard(onClientCreated));

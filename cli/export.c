@@ -364,6 +364,25 @@ static int fail_code(const struct export *export)
 	return export->command ? EXIT_COMMAND_NODIAG : EXIT_FAILED;
 }
 
+/* What will happen, for as long as nothing can be seen of it. */
+static void announce(const struct export *export)
+{
+	char url[512];
+	size_t i;
+
+	for (i = 0; i < SENT; i++) {
+		enum nd_otlp_signal signal = sent[i].signal;
+
+		if (!export->session.signals[signal])
+			continue;
+		nd_export_describe_url(export->sender.options.targets[signal].url, url,
+				       sizeof(url));
+		term_note("%s go to %s every %g s", nd_export_signal_name(signal), url,
+			  signal == ND_OTLP_METRICS ? (double)export->session.interval_ns / 1e9
+						    : 1.0);
+	}
+}
+
 static int send(struct export *export)
 {
 	bool is_file = export->target.kind == TARGET_FILE;
@@ -377,6 +396,8 @@ static int send(struct export *export)
 	if (nd_exporter_open(&export->sender.options, &settings, &export->sender.exporter,
 			     &export->err))
 		return fail_code(export);
+	if (!is_file)
+		announce(export);
 	export->session.sink = nd_exporter_sink(export->sender.exporter);
 	export->session.work = work;
 	export->session.arg = export;

@@ -324,7 +324,9 @@ static void show(void *arg, struct nd_lag *lag)
 		s->error = describe_process(s, NULL);
 	if (!s->error)
 		s->error = nd_batch_flush(&s->spans, NULL);
-	if (!s->error && now_ns - s->told_ns >= s->options->interval_ns)
+	/* The first time at once: who gave a wrong endpoint should not have to wait to be told. */
+	if (!s->error &&
+	    (s->told_ns == s->start_ns || now_ns - s->told_ns >= s->options->interval_ns))
 		s->error = tell_process(s, lag, now_ns);
 	s->options->work(s->options->arg, WORK_NS);
 }

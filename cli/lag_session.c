@@ -96,8 +96,10 @@ static int watch(struct session *s, struct nd_err *err)
 	int ret = 0;
 
 	/* Of one that ends before it is a second old, nothing can be found out afterwards. */
-	if (s->options->is_unattended && s->options->show)
+	if (s->options->is_unattended && s->options->show) {
+		ret = read_round(s);
 		s->options->show(s->options->arg, s->lag);
+	}
 	while (!ret && !interrupt_was_asked_for()) {
 		elapsed = nd_clock_monotonic_ns() - s->o.start_ns;
 		if (s->options->duration_ns && elapsed >= s->options->duration_ns)

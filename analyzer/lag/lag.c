@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "analyzer/lag/async.h"
+#include "analyzer/lag/culprits.h"
 #include "analyzer/lag/stall.h"
 #include "analyzer/profile/profile.h"
+#include "common/array.h"
 #include "proto/limits.h"
 
 /* A thread that was observed. */
@@ -28,9 +30,7 @@ struct nd_lag {
 	struct nd_stall **ended; /* not decided about yet */
 	size_t ended_count;
 	size_t ended_before; /* of these, those that were there at the last nd_lag_settle() */
-	struct nd_culprit *culprits;
-	size_t culprits_count;
-	uint64_t stalls_left_out;
+	struct nd_culprits culprits;
 	struct nd_async *async;
 	struct nd_lag_loop *loops; /* what nd_lag_loops() hands out */
 	int (*listen)(void *arg, const struct nd_lag_stall *stall);
@@ -38,69 +38,6 @@ struct nd_lag {
 	int (*observe)(void *arg, struct nd_lag *lag, uint64_t time_ns);
 	void *observe_arg;
 };
-
-static const char *const kind_texts[ND_STALL_KIND_COUNT] = {
-	[ND_STALL_UNKNOWN] = "unknown",
-	[ND_STALL_JS] = "JavaScript",
-	[ND_STALL_NATIVE] = "native code",
-	[ND_STALL_REGEXP] = "regexp",
-	[ND_STALL_GC] = "GC",
-	[ND_STALL_COMPILE] = "compile",
-	[ND_STALL_BLOCKED] = "blocking call",
-	[ND_STALL_DESCHEDULED] = "no CPU",
-};
-
-const char *nd_stall_kind_text(enum nd_stall_kind kind)
-{
-	return kind_texts[kind];
-}
-
-const char *nd_stall_kind_key(enum nd_stall_kind kind)
-{
-	static const char *const keys[ND_STALL_KIND_COUNT] = {
-		[ND_STALL_UNKNOWN] = "unknown", [ND_STALL_JS] = "js",
-		[ND_STALL_NATIVE] = "native",	[ND_STALL_REGEXP] = "regexp",
-		[ND_STALL_GC] = "gc",		[ND_STALL_COMPILE] = "compile",
-		[ND_STALL_BLOCKED] = "syscall", [ND_STALL_DESCHEDULED] = "descheduled",
-	};
-
-	return keys[kind];
-}
-
-const char *nd_phase_text(enum nd_phase phase)
-{
-	static const char *const texts[ND_PHASE_COUNT] = {"timers", "poll", "check", "close",
-							  "other"};
-
-	return texts[phase];
-}
-
-const char *nd_queue_text(enum nd_queue queue)
-{
-	static const char *const texts[ND_QUEUE_COUNT] = {"", "nextTick", "microtask"};
-
-	return texts[queue];
-}
-
-const char *nd_handle_text(int type)
-{
-	/* In the order of UV_HANDLE_TYPE_MAP, which libuv keeps (uv.h). */
-	static const char *const texts[ND_HANDLE_TYPES] = {
-		"",	"async", "check", "fs_event", "fs_poll", "",
-		"idle", "pipe",	 "poll",  "prepare",  "process", "",
-		"tcp",	"timer", "tty",	  "udp",      "signal",	 "file",
-	};
-
-	return texts[type] ? texts[type] : "";
-}
-
-const char *nd_gc_type_text(int index)
-{
-	static const char *const texts[ND_GC_TYPES] = {
-		"scavenge", "minor mark-sweep", "mark-compact", "incremental", "weak callbacks"};
-
-	return texts[index];
-}
 
 struct nd_lag *nd_lag_new(const struct nd_profile *frames)
 {
@@ -149,22 +86,12 @@ void nd_lag_free(struct nd_lag *lag)
 		free_stall(lag->threads[i].open);
 	for (i = 0; i < lag->ended_count; i++)
 		free_stall(lag->ended[i]);
-	for (i = 0; i < lag->culprits_count; i++)
-		free(lag->culprits[i].calls);
+	nd_culprits_fini(&lag->culprits);
 	nd_async_free(lag->async);
 	free(lag->threads);
 	free(lag->ended);
-	free(lag->culprits);
 	free(lag->loops);
 	free(lag);
-}
-
-/* Room for one more element; arrays grow by doubling. NULL when out of memory. */
-static void *grow(void *array, size_t count, size_t size)
-{
-	if (count & (count - 1))
-		return array;
-	return reallocarray(array, count ? count * 2 : 1, size);
 }
 
 void nd_lag_set_observer(struct nd_lag *lag,
@@ -230,7 +157,7 @@ static int add_thread(struct nd_lag *lag, uint32_t tid, struct thread **ret_thre
 	if (lag->threads_count == ND_LAG_THREADS_MAX) {
 		thread = drop_ended(lag);
 	} else {
-		grown = grow(lag->threads, lag->threads_count, sizeof(*grown));
+		grown = nd_array_grow(lag->threads, lag->threads_count, sizeof(*grown));
 		if (!grown)
 			return -ENOMEM;
 		lag->threads = grown;
@@ -380,7 +307,8 @@ static void forget_before(struct nd_lag *lag, uint32_t tid, uint64_t time_ns)
 
 static int keep_stall(struct nd_lag *lag, struct nd_stall *stall)
 {
-	struct nd_stall **grown = grow(lag->ended, lag->ended_count, sizeof(struct nd_stall *));
+	struct nd_stall **grown =
+		nd_array_grow(lag->ended, lag->ended_count, sizeof(struct nd_stall *));
 
 	if (!grown)
 		return -ENOMEM;
@@ -543,62 +471,6 @@ int nd_lag_add_event(struct nd_lag *lag, const struct nd_event *event, size_t si
 	}
 }
 
-static bool is_same(const struct nd_culprit *a, const struct nd_culprit *b)
-{
-	return a->kind == b->kind && a->has_frame == b->has_frame && a->frame == b->frame &&
-	       a->has_callee == b->has_callee && a->callee == b->callee &&
-	       a->syscall == b->syscall && a->queue == b->queue && a->has_entry == b->has_entry &&
-	       a->entry == b->entry;
-}
-
-/* 0 with NULL where there is no place for it. */
-static int find_culprit(struct nd_lag *lag, const struct nd_culprit *like,
-			struct nd_culprit **ret_culprit)
-{
-	struct nd_culprit *grown;
-	size_t i;
-
-	for (i = 0; i < lag->culprits_count && !is_same(&lag->culprits[i], like);)
-		i++;
-	*ret_culprit = NULL;
-	if (i == ND_LAG_CULPRITS_MAX)
-		return 0;
-	if (i == lag->culprits_count) {
-		grown = grow(lag->culprits, lag->culprits_count, sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		lag->culprits = grown;
-		lag->culprits[lag->culprits_count++] = *like;
-	}
-	*ret_culprit = &lag->culprits[i];
-	return 0;
-}
-
-static void describe(const struct nd_stall *stall, const struct nd_stall_stack *stack,
-		     struct nd_culprit *ret)
-{
-	*ret = (struct nd_culprit){
-		.kind = nd_stall_find_kind(stall),
-		.phase = nd_stall_find_phase(stall),
-		.tid = stall->event.event.tid,
-		.syscall = stack ? -1 : stall->syscall,
-	};
-	if (!stack)
-		return;
-	ret->has_frame = stack->has_frame;
-	ret->frame = stack->frame;
-	ret->line = stack->line;
-	ret->column = stack->column;
-	ret->has_entry = stack->has_entry;
-	ret->entry = stack->entry;
-	ret->queue = stack->queue;
-	/* What a function that is busy itself calls in passing is nobody's fault. */
-	if (ret->kind == ND_STALL_JS || ret->kind == ND_STALL_DESCHEDULED)
-		return;
-	ret->has_callee = stack->has_callee;
-	ret->callee = stack->callee;
-}
-
 static int tell(const struct nd_lag *lag, const struct nd_stall *stall,
 		const struct nd_culprit *culprit)
 {
@@ -611,43 +483,19 @@ static int tell(const struct nd_lag *lag, const struct nd_stall *stall,
 	return lag->listen ? lag->listen(lag->listen_arg, &told) : 0;
 }
 
-/* Charge a stall to whoever made it; its longest gives the stack. */
-static int charge(struct nd_lag *lag, struct nd_stall *stall)
+/* Charge a stall to whoever made it. */
+static int charge(struct nd_lag *lag, const struct nd_stall *stall)
 {
 	const struct nd_stall_stack *stack = nd_stall_find_stack(stall);
-	uint64_t took = stall->event.event.time_ns - stall->event.start_ns;
-	struct nd_culprit like, *culprit;
-	struct nd_call *calls;
+	struct nd_culprit culprit;
 	int ret;
 
-	describe(stall, stack, &like);
-	like.has_phase = (lag->known & ND_LOOP_PHASES) != 0;
-	ret = tell(lag, stall, &like);
+	nd_culprit_describe(stall, stack, &culprit);
+	culprit.has_phase = (lag->known & ND_LOOP_PHASES) != 0;
+	ret = tell(lag, stall, &culprit);
 	if (!ret)
-		ret = find_culprit(lag, &like, &culprit);
-	if (ret || !culprit) {
-		lag->stalls_left_out += !ret;
-		return ret;
-	}
-	culprit->count++;
-	culprit->total_ns += took;
-	culprit->going_on += stall->going_on;
-	if (took < culprit->longest_ns)
-		return 0;
-	culprit->longest_ns = took;
-	culprit->line = like.line;
-	culprit->column = like.column;
-	culprit->phase = like.phase;
-	if (!stack)
-		return 0;
-	calls = malloc(stack->depth * sizeof(*calls));
-	if (!calls)
-		return -ENOMEM;
-	memcpy(calls, stack->calls, stack->depth * sizeof(*calls));
-	free(culprit->calls);
-	culprit->calls = calls;
-	culprit->depth = stack->depth;
-	return 0;
+		ret = nd_culprits_charge(&lag->culprits, &culprit, stall, stack);
+	return ret;
 }
 
 static int charge_first(struct nd_lag *lag, size_t count)
@@ -723,7 +571,7 @@ struct nd_async *nd_lag_async(struct nd_lag *lag)
 void nd_lag_left_out(const struct nd_lag *lag, uint64_t *ret_threads, uint64_t *ret_stalls)
 {
 	*ret_threads = lag->threads_left_out;
-	*ret_stalls = lag->stalls_left_out;
+	*ret_stalls = lag->culprits.left_out;
 }
 
 static int compare_loops(const void *a, const void *b)
@@ -753,19 +601,10 @@ const struct nd_lag_loop *nd_lag_loops(struct nd_lag *lag, size_t *ret_count)
 	return loops;
 }
 
-static int compare_culprits(const void *a, const void *b)
-{
-	const struct nd_culprit *x = a, *y = b;
-
-	return x->total_ns < y->total_ns ? 1 : x->total_ns > y->total_ns ? -1 : 0;
-}
-
 const struct nd_culprit *nd_lag_culprits(struct nd_lag *lag, size_t *ret_count)
 {
-	if (lag->culprits_count)
-		qsort(lag->culprits, lag->culprits_count, sizeof(*lag->culprits), compare_culprits);
-	*ret_count = lag->culprits_count;
-	return lag->culprits;
+	*ret_count = lag->culprits.count;
+	return nd_culprits_sort(&lag->culprits);
 }
 
 uint64_t nd_lag_percentile(const struct nd_lag_loop *loop, double share)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "analyzer/stacks/role.h"
+#include "common/array.h"
 
 void nd_stacks_init(struct nd_stacks *stacks, const struct nd_profile *profile)
 {
@@ -31,18 +32,10 @@ void nd_stacks_fini(struct nd_stacks *stacks)
 	*stacks = (struct nd_stacks){0};
 }
 
-/* Room for one element more in a list whose memory doubles; NULL when there is none. */
-static void *grow(void *list, size_t count, size_t size)
-{
-	if (count & (count - 1))
-		return list;
-	return reallocarray(list, count ? count * 2 : 1, size);
-}
-
 struct nd_process_stacks *nd_stacks_add_process(struct nd_stacks *stacks, pid_t pid)
 {
 	struct nd_process_stacks *grown =
-		grow(stacks->processes, stacks->count, sizeof(*stacks->processes));
+		nd_array_grow(stacks->processes, stacks->count, sizeof(*stacks->processes));
 
 	if (!grown)
 		return NULL;
@@ -55,7 +48,8 @@ int nd_stacks_add_thread(struct nd_stacks *stacks, const struct nd_thread_stack 
 			 bool ran_js)
 {
 	struct nd_process_stacks *process = &stacks->processes[stacks->count - 1];
-	struct nd_thread_stack *grown = grow(process->threads, process->count, sizeof(*grown));
+	struct nd_thread_stack *grown =
+		nd_array_grow(process->threads, process->count, sizeof(*grown));
 	struct nd_call *calls = calloc(thread->depth + 1, sizeof(*calls));
 	struct nd_thread_stack *added;
 

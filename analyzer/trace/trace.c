@@ -405,7 +405,8 @@ static size_t list_outside(const struct entry *entry, struct interval within,
 		if (in.end_ns > in.start_ns)
 			ret_list[count++] = in;
 	}
-	qsort(ret_list, count, sizeof(*ret_list), compare_intervals);
+	if (count > 1)
+		qsort(ret_list, count, sizeof(*ret_list), compare_intervals);
 	return count;
 }
 

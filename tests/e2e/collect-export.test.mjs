@@ -113,9 +113,18 @@ function get(port, path, headers = {}) {
   });
 }
 
-/** So many requests, one after the other. */
-async function getAll(port, path, times, headers) {
+/** So many requests to a program, one after the other. When it answers, they are over for it too. */
+async function getAll(program, path, times, headers) {
+  const port = await program.ask('port');
   for (let i = 0; i < times; i++) await get(port, `${path}/${i}`, headers);
+  await program.ask('port');
+}
+
+/** How many spans wait in the queues of the folder, as their files' names say. */
+function countQueued({ sockets }) {
+  return readdirSync(sockets, { recursive: true })
+    .map((path) => /-traces-(\d+)\.gz$/.exec(path)?.[1] ?? 0)
+    .reduce((sum, items) => sum + Number(items), 0);
 }
 
 const startExpress = (as) => start('trace/express.cjs', { as, args: ['http://127.0.0.1:9'] });
@@ -138,11 +147,10 @@ describe('a process whose environment names a collector', { concurrency: 4 }, ()
       );
       assert.equal(fds.filter((link) => /^\/memfd/.test(link)).length, 1, `${fds}`);
       assert.deepEqual(fds.filter((link) => /queue|\.lock|\.so/.test(link)), []);
-      const port = await program.ask('port');
-      await getAll(port, '/users', 20, parentOf('01'));
+      await getAll(program, '/users', 20, parentOf('01'));
       // Nobody wants the traces of these.
-      await getAll(port, '/users', 5, parentOf('00'));
-      await getAll(await programs[1].ask('port'), '/orders', 3);
+      await getAll(program, '/users', 5, parentOf('00'));
+      await getAll(programs[1], '/orders', 3);
     } finally {
       await Promise.all(programs.map((program) => program.stop()));
     }
@@ -160,6 +168,8 @@ describe('a process whose environment names a collector', { concurrency: 4 }, ()
       () => count(textOf(receivers[0], traces), 'name: "GET /users/:id"') === 20,
       'not all spans came',
     );
+    const metric = /name: "nodejs\.eventloop\.utilization"/;
+    await eventually(() => metric.test(textOf(receivers[0], metrics)), 'no metrics of loops came');
     for (const [i, receiver] of receivers.entries()) {
       for (const path of [metrics, traces])
         assert.deepEqual(valuesOf(textOf(receiver, path), 'service.name'), [`shop-${i}`]);
@@ -169,7 +179,6 @@ describe('a process whose environment names a collector', { concurrency: 4 }, ()
     assert.equal(count(spans, ` trace_id: "${traceName}"`), 20);
     assert.equal(count(spans, ` parent_span_id: "${parentName}"`), 20);
     assert.deepEqual(valuesOf(spans, 'http.route'), ['/users/:id']);
-    assert.match(textOf(receivers[0], metrics), /name: "nodejs\.eventloop\.utilization"/);
     assert.match(world.log(), /sending traces to http:\/\/127\.0\.0\.1:\d+\/v1\/traces$/m);
     assert.doesNotMatch(world.log(), /HEADERSECRET/);
     for (const pid of analyzersOf(world))
@@ -183,10 +192,9 @@ describe('a process whose environment names a collector', { concurrency: 4 }, ()
       [metrics]: [down, ok],
     });
     const program = await startExpress(world.asTo(receiver.url));
-    const port = await program.ask('port');
-    await getAll(port, '/users', 10);
+    await getAll(program, '/users', 10);
     await eventually(() => receiver.requests.length > 0, 'nothing was tried');
-    await getAll(port, '/users', 10);
+    await getAll(program, '/users', 10);
     program.child.kill('SIGTERM');
     await program.exited;
     const isThere = () => count(textOf(receiver, traces), 'name: "GET /users/:id"') === 20;
@@ -201,14 +209,24 @@ describe('a process whose environment names a collector', { concurrency: 4 }, ()
   });
 
   itWith('what one had to leave is sent by the next', async (world) => {
-    const receiver = await world.receive({ [traces]: [status(503, 'down'), ok] });
+    let isUp = false;
+    const answer = (request, response) => {
+      response.writeHead(isUp ? 200 : 503);
+      response.end();
+    };
+    const receiver = await world.receive({ [traces]: [answer] });
     const program = await startExpress(world.asTo(receiver.url));
-    await getAll(await program.ask('port'), '/users', 7);
-    await eventually(() => receiver.requests.some((r) => r.path === traces), 'nothing was tried');
+    await getAll(program, '/users', 7);
+    await eventually(() => countQueued(world) === 7, 'they are not in a queue');
     for (const pid of analyzersOf(world)) process.kill(Number(pid), 'SIGKILL');
     await program.stop();
+    const tried = receiver.requests.length;
+    isUp = true;
     const next = await startExpress(world.asTo(receiver.url));
-    const isThere = () => count(textOf(receiver, traces), 'name: "GET /users/:id"') === 7;
+    const isThere = () => {
+      const text = receiver.requests.slice(tried).filter((r) => r.path === traces).map(read).join('');
+      return count(text, 'name: "GET /users/:id"') === 7;
+    };
     await eventually(isThere, 'they were lost');
     await next.stop();
   });
@@ -219,9 +237,10 @@ describe('a process whose environment names a collector', { concurrency: 4 }, ()
       startExpress(world.asTo(receiver.url, { OTEL_TRACES_EXPORTER: 'none' })),
       startExpress(world.asTo(receiver.url, { OTEL_TRACES_SAMPLER: 'always_off' })),
     ]);
-    for (const program of programs) await getAll(await program.ask('port'), '/users', 3);
+    for (const program of programs) await getAll(program, '/users', 3);
     await Promise.all(programs.map((program) => program.stop()));
-    const isThere = () => receiver.requests.filter(({ path }) => path === metrics).length === 2;
+    // Of each some at once, and some at its end.
+    const isThere = () => receiver.requests.filter(({ path }) => path === metrics).length === 4;
     await eventually(isThere, 'there are no metrics');
     assert.equal(textOf(receiver, traces), '');
   });

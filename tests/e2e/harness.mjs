@@ -7,7 +7,7 @@
 // They exit with 77 after saying why they cannot run here.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -156,6 +156,17 @@ export async function until(condition, what, tries = 500) {
     await sleep(10);
   }
   assert.fail(what);
+}
+
+/** Wait until all loops of a process follow requests, or say why they do not. */
+export function untilTraced(pid) {
+  return until(() => {
+    const { stdout } = spawnSync(readAgent, [String(pid)], { encoding: 'utf8' });
+    const loops = JSON.parse(stdout).slots.filter(
+      ({ kind, state }) => kind !== 'agent' && state === 'live',
+    );
+    return loops.every(({ tracing }) => tracing !== 0);
+  }, 'requests are not followed');
 }
 
 const NOBODY = 65534;

@@ -93,7 +93,7 @@ function assertNoneInvented(seen) {
 
 for (const ms of [5, 20, 100, 500]) {
   test(`blocks of ${ms} ms`, async () => {
-    const seen = await watch(Math.max(2, ms / 2), (program) => program.ask('blockIn', 'timers', ms));
+    const seen = await watch(Math.max(2, ms / 2), (program) => program.ask('blockAt', 'timers', ms));
     assert.equal(seen.done.blocks.length, Object.keys(expected).length);
     for (const block of seen.done.blocks) assertSeen(seen, block, 'timers', TIMERS_MS);
     if (ms >= 20) assertNoneInvented(seen);
@@ -102,7 +102,7 @@ for (const ms of [5, 20, 100, 500]) {
 
 test('blocks in the other phases', async () => {
   for (const phase of ['poll', 'check', 'close']) {
-    const seen = await watch(25, (program) => program.ask('blockIn', phase, 50, 'js', 'wait'));
+    const seen = await watch(25, (program) => program.ask('blockAt', phase, 50, 'js', 'wait'));
     for (const block of seen.done.blocks) assertSeen(seen, block, phase, OTHER_PHASES_MS);
     assertNoneInvented(seen);
   }
@@ -132,7 +132,7 @@ test('a loop that its control group gives no CPU', async (t) => {
   try {
     const seen = await watch(50, (program) => {
       writeFileSync(join(group, 'cgroup.procs'), String(program.pid));
-      return program.ask('blockIn', 'timers', 400, 'js');
+      return program.ask('blockAt', 'timers', 400, 'js');
     });
     const [block] = seen.done.blocks;
     const stall = seen.stalls.find(({ function: f }) => f?.name === block.function);

@@ -20,6 +20,7 @@ import {
   programPath,
   runNodiag,
   start,
+  untilTraced,
 } from './harness.mjs';
 
 needNode();
@@ -48,7 +49,7 @@ async function trace({ name = 'trace/plain.cjs', args = [], nodeFlags = [] }, bo
     const port = await program.ask('port');
     const run = await runNodiag(['trace', '--json', '-d', '1m', String(program.pid)], {
       async onStart(child) {
-        await sleep(700);
+        await untilTraced(program.pid);
         await body(port);
         await sleep(300);
         child.kill('SIGINT');
@@ -61,19 +62,30 @@ async function trace({ name = 'trace/plain.cjs', args = [], nodeFlags = [] }, bo
   }
 }
 
-/** Send what is to be sent on one connection; all that comes back until it is idle. */
-async function talk(port, ...texts) {
+/**
+ * Send texts on one connection, each when what came back until then satisfies `until`, or a moment
+ * after the one before; all that came back.
+ */
+async function talk(port, ...steps) {
   const socket = net.connect(port, '127.0.0.1');
-  const chunks = [];
-  socket.on('data', (chunk) => chunks.push(chunk));
+  let text = '';
+  socket.on('data', (chunk) => {
+    text += chunk;
+  });
   await once(socket, 'connect');
-  for (const text of texts) {
-    socket.write(text);
-    await sleep(250);
+  for (const [send, until] of steps) {
+    socket.write(send);
+    if (until) for (let tries = 0; tries < 1000 && !until(text); tries++) await sleep(10);
+    else await sleep(250);
   }
   socket.destroy();
-  return Buffer.concat(chunks).toString();
+  return text;
 }
+
+const hello = [makeHead('GET', '/').text, (text) => text.includes('hello')];
+
+/** So many traces were seen by the service. */
+const seen = (count) => (text) => tracesIn(text).length === count;
 
 /** The traces that the service saw, as the program passed on what it answered. */
 function tracesIn(text) {
@@ -90,7 +102,7 @@ async function checkFollowed(how) {
   const head = makeHead('GET', '/out/7?secret=1');
   let text;
   const run = await trace(how, async (port) => {
-    text = await talk(port, head.text);
+    text = await talk(port, [head.text, seen(3)]);
   });
   const [request, ...others] = requestsOf(run);
   assert.deepEqual(others, []);
@@ -115,15 +127,15 @@ test('what comes later on a connection is no part of what came before', async ()
   const upgrade = 'GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n';
   let text;
   const run = await trace({}, async (port) => {
-    const body = [`${pieces.text}first`, 'last'];
-    text = await talk(port, `${first.text}${second.text}`, ...body, upgrade);
+    text = await talk(port, [`${first.text}${second.text}`, seen(6)], [`${pieces.text}first`],
+      ['last', seen(7)], [upgrade, seen(8)]);
   });
-  const seen = tracesIn(text);
+  const traces = tracesIn(text);
   const three = ({ traceId }) => Array(3).fill(traceId);
   const expected = [...three(first), ...three(second), pieces.traceId];
-  assert.deepEqual(seen.slice(0, 7), expected, text);
-  assert.equal(seen.length, 8);
-  assert.ok(!expected.includes(seen[7]), 'the upgraded connection is in a trace of before');
+  assert.deepEqual(traces.slice(0, 7), expected, text);
+  assert.equal(traces.length, 8);
+  assert.ok(!expected.includes(traces[7]), 'the upgraded connection is in a trace of before');
   assert.deepEqual(requestsOf(run).map(({ spans }) => spans.length).sort(), [1, 3, 3]);
 });
 
@@ -152,7 +164,7 @@ test('a command is followed from its beginning, and a recording answers as well'
 
 test('nothing is left when nobody looks', async () => {
   const clean = { subscribed: [], wrapped: false, globals: [] };
-  const run = await trace({}, (port) => talk(port, makeHead('GET', '/').text), async (program) => {
+  const run = await trace({}, (port) => talk(port, hello), async (program) => {
     await sleep(300);
     // undici, where it is loaded, listens to itself.
     const left = await program.ask('traces');
@@ -162,7 +174,7 @@ test('nothing is left when nobody looks', async () => {
 });
 
 test('a program with a tracer of its own is left to that', async () => {
-  const run = await trace({ args: ['tracer'] }, (port) => talk(port, makeHead('GET', '/').text));
+  const run = await trace({ args: ['tracer'] }, (port) => talk(port, hello));
   assert.equal(run.status, 1);
   assert.match(run.stderr, /cannot trace the requests of \d+: OpenTelemetry or dd-trace does so/);
 });

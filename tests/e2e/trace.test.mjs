@@ -9,7 +9,7 @@ import http from 'node:http';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { agent, needNode, runNodiag, start } from './harness.mjs';
+import { agent, needNode, runNodiag, start, untilTraced } from './harness.mjs';
 
 needNode();
 
@@ -86,10 +86,10 @@ async function trace(name, url) {
     let made;
     const run = await runNodiag(['trace', '--json', '-d', '1m', String(program.pid)], {
       async onStart(child) {
-        await sleep(1000);
+        await untilTraced(program.pid);
         const numbers = Array.from({ length: CONNECTIONS }, (_, number) => number);
         made = (await Promise.all(numbers.map((number) => useConnection(port, number)))).flat();
-        await sleep(500);
+        await sleep(1000);
         child.kill('SIGINT');
       },
     });

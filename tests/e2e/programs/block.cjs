@@ -7,7 +7,7 @@
 //
 //   block ROUNDS [NAME...]          block in each of these ways, or in all, so many times; answers
 //                                   when done
-//   blockIn PHASE MS [NAME...]      the same once, for so long, in a callback of a phase of the loop
+//   blockAt PHASE MS [NAME...]      the same once, for so long, in a callback of a phase of the loop
 
 const { execFileSync, execSync, spawn } = require('node:child_process');
 const { pbkdf2Sync } = require('node:crypto');
@@ -149,7 +149,7 @@ async function block(rounds, ...names) {
   return { blocks: done, gaps };
 }
 
-async function blockIn(phase, ms, ...names) {
+async function blockAt(phase, ms, ...names) {
   blockMs = Number(ms);
   const done = [];
   for (const name of names.length ? names : Object.keys(blocks)) done.push(await blockOnce(name, phase));
@@ -168,4 +168,4 @@ function turn() {
 
 if (process.argv[2] === 'busy') setImmediate(turn);
 
-serve({ block, blockIn });
+serve({ block, blockAt });
