@@ -17,12 +17,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/child.h"
 #include "agent/log.h"
 #include "agent/otel.h"
 #include "proto/channel.h"
@@ -31,15 +30,8 @@
 /* How long the analyzer waits for another process when the last has ended. */
 #define IDLE_OPTION "--idle=10s"
 
-/* What the program does comes first. */
-#define NICE	  10
-#define NICE_TEXT "10"
-
 /* Stacks of the two children: they do nothing but system calls. */
 #define CHILD_STACK 16384
-
-/* Descriptors that are closed one by one where the kernel cannot close a range (before 5.9). */
-#define FDS_MAX 65536
 
 static struct {
 	char output[ND_OUTPUT_PATTERN_MAX];
@@ -175,62 +167,14 @@ const char *nd_analyzer_get_output(void)
 	return analyzer.output;
 }
 
-/* Handlers are functions of the program, in memory that it still has: none may run here. */
-static void forget_handlers(void)
-{
-	struct sigaction action;
-	int number;
-
-	for (number = 1; number < NSIG; number++) {
-		if (sigaction(number, NULL, &action) || action.sa_handler == SIG_IGN)
-			continue;
-		action = (struct sigaction){.sa_handler = SIG_DFL};
-		sigaction(number, &action, NULL);
-	}
-}
-
-static void close_descriptors(void)
-{
-	struct rlimit limit;
-	int null, fd;
-
-	null = open("/dev/null", O_RDWR);
-	for (fd = 0; fd < 3; fd++)
-		if (null < 0 || dup2(null, fd) < 0)
-			close(fd);
-	if (!syscall(SYS_close_range, 3u, ~0u, 0u))
-		return;
-	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur > FDS_MAX)
-		limit.rlim_cur = FDS_MAX;
-	for (fd = 3; fd < (int)limit.rlim_cur; fd++)
-		close(fd);
-}
-
-/* By the scheduler's two ideas of who is who: the process, and its session's group. */
-static void be_nice(void)
-{
-	int fd = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
-	ssize_t written;
-
-	setpriority(PRIO_PROCESS, 0, NICE);
-	if (fd < 0)
-		return;
-	written = write(fd, NICE_TEXT, strlen(NICE_TEXT));
-	(void)written;
-	close(fd);
-}
-
 /* In the second child. */
 static int become(void *arg)
 {
 	struct start *start = arg;
-	sigset_t none;
 
-	forget_handlers();
-	close_descriptors();
-	be_nice();
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	nd_child_forget_handlers();
+	nd_child_close_descriptors(-1);
+	nd_child_be_nice();
 	if (!chdir("/"))
 		execve(start->argv[0], start->argv, start->environment);
 	start->error = errno;

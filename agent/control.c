@@ -22,6 +22,7 @@
 #include "agent/core.h"
 #include "agent/log.h"
 #include "agent/sampler.h"
+#include "agent/snapshot.h"
 #include "agent/thread.h"
 #include "common/clock.h"
 #include "proto/limits.h"
@@ -49,6 +50,9 @@
 #define ANALYZER_NS	  (5 * ND_NSEC_PER_SEC)
 #define ANALYZER_AGAIN_NS ND_NSEC_PER_SEC
 
+/* How often is looked what a snapshot does. */
+#define SNAPSHOT_LOOK_MS 5
+
 /* One bound for what readers ask for; more is what BPF is for. */
 #define HZ_MAX 999
 
@@ -58,6 +62,7 @@ struct client {
 	int fd;
 	bool is_reader;
 	bool waits_for_stop;
+	bool waits_for_snapshot;
 };
 
 static struct {
@@ -381,6 +386,7 @@ static void begin_stop(struct client *client)
 	end_reading();
 	nd_agent.active = false;
 	nd_agent.reason = ND_AGENT_DETACHED;
+	nd_snapshot_cancel();
 	client->waits_for_stop = true;
 	control.stopping = true;
 	nd_thread_visit(wake, NULL);
@@ -397,7 +403,42 @@ static void log_line(const struct nd_log_line *line)
 	nd_log("%.*s", (int)len, text);
 }
 
-static void handle_message(struct client *client, const struct nd_message *message)
+static int start_snapshot(struct client *client, const struct nd_message *message, int fd)
+{
+	int ret;
+
+	if (message->size < sizeof(struct nd_snapshot_wish) || fd < 0)
+		return -EBADMSG;
+	if (control.stopping)
+		return -ESHUTDOWN;
+	if (!(nd_agent.features & ND_FEATURE_SNAPSHOT))
+		return -ENOTSUP;
+	ret = nd_snapshot_want((const void *)message, fd);
+	if (ret)
+		return ret;
+	client->waits_for_snapshot = true;
+	nd_thread_visit(wake, NULL);
+	return 0;
+}
+
+/* Tell who waits for it what a snapshot has come to. */
+static void tell_snapshot(void)
+{
+	union nd_snapshot_news news;
+	int i;
+
+	if (!nd_snapshot_look(&news))
+		return;
+	for (i = 0; i < control.clients; i++) {
+		if (!control.client[i].waits_for_snapshot)
+			continue;
+		send(control.client[i].fd, &news, news.message.size, MSG_NOSIGNAL);
+		control.client[i].waits_for_snapshot = nd_snapshot_is_busy();
+	}
+}
+
+/* `fd` came with the message, or is -1; it stays the caller's. */
+static void handle_message(struct client *client, const struct nd_message *message, int fd)
 {
 	const struct nd_start *start = (const void *)message;
 
@@ -411,6 +452,9 @@ static void handle_message(struct client *client, const struct nd_message *messa
 		tell_async();
 		control.async_due_ns = nd_clock_monotonic_ns() + ASYNC_AGAIN_NS;
 		answer(client, 0);
+		break;
+	case ND_MESSAGE_SNAPSHOT:
+		answer(client, start_snapshot(client, message, fd));
 		break;
 	case ND_MESSAGE_DETACH:
 		begin_stop(client);
@@ -426,27 +470,54 @@ static void handle_message(struct client *client, const struct nd_message *messa
 	}
 }
 
+/* recv(), with the descriptor that came along, or -1. */
+static ssize_t receive(int fd, void *buf, size_t size, int *ret_fd)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} rights;
+	struct iovec data = {buf, size};
+	struct msghdr message = {.msg_iov = &data,
+				 .msg_iovlen = 1,
+				 .msg_control = &rights,
+				 .msg_controllen = sizeof(rights)};
+	ssize_t len = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+	struct cmsghdr *header = len < 0 ? NULL : CMSG_FIRSTHDR(&message);
+
+	*ret_fd = -1;
+	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
+		memcpy(ret_fd, CMSG_DATA(header), sizeof(int));
+	return len;
+}
+
 /* False when the connection is over. */
 static bool serve(struct client *client)
 {
 	union {
 		struct nd_message message;
 		struct nd_start start;
+		struct nd_snapshot_wish snapshot;
 		char room[ND_MESSAGE_MAX];
 	} in;
-	ssize_t len = recv(client->fd, &in, sizeof(in), 0);
+	int fd;
+	ssize_t len = receive(client->fd, &in, sizeof(in), &fd);
+	bool is_whole = len >= (ssize_t)sizeof(in.message) && in.message.size == (size_t)len;
 
 	if (len < 0 && (errno == EAGAIN || errno == EINTR))
 		return true;
-	if (len < (ssize_t)sizeof(in.message) || in.message.size != (size_t)len)
-		return false;
-	handle_message(client, &in.message);
-	return true;
+	if (is_whole)
+		handle_message(client, &in.message, fd);
+	if (fd >= 0)
+		close(fd);
+	return is_whole;
 }
 
 static void drop_client(int index)
 {
 	close(control.client[index].fd);
+	if (control.client[index].waits_for_snapshot)
+		nd_snapshot_cancel();
 	if (control.client[index].is_reader) {
 		end_reading();
 		if (nd_analyzer_is_wanted())
@@ -481,8 +552,10 @@ static int watch_all(void)
 
 	if (control.stopping)
 		return STOP_POLL_MS;
+	if (nd_snapshot_is_busy())
+		least = SNAPSHOT_LOOK_MS * ND_NSEC_PER_MSEC;
 	if (nd_agent.wanted & ND_FEATURE_STALLS) {
-		least = nd_agent.threshold_ns;
+		least = nd_agent.threshold_ns < least ? nd_agent.threshold_ns : least;
 		nd_thread_visit(watch_one, &least);
 	}
 	if (nd_agent.wanted & ND_FEATURE_ASYNC) {
@@ -572,8 +645,10 @@ static void *run(void *arg)
 	prctl(PR_SET_NAME, "nodiag");
 	control.slot->tid = (uint32_t)syscall(SYS_gettid);
 	open_socket();
-	while (!control.stopping || !all_unhooked())
+	while (!control.stopping || !all_unhooked() || nd_snapshot_is_busy()) {
 		wait_and_serve(wait_for_analyzer(watch_all()));
+		tell_snapshot();
+	}
 	finish_stop();
 	return NULL;
 }

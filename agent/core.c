@@ -15,6 +15,7 @@
 #include "agent/otel.h"
 #include "agent/sampler.h"
 #include "agent/script.h"
+#include "agent/snapshot.h"
 #include "agent/thread.h"
 #include "agent/trace.h"
 #include "proto/limits.h"
@@ -66,6 +67,8 @@ static void find_features(void)
 		nd_agent_give_reason(ND_AGENT_UNKNOWN_V8);
 	if (nd_agent.features & ND_FEATURE_GC && nd_async_is_known())
 		nd_agent.features |= ND_FEATURE_ASYNC;
+	if (v8_is_known && nd_snapshot_is_known())
+		nd_agent.features |= ND_FEATURE_SNAPSHOT;
 	if (nd_sampler_start())
 		nd_agent.features |= ND_FEATURE_STALLS | ND_FEATURE_CPU;
 	else

@@ -36,6 +36,7 @@
 #include "agent/got.h"
 #include "agent/node_abi.h"
 #include "agent/sampler.h"
+#include "agent/snapshot.h"
 #include "agent/spaces.h"
 #include "agent/thread.h"
 #include "agent/trace.h"
@@ -336,6 +337,7 @@ static struct nd_thread *enter(int epfd, int timeout)
 	nd_thread_hook(thread);
 	nd_trace_update(thread);
 	nd_async_update(thread);
+	nd_snapshot_update(thread);
 	if (__atomic_load_n(&thread->want_handles, __ATOMIC_RELAXED)) {
 		write_handles(thread);
 		nd_spaces_write(thread);

@@ -227,6 +227,51 @@ struct nd_local *nd_stack_frame_file(const struct nd_local *frame)
 struct nd_local *nd_stack_frame_function(const struct nd_local *frame)
 	ND_IMPORT("_ZNK2v810StackFrame15GetFunctionNameEv");
 
+/* HeapProfiler *Isolate::GetHeapProfiler() */
+struct nd_heap_profiler;
+struct nd_heap_profiler *nd_isolate_get_heap_profiler(struct nd_isolate *isolate)
+	ND_IMPORT("_ZN2v87Isolate15GetHeapProfilerEv");
+
+/*
+ * const HeapSnapshot *HeapProfiler::TakeHeapSnapshot(ActivityControl *, ObjectNameResolver *, bool
+ * hide_internals, bool capture_numeric_value), of which both may be NULL; from Node 26 on the
+ * second is a ContextNameResolver.
+ */
+struct nd_heap_snapshot;
+const struct nd_heap_snapshot *nd_heap_snapshot_take(struct nd_heap_profiler *profiler,
+						     void *control, void *resolver,
+						     bool hide_internals, bool numeric)
+	ND_IMPORT("_ZN2v812HeapProfiler16TakeHeapSnapshotEPNS_15ActivityControlEPNS0_18Object"
+		  "NameResolverEbb");
+const struct nd_heap_snapshot *nd_heap_snapshot_take_26(struct nd_heap_profiler *profiler,
+							void *control, void *resolver,
+							bool hide_internals, bool numeric)
+	ND_IMPORT("_ZN2v812HeapProfiler16TakeHeapSnapshotEPNS_15ActivityControlEPNS0_19Context"
+		  "NameResolverEbb");
+
+/* v8::OutputStream: a class whose table has its functions in this order. */
+struct nd_output_stream;
+struct nd_output_stream_table {
+	void (*destroy)(struct nd_output_stream *stream);
+	void (*destroy_and_free)(struct nd_output_stream *stream);
+	void (*end)(struct nd_output_stream *stream);
+	int (*get_chunk_size)(struct nd_output_stream *stream);
+	/* 0 to go on, 1 to stop */
+	int (*write_chunk)(struct nd_output_stream *stream, char *data, int size);
+	int (*write_stats)(struct nd_output_stream *stream, void *data, int count);
+};
+
+struct nd_output_stream {
+	const struct nd_output_stream_table *table;
+	int fd;
+};
+
+/* void HeapSnapshot::Serialize(OutputStream *, SerializationFormat) const: 0 is JSON */
+void nd_heap_snapshot_serialize(const struct nd_heap_snapshot *snapshot,
+				struct nd_output_stream *stream, int format)
+	ND_IMPORT("_ZNK2v812HeapSnapshot9SerializeEPNS_12OutputStreamENS0_19"
+		  "SerializationFormatE");
+
 /* Of Node-API as well. */
 int napi_create_double(struct napi_env__ *env, double value, struct napi_value__ **ret);
 int napi_create_external_arraybuffer(struct napi_env__ *env, void *data, size_t size,

@@ -2,6 +2,8 @@
 
 /* nodiag attach and nodiag detach: the agent into a running process, and silent again. */
 
+#include "cli/attach.h"
+
 #include <argp.h>
 #include <dirent.h>
 #include <errno.h>
@@ -297,7 +299,7 @@ static int attach_by_inspector(struct attach *attach, struct nd_err *err)
 	return 0;
 }
 
-static int inject_agent(struct attach *attach, struct nd_err *err)
+static int inject_agent(struct attach *attach, struct channel **ret_channel, struct nd_err *err)
 {
 	struct nd_injected injected = {0};
 	struct channel *channel = NULL;
@@ -317,8 +319,18 @@ static int inject_agent(struct attach *attach, struct nd_err *err)
 	if (channel_get_hello(channel)->reason)
 		term_note("%d: not all can be measured: %s", attach->pid,
 			  channel_reason_text(channel_get_hello(channel)->reason));
-	channel_close(channel);
+	*ret_channel = channel;
 	return 0;
+}
+
+static int attach_by_ptrace(struct attach *attach, struct nd_err *err)
+{
+	struct channel *channel;
+	int ret = inject_agent(attach, &channel, err);
+
+	if (!ret)
+		channel_close(channel);
+	return ret;
 }
 
 static int attach_one(struct attach *attach, struct nd_err *err)
@@ -328,7 +340,7 @@ static int attach_one(struct attach *attach, struct nd_err *err)
 
 	if (ret == -ENOENT)
 		return attach->via_inspector ? attach_by_inspector(attach, err)
-					     : inject_agent(attach, err);
+					     : attach_by_ptrace(attach, err);
 	if (ret)
 		return ret;
 	if (channel_get_hello(channel)->reason == ND_AGENT_DETACHED) {
@@ -370,6 +382,28 @@ static int init(struct attach *attach)
 	return EXIT_FAILED;
 }
 
+static void fini(struct attach *attach)
+{
+	nd_buf_fini(&attach->image);
+	nd_symbolizer_free(attach->symbolizer);
+	nd_profile_free(attach->frames);
+}
+
+int attach_agent(pid_t pid, struct channel **ret_channel, struct nd_err *err)
+{
+	struct attach attach = {.pid = pid};
+	int ret;
+
+	if (init(&attach)) {
+		*err = attach.err;
+		ret = attach.err.code;
+	} else {
+		ret = inject_agent(&attach, ret_channel, err);
+	}
+	fini(&attach);
+	return ret;
+}
+
 /* The first process that it fails for makes the exit status; it is tried for the others. */
 static int do_all(struct attach *attach, int (*one)(struct attach *attach, struct nd_err *err))
 {
@@ -408,9 +442,7 @@ static int run(struct attach *attach, const struct argp *argp, int argc, char **
 		term_error(&attach->err);
 	else if (!attach->arguments.help)
 		ret = do_all(attach, one);
-	nd_buf_fini(&attach->image);
-	nd_symbolizer_free(attach->symbolizer);
-	nd_profile_free(attach->frames);
+	fini(attach);
 	return ret;
 }
 

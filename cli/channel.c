@@ -253,19 +253,33 @@ const struct nd_channel_head *channel_get_head(const struct channel *channel)
 	return &channel->view.head;
 }
 
+/* Get the agent's next message, of that size or larger. */
+static int receive(struct channel *channel, int timeout_ms, void *buf, size_t size)
+{
+	struct pollfd ready = {.fd = channel->fd, .events = POLLIN};
+	int ret = poll(&ready, 1, timeout_ms);
+
+	if (ret < 0)
+		return -errno;
+	if (!ret)
+		return -ETIMEDOUT;
+	return recv(channel->fd, buf, size, 0) < (ssize_t)size ? -EPIPE : 0;
+}
+
+static int wait_for_answer(struct channel *channel)
+{
+	struct nd_answer answer = {0};
+	int ret = receive(channel, ANSWER_MS, &answer, sizeof(answer));
+
+	return ret ? ret : answer.result;
+}
+
 /* Say something to the agent, and get its answer. */
 static int ask(struct channel *channel, const void *message, size_t size)
 {
-	struct pollfd ready = {.fd = channel->fd, .events = POLLIN};
-	struct nd_answer answer;
-
 	if (send(channel->fd, message, size, MSG_NOSIGNAL) != (ssize_t)size)
 		return -EPIPE;
-	if (poll(&ready, 1, ANSWER_MS) != 1)
-		return -ETIMEDOUT;
-	if (recv(channel->fd, &answer, sizeof(answer), 0) < (ssize_t)sizeof(answer))
-		return -EPIPE;
-	return answer.result;
+	return wait_for_answer(channel);
 }
 
 static uint64_t sum_dropped(const struct channel *channel)
@@ -365,6 +379,63 @@ int channel_log(struct channel *channel, const char *text)
 	out.line.message.size = (uint32_t)(sizeof(out.line) + len);
 	memcpy(out.line.text, text, len);
 	return ask(channel, &out, out.line.message.size);
+}
+
+static int send_descriptor(struct channel *channel, void *message, size_t size, int fd)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} rights = {.header = {.cmsg_len = CMSG_LEN(sizeof(int)),
+			       .cmsg_level = SOL_SOCKET,
+			       .cmsg_type = SCM_RIGHTS}};
+	struct iovec data = {message, size};
+	struct msghdr out = {.msg_iov = &data,
+			     .msg_iovlen = 1,
+			     .msg_control = &rights,
+			     .msg_controllen = sizeof(rights)};
+
+	memcpy(CMSG_DATA(&rights.header), &fd, sizeof(int));
+	return sendmsg(channel->fd, &out, MSG_NOSIGNAL) == (ssize_t)size ? 0 : -EPIPE;
+}
+
+int channel_snapshot(struct channel *channel, const struct nd_snapshot_wish *wish, int fd,
+		     struct nd_err *err)
+{
+	struct nd_snapshot_wish message = *wish;
+	int ret;
+
+	message.message = (struct nd_message){ND_MESSAGE_SNAPSHOT, sizeof(message)};
+	ret = send_descriptor(channel, &message, sizeof(message), fd);
+	if (!ret)
+		ret = wait_for_answer(channel);
+	if (ret == -EBUSY)
+		return nd_err_set(err, ret, "a snapshot of %d is being taken already",
+				  channel->pid);
+	if (ret == -ENOSYS)
+		return nd_err_set(err, ret, "the agent in %d is older, and takes no snapshots",
+				  channel->pid);
+	if (ret == -ENOTSUP)
+		return nd_err_set(err, ret, "the calls of locks were not found in %d",
+				  channel->pid);
+	return ret ? nd_err_set_errno(err, ret, "the agent in %d takes no snapshot", channel->pid)
+		   : 0;
+}
+
+int channel_wait_forked(struct channel *channel, int timeout_ms, struct nd_forked *ret_forked)
+{
+	int ret = receive(channel, timeout_ms, ret_forked, sizeof(*ret_forked));
+
+	return !ret && ret_forked->message.type != ND_MESSAGE_FORKED ? -EPROTO : ret;
+}
+
+int channel_wait_child(struct channel *channel, int timeout_ms, int *ret_status)
+{
+	struct nd_child_end end = {0};
+	int ret = receive(channel, timeout_ms, &end, sizeof(end));
+
+	*ret_status = end.status;
+	return !ret && end.message.type != ND_MESSAGE_CHILD_END ? -EPROTO : ret;
 }
 
 int channel_detach(struct channel *channel, struct nd_err *err)

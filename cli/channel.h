@@ -57,6 +57,18 @@ int channel_want_handles(struct channel *channel, struct nd_err *err);
 /* Let the process's log say a line, where NODIAG_LOG names one; what is long is cut. */
 int channel_log(struct channel *channel, const char *text);
 
+/*
+ * Have a heap snapshot taken, by a child of the process, and written to the stream socket `fd`,
+ * which stays the caller's. When that is accepted, what comes of it is told twice:
+ * channel_wait_forked() returns when the process has forked, or refused to, which
+ * `ret_forked->result` says, and channel_wait_child() when the child is gone, with its status as
+ * of waitpid(2). Both return -ETIMEDOUT after so long, -EINTR, -EPIPE when the process has ended.
+ */
+int channel_snapshot(struct channel *channel, const struct nd_snapshot_wish *wish, int fd,
+		     struct nd_err *err);
+int channel_wait_forked(struct channel *channel, int timeout_ms, struct nd_forked *ret_forked);
+int channel_wait_child(struct channel *channel, int timeout_ms, int *ret_status);
+
 /* Let the agent stop for good; returns when it has let go of the process. */
 int channel_detach(struct channel *channel, struct nd_err *err);
 

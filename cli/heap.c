@@ -20,16 +20,22 @@
 #include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/heap_file.h"
+#include "cli/heap_snapshot.h"
 #include "cli/out.h"
+#include "cli/target.h"
 #include "cli/term.h"
 #include "cli/units.h"
 #include "common/buf.h"
+#include "common/clock.h"
 #include "common/err.h"
 #include "common/intern.h"
 #include "proto/limits.h"
 
 #define DEFAULT_LIMIT 15
 #define LIMIT_MAX     1000000
+
+/* Until the child that takes a snapshot is killed. */
+#define DEFAULT_TIMEOUT_NS (300 * ND_NSEC_PER_SEC)
 
 struct heap {
 	bool json;
@@ -39,6 +45,8 @@ struct heap {
 	uint64_t fail_bytes;
 	const char **ignore;
 	uint32_t ignore_count;
+	struct heap_snapshot_options taking;
+	bool is_for_taking; /* an option of `snapshot` was given */
 	struct arguments arguments;
 	struct nd_err err;
 
@@ -51,9 +59,25 @@ struct heap {
 	uint32_t census_count;
 };
 
-enum { OPT_JSON = 256, OPT_LIMIT, OPT_FAIL_IF, OPT_IGNORE, OPT_COLOR };
+enum {
+	OPT_JSON = 256,
+	OPT_LIMIT,
+	OPT_FAIL_IF,
+	OPT_IGNORE,
+	OPT_COLOR,
+	OPT_FORCE,
+	OPT_TIMEOUT,
+	OPT_MEMORY
+};
 
 static const struct argp_option options[] = {
+	{NULL, 0, NULL, 0, "Taking a snapshot", 0},
+	{"output", 'o', "FILE", 0,
+	 "Write to FILE, or - for a pipe (default heap-PID-TIME.heapsnapshot)", 0},
+	{"force", OPT_FORCE, NULL, 0, "Replace FILE if it exists", 0},
+	{"timeout", OPT_TIMEOUT, "TIME", 0, "Give up after TIME: 90s, 10m (default 5m)", 0},
+	{"child-memory", OPT_MEMORY, "SIZE", 0,
+	 "What the process's child may take: 512M, 4G (default 36 times the heap)", 0},
 	{NULL, 0, NULL, 0, "Comparing", 1},
 	{"fail-if", OPT_FAIL_IF, "SIZE", 0,
 	 "Exit with 5 if the heap grew by more than SIZE: 512K, 10M, 1G", 1},
@@ -68,7 +92,12 @@ static const struct argp_option options[] = {
 };
 
 static const char documentation[] =
-	"Read heap snapshots: what takes the memory, what grew, and what keeps it alive.\v"
+	"Take heap snapshots, and read them: what takes the memory, what grew, and what keeps it "
+	"alive.\v"
+	"snapshot takes one of a running process, which goes on meanwhile: the agent in it, or one "
+	"that is loaded for it, forks it, and the child writes the snapshot down. That needs up to "
+	"12 times the heap in memory, and is refused where it is not there. PID is a process id; "
+	"without, the one Node.js process of yours.\n\n"
 	"FILE is a .heapsnapshot of Node.js or Chrome, plain or packed by gzip or zstd, or - for "
 	"standard input. 'node --heapsnapshot-signal=SIGUSR2' and v8.writeHeapSnapshot() write "
 	"them.\n\n"
@@ -78,13 +107,14 @@ static const char documentation[] =
 	"what grew each time. retainers shows what keeps an object, @ID, or the objects of a "
 	"class alive.\n\n"
 	"Examples:\n"
+	"  nodiag heap snapshot 4711 -o app.heapsnapshot\n"
 	"  nodiag heap summary app.heapsnapshot\n"
 	"  nodiag heap diff before.heapsnapshot after.heapsnapshot\n"
 	"  nodiag heap diff --fail-if 10M 1.heapsnapshot 2.heapsnapshot 3.heapsnapshot\n"
 	"  nodiag heap retainers app.heapsnapshot @4711\n"
 	"  nodiag heap retainers app.heapsnapshot Session\n\n"
-	"Exit status: 0 done, 1 failed, 2 wrong usage, 3 no such file, object or class, 4 not "
-	"permitted, 5 a --fail-if threshold was crossed.";
+	"Exit status: 0 done, 1 failed, 2 wrong usage, 3 no such process, file, object or class, 4 "
+	"not permitted, 5 a --fail-if threshold was crossed.";
 
 static error_t parse_limit(struct heap *heap, const char *arg)
 {
@@ -124,6 +154,33 @@ static error_t add_ignored(struct heap *heap, const char *class)
 	return 0;
 }
 
+static error_t parse_child_memory(struct heap *heap, const char *arg)
+{
+	if (units_parse_bytes(arg, &heap->taking.child_memory) && heap->taking.child_memory)
+		return 0;
+	nd_err_set(&heap->err, -EINVAL, "'%s' is no size", arg);
+	nd_err_hint(&heap->err, "give it with its unit: 512M or 4G");
+	return EINVAL;
+}
+
+/* Those of `snapshot`. */
+static error_t parse_taking(int key, char *arg, struct heap *heap)
+{
+	heap->is_for_taking = true;
+	switch (key) {
+	case OPT_FORCE:
+		heap->taking.force = true;
+		return 0;
+	case OPT_TIMEOUT:
+		return arguments_parse_time(arg, &heap->taking.timeout_ns, &heap->err);
+	case OPT_MEMORY:
+		return parse_child_memory(heap, arg);
+	default:
+		heap->taking.output = arg;
+		return 0;
+	}
+}
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct heap *heap = state->input;
@@ -138,6 +195,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_JSON:
 		heap->json = true;
 		return 0;
+	case 'o':
+	case OPT_FORCE:
+	case OPT_TIMEOUT:
+	case OPT_MEMORY:
+		return parse_taking(key, arg, heap);
 	case OPT_COLOR:
 		return term_parse_colour(arg, &heap->colour, &heap->err);
 	default:
@@ -146,8 +208,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp argp = {
-	options,       parse_option, "summary FILE\ndiff FILE FILE...\nretainers FILE @ID|CLASS",
-	documentation, NULL,	     NULL,
+	options,
+	parse_option,
+	"snapshot [PID]\nsummary FILE\ndiff FILE FILE...\nretainers FILE @ID|CLASS",
+	documentation,
+	NULL,
+	NULL,
 	NULL};
 
 /* The exit status of a failure to get something. */
@@ -360,6 +426,19 @@ static int explain(struct heap *heap, char **words)
 				  : explain_class(heap, words[0], words[1]);
 }
 
+static int snapshot(struct heap *heap, char **words)
+{
+	const struct target_syntax syntax = {.command = "nodiag heap snapshot", .pids_only = true};
+	struct target target = {0};
+	int ret =
+		target_parse(&syntax, words, heap->arguments.count - 1, NULL, &target, &heap->err);
+
+	if (ret)
+		return ret;
+	ret = heap_snapshot_take(target.pids[0], &heap->taking, &heap->err);
+	return ret ? target_fail(target.pids[0], ret, &heap->err) : EXIT_DONE;
+}
+
 /* What may stand behind "nodiag heap", with how many words behind it. */
 static const struct question {
 	const char *name;
@@ -368,6 +447,7 @@ static const struct question {
 	const char *usage;
 	int (*answer)(struct heap *heap, char **words);
 } questions[] = {
+	{"snapshot", 0, 1, "nodiag heap snapshot PID", snapshot},
 	{"summary", 1, 1, "nodiag heap summary FILE", summarize},
 	{"diff", 2, ND_HEAP_SERIES_MAX, "nodiag heap diff BEFORE AFTER", compare},
 	{"retainers", 2, 2, "nodiag heap retainers FILE @ID, or a class", explain},
@@ -394,7 +474,8 @@ static const struct question *find_question(struct heap *heap)
 		nd_err_set(&heap->err, -EINVAL, "'%s' is no question about a heap", name);
 	else
 		nd_err_set(&heap->err, -EINVAL, "nothing is asked about a heap");
-	nd_err_hint(&heap->err, "nodiag heap summary, diff or retainers, and a file");
+	nd_err_hint(&heap->err,
+		    "nodiag heap snapshot and a process, or summary, diff or retainers and a file");
 	return NULL;
 }
 
@@ -407,6 +488,13 @@ static int run(struct heap *heap)
 	if ((heap->fail_text || heap->ignore_count) && question->answer != compare) {
 		nd_err_set(&heap->err, -EINVAL,
 			   "--fail-if and --ignore are for 'nodiag heap diff'");
+		nd_err_hint(&heap->err, "nodiag heap --help");
+		return EXIT_USAGE;
+	}
+	if (heap->is_for_taking && question->answer != snapshot) {
+		nd_err_set(&heap->err, -EINVAL,
+			   "-o, --force, --timeout and --child-memory are for 'nodiag heap "
+			   "snapshot'");
 		nd_err_hint(&heap->err, "nodiag heap --help");
 		return EXIT_USAGE;
 	}
@@ -434,7 +522,7 @@ static void fini(struct heap *heap)
 
 int command_heap(int argc, char **argv)
 {
-	struct heap heap = {.limit = DEFAULT_LIMIT};
+	struct heap heap = {.limit = DEFAULT_LIMIT, .taking = {.timeout_ns = DEFAULT_TIMEOUT_NS}};
 	int ret;
 
 	if (argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, &heap)) {

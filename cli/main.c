@@ -17,7 +17,7 @@ static const struct command commands[] = {
 	{"flame", "where CPU time goes, as a flame graph", command_flame},
 	{"lag", "what blocks the event loop: how long, and who", command_lag},
 	{"trace", "where the time of requests goes", command_trace},
-	{"heap", "what is in heap snapshots, what grew, and what keeps it alive", command_heap},
+	{"heap", "heap snapshots: take one, what is in it, what grew, what keeps it", command_heap},
 	{"record", "keep what happens in a file, to ask questions later", command_record},
 	{"collect", "record or send all processes that ask for it", command_collect},
 	{"export", "send a recording, or a process's metrics, to a collector", command_export},

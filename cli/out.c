@@ -160,6 +160,16 @@ static int fail(const struct out *out, int ret, struct nd_err *err)
 	return nd_err_hint(err, "give another place with -o FILE");
 }
 
+int out_write(struct out *out, const void *data, size_t len, struct nd_err *err)
+{
+	int ret = write_all(out->fd, data, len);
+
+	if (ret)
+		return fail(out, ret, err);
+	out->size += len;
+	return 0;
+}
+
 int out_append(struct out *out, const void *data, size_t len, struct nd_err *err)
 {
 	int ret = write_all(out->fd, data, len);

@@ -42,6 +42,11 @@ int out_create(struct out *out, const char *path, struct nd_err *err);
 int out_commit(struct out *out, const void *data, size_t len, struct nd_err *err);
 
 /*
+ * Write some of it, which out_commit() makes the file, with the rest of it or with nothing more.
+ */
+int out_write(struct out *out, const void *data, size_t len, struct nd_err *err);
+
+/*
  * For what grows: write some of it at the end. The file gets its name with the first bytes, and
  * keeps it and them from then on. What does not fit leaves the file as it was.
  */

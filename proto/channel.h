@@ -53,13 +53,14 @@ enum nd_start_place {
 
 /* What this agent can do; what a reader asks for. */
 enum nd_agent_feature {
-	ND_FEATURE_LOOP = 1 << 0,   /* times of the event loop: always on */
-	ND_FEATURE_GC = 1 << 1,	    /* pauses of the garbage collector: always on */
-	ND_FEATURE_PHASES = 1 << 2, /* phases of the loop: always on */
-	ND_FEATURE_STALLS = 1 << 3, /* stacks during stalls */
-	ND_FEATURE_CPU = 1 << 4,    /* stacks by CPU time */
-	ND_FEATURE_TRACE = 1 << 5,  /* spans of HTTP requests */
-	ND_FEATURE_ASYNC = 1 << 8,  /* asynchronous resources */
+	ND_FEATURE_LOOP = 1 << 0,      /* times of the event loop: always on */
+	ND_FEATURE_GC = 1 << 1,	       /* pauses of the garbage collector: always on */
+	ND_FEATURE_PHASES = 1 << 2,    /* phases of the loop: always on */
+	ND_FEATURE_STALLS = 1 << 3,    /* stacks during stalls */
+	ND_FEATURE_CPU = 1 << 4,       /* stacks by CPU time */
+	ND_FEATURE_TRACE = 1 << 5,     /* spans of HTTP requests */
+	ND_FEATURE_ASYNC = 1 << 8,     /* asynchronous resources */
+	ND_FEATURE_SNAPSHOT = 1 << 10, /* heap snapshots, by a child */
 };
 
 /* What an agent with such features knows of an event loop, of enum nd_loop_known. */
@@ -160,6 +161,10 @@ enum nd_message_type {
 	ND_MESSAGE_DETACH,    /* reader: stop for good */
 	ND_MESSAGE_ANSWER,    /* agent, to each of these: struct nd_answer */
 	ND_MESSAGE_LOG,	      /* reader: struct nd_log_line, to be said where NODIAG_LOG says */
+	/* Far from those, so that others may be added meanwhile. */
+	ND_MESSAGE_SNAPSHOT = 32, /* reader: struct nd_snapshot_wish, with a descriptor */
+	ND_MESSAGE_FORKED,	  /* agent: struct nd_forked, once the main thread was asked */
+	ND_MESSAGE_CHILD_END,	  /* agent: struct nd_child_end, if there was a child */
 };
 
 struct nd_message {
@@ -191,6 +196,37 @@ struct nd_start {
 struct nd_log_line {
 	struct nd_message message;
 	char text[]; /* to the end of the message, without a NUL */
+};
+
+/*
+ * Take a heap snapshot of the main thread, by a child that the process forks, and write it as V8's
+ * JSON to the stream socket whose descriptor comes with this.
+ */
+struct nd_snapshot_wish {
+	struct nd_message message;
+	uint32_t timeout_s; /* then the child is killed */
+	uint32_t pad;
+	uint64_t free_bytes;  /* what the child may have at most; more makes the agent refuse */
+	uint64_t limit_bytes; /* beyond this the child fails; 0: three times its need, or all that
+				 is free */
+};
+
+/* The process goes on. */
+struct nd_forked {
+	struct nd_message message;
+	/* 0; or negative: -ENOMEM, it needs more than is free; else what the kernel refused. */
+	int32_t result;
+	uint32_t pid; /* the child, in the process's own pid namespace */
+	uint64_t pause_ns;
+	uint64_t used_bytes; /* of the heap */
+	uint64_t need_bytes; /* what the child is expected to need */
+};
+
+/* The child is gone. */
+struct nd_child_end {
+	struct nd_message message;
+	int32_t status; /* of waitpid(2) */
+	uint32_t pad;
 };
 
 struct nd_answer {

@@ -108,15 +108,32 @@ _nodiag_lag() {
 }
 
 _nodiag_heap() {
-	local options='--fail-if= --ignore= --limit= --color= --json --help --usage'
+	local options='-o --output= --force --timeout= --child-memory= --fail-if= --ignore= --limit='
+	options+=' --color= --json --help --usage'
 
 	case $previous in
 	heap)
 		if [[ $current != -* ]]; then
-			mapfile -t COMPREPLY < <(compgen -W 'summary diff retainers' -- "$current")
+			mapfile -t COMPREPLY < <(compgen -W 'snapshot summary diff retainers' -- "$current")
 			return
 		fi
 		;;&
+	snapshot)
+		if [[ $current != -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "$(_nodiag_pids)" -- "$current")
+			return
+		fi
+		;;&
+	-o | --output)
+		mapfile -t COMPREPLY < <(compgen -f -- "$current")
+		compopt -o filenames
+		;;
+	--timeout)
+		mapfile -t COMPREPLY < <(compgen -W '1m 5m 15m' -- "$current")
+		;;
+	--child-memory)
+		mapfile -t COMPREPLY < <(compgen -W '1G 4G 16G' -- "$current")
+		;;
 	--fail-if)
 		mapfile -t COMPREPLY < <(compgen -W '1M 10M 100M' -- "$current")
 		;;

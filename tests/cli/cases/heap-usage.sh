@@ -13,6 +13,11 @@ status heap summary --fail-if 10M before.heapsnapshot
 status heap diff --fail-if 10 before.heapsnapshot before.heapsnapshot
 status heap summary --limit 0 before.heapsnapshot
 status heap summary none.heapsnapshot
+status heap summary --force before.heapsnapshot
+status heap snapshot --timeout soon 1
+status heap snapshot --child-memory 12 1
+status heap snapshot 1 2
+status heap snapshot none
 status heap retainers before.heapsnapshot @14
 status heap retainers before.heapsnapshot Nobody
 head -c 1000 before.heapsnapshot >cut.heapsnapshot

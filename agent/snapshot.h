@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NODIAG_AGENT_SNAPSHOT_H
+#define NODIAG_AGENT_SNAPSHOT_H
+
+/*
+ * Heap snapshots by a child: the main thread forks where it is about to poll, and goes on; the
+ * child has the same heap, and lets V8 write it down. docs/internals/heap.md says what makes that
+ * work.
+ *
+ * One at a time. The agent's thread asks for it, tells of it and buries the child, whose end is no
+ * signal to the program (it is one of clone(2) without a number for that).
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/channel.h"
+
+struct nd_thread;
+
+/* What there is to tell whoever asked; `message` says which. */
+union nd_snapshot_news {
+	struct nd_message message;
+	struct nd_forked forked;
+	struct nd_child_end end;
+};
+
+/* Whether this V8 has what is called here. */
+bool nd_snapshot_is_known(void);
+
+/*
+ * All of these are for the agent's thread. The main one takes the snapshot when it comes by; `fd`
+ * is a stream socket, which stays the caller's. -EBUSY while there is one, -ENOTSUP where the child
+ * could not be kept from waiting for threads that it has not.
+ */
+int nd_snapshot_want(const struct nd_snapshot_wish *wish, int fd);
+
+/* There is nobody any more who wants it: kill the child, if there is one already. */
+void nd_snapshot_cancel(void);
+
+/* Whether the main thread is still to fork, or there is a child. */
+bool nd_snapshot_is_busy(void);
+
+/* See what has happened. False when there is nothing to tell. */
+bool nd_snapshot_look(union nd_snapshot_news *ret_news);
+
+/* Fork, if that is wanted; on the thread, while it is about to poll. */
+void nd_snapshot_update(struct nd_thread *thread);
+
+#endif /* NODIAG_AGENT_SNAPSHOT_H */

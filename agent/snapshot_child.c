@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/snapshot_child.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agent/child.h"
+#include "agent/core.h"
+#include "agent/got.h"
+#include "agent/node_abi.h"
+#include "agent/thread.h"
+
+/* V8 writes so much at once. */
+#define CHUNK_BYTES (256 << 10)
+
+/* The first to go when memory runs out. */
+#define OOM_SCORE "1000"
+
+#define STATUS_FAILED 1
+
+static int do_nothing(void)
+{
+	return 0;
+}
+
+/* Node wakes its event loop by the loop's eventfd, which is closed, and aborts if that fails. */
+static ssize_t write_nothing(int fd, const void *data, size_t len)
+{
+	return (ssize_t)len;
+}
+
+/*
+ * Threads that hold locks, or would be woken for a part of the work, are not here. V8 does what
+ * they leave undone itself.
+ */
+static struct {
+	const char *name;
+	void *function;
+	struct nd_got_hook hook;
+	bool is_needed; /* V8 calls it for a snapshot, in all versions */
+	bool is_found;
+} calls[] = {
+	{.name = "pthread_mutex_lock", .is_needed = true, .function = (void *)do_nothing},
+	{.name = "pthread_mutex_unlock", .is_needed = true, .function = (void *)do_nothing},
+	{.name = "pthread_mutex_trylock", .function = (void *)do_nothing},
+	{.name = "pthread_cond_signal", .is_needed = true, .function = (void *)do_nothing},
+	{.name = "pthread_cond_broadcast", .function = (void *)do_nothing},
+	{.name = "pthread_rwlock_rdlock", .function = (void *)do_nothing},
+	{.name = "pthread_rwlock_wrlock", .function = (void *)do_nothing},
+	{.name = "pthread_rwlock_unlock", .function = (void *)do_nothing},
+	{.name = "sem_post", .function = (void *)do_nothing},
+	{.name = "write", .is_needed = true, .function = (void *)write_nothing},
+};
+
+#define CALLS (sizeof(calls) / sizeof(calls[0]))
+
+bool nd_snapshot_child_prepare(void)
+{
+	const void *node = (const void *)nd_heap_snapshot_serialize;
+	size_t i;
+
+	for (i = 0; i < CALLS; i++) {
+		if (!calls[i].is_found)
+			calls[i].is_found = nd_got_find(node, calls[i].name, &calls[i].hook);
+		if (calls[i].is_needed && !calls[i].is_found)
+			return false;
+	}
+	return true;
+}
+
+static bool replace_calls(void)
+{
+	size_t i;
+
+	for (i = 0; i < CALLS; i++)
+		if (calls[i].is_found && !nd_got_set(&calls[i].hook, calls[i].function))
+			return false;
+	return true;
+}
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t written;
+
+	if (fd < 0)
+		return;
+	written = write(fd, text, strlen(text));
+	(void)written;
+	close(fd);
+}
+
+/* Bytes that the program may write to of its own, which are the child's now as well. */
+static bool get_data_bytes(uint64_t *ret_bytes)
+{
+	char text[256], *field = text;
+	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC), i;
+	ssize_t len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	if (len <= 0)
+		return false;
+	text[len] = '\0';
+	/* size resident shared text lib data */
+	for (i = 0; i < 5; i++)
+		strtoul(field, &field, 10);
+	*ret_bytes = strtoul(field, NULL, 10) * (uint64_t)getpagesize();
+	return *ret_bytes > 0;
+}
+
+static bool limit_memory(uint64_t bytes)
+{
+	struct rlimit limit;
+	uint64_t data;
+
+	if (!get_data_bytes(&data) || getrlimit(RLIMIT_DATA, &limit))
+		return false;
+	if (data < limit.rlim_cur && bytes < limit.rlim_cur - data)
+		limit.rlim_cur = data + bytes;
+	return !setrlimit(RLIMIT_DATA, &limit);
+}
+
+/* Nothing of the program's is touched from here on. Returns the stream's descriptor, or -1. */
+static int leave_program(const struct nd_snapshot_child *child)
+{
+	const struct rlimit no_core = {0, 0};
+	int fd;
+
+	nd_agent.active = false;
+	nd_thread_forget_all();
+	nd_child_forget_handlers();
+	/* It ends with the process; who is orphaned already comes too late for the signal. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (getppid() != child->parent)
+		return -1;
+	alarm(child->timeout_s);
+	/* A session of its own: the scheduler's group and the terminal's are the program's. */
+	setsid();
+	prctl(PR_SET_NAME, "nodiag-heap");
+	fd = nd_child_close_descriptors(child->fd);
+	write_file("/proc/self/oom_score_adj", OOM_SCORE);
+	nd_child_be_nice();
+	setrlimit(RLIMIT_CORE, &no_core);
+	if (!limit_memory(child->limit_bytes))
+		return -1;
+	/* A pipe that takes core files would take this one; after it, /proc/self is root's. */
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	return fd;
+}
+
+static void on_destroy(struct nd_output_stream *stream)
+{
+}
+
+static int get_chunk_size(struct nd_output_stream *stream)
+{
+	return CHUNK_BYTES;
+}
+
+static int write_chunk(struct nd_output_stream *stream, char *data, int size)
+{
+	ssize_t n;
+
+	for (; size > 0; size -= (int)n, data += n) {
+		n = send(stream->fd, data, (size_t)size, MSG_NOSIGNAL);
+		/* Nobody takes it any more; signals that are handled there are not. */
+		if (n <= 0)
+			_exit(STATUS_FAILED);
+	}
+	return 0;
+}
+
+static int write_stats(struct nd_output_stream *stream, void *data, int count)
+{
+	return 1;
+}
+
+_Noreturn void nd_snapshot_child_run(const struct nd_snapshot_child *child)
+{
+	static const struct nd_output_stream_table table = {
+		.destroy = on_destroy,
+		.destroy_and_free = on_destroy,
+		.end = on_destroy,
+		.get_chunk_size = get_chunk_size,
+		.write_chunk = write_chunk,
+		.write_stats = write_stats,
+	};
+	struct nd_output_stream stream = {.table = &table};
+	struct nd_heap_profiler *profiler;
+	const struct nd_heap_snapshot *heap;
+
+	stream.fd = leave_program(child);
+	if (stream.fd < 0 || !replace_calls())
+		_exit(STATUS_FAILED);
+	profiler = nd_isolate_get_heap_profiler(child->isolate);
+	heap = nd_heap_snapshot_take ? nd_heap_snapshot_take(profiler, NULL, NULL, true, false)
+				     : nd_heap_snapshot_take_26(profiler, NULL, NULL, true, false);
+	if (!heap)
+		_exit(STATUS_FAILED);
+	nd_heap_snapshot_serialize(heap, &stream, 0);
+	_exit(0);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NODIAG_CLI_HEAP_SNAPSHOT_H
+#define NODIAG_CLI_HEAP_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct nd_err;
+
+struct heap_snapshot_options {
+	const char *output; /* a path, "-" for stdout, NULL: named after the process and the time */
+	bool force;	    /* replace a file */
+	uint64_t timeout_ns;
+	uint64_t child_memory; /* what the child may take, in bytes; 0: as much as it should need */
+};
+
+/*
+ * Take a heap snapshot of a process by a child that the agent forks from it, and write it while it
+ * comes. A file is there when it is whole. The agent is loaded for it where there is none. 0, or a
+ * negative errno: -ESRCH when there is no such process, -EPERM and -EACCES.
+ */
+int heap_snapshot_take(pid_t pid, const struct heap_snapshot_options *options, struct nd_err *err);
+
+#endif /* NODIAG_CLI_HEAP_SNAPSHOT_H */

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Heap snapshots of a process that goes on: complete, and nothing that it notices.
+
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'node:test';
+
+import { agent, makeFolder, needNode, runNodiag, start, until } from './harness.mjs';
+
+const PROGRAM = 'heap-live.cjs';
+const OBJECTS = 12345;
+
+needNode();
+
+/** The children of a process, of any kind: those without a signal for their end are in here too. */
+function childrenOf(pid) {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+}
+
+async function countPlanted(file) {
+  const run = await runNodiag(['heap', 'summary', '--json', '--limit', '1000', file]);
+  assert.equal(run.status, 0, run.stderr);
+  return JSON.parse(run.stdout).classes.find((c) => c.class === 'Planted').count;
+}
+
+/** What the program has noticed; it must go on, and have lost nothing. */
+async function checkUnharmed(program) {
+  const before = await program.ask('seen');
+  await until(() => childrenOf(program.pid) === '', 'a child is left');
+  let now = before;
+  for (let tries = 0; tries < 200 && now.requests < before.requests + 20; tries++) {
+    now = await program.ask('seen');
+  }
+  assert.ok(now.requests >= before.requests + 20, 'it does not go on');
+  assert.equal(now.failed, 0);
+  assert.equal(now.signals, 0);
+  return now;
+}
+
+test('without an agent, it is loaded and stopped again', async () => {
+  const program = await start(PROGRAM, { warmUp: 300 });
+  const run = await runNodiag(['heap', 'snapshot', String(program.pid)]);
+  assert.equal(run.status, 0, run.stderr);
+  assert.match(run.stderr, /the agent is in/);
+  assert.match(run.stderr, /: paused for \d+ ms; a child of it writes \d+ MiB of heap\n/);
+  assert.equal(run.files.length, 1);
+  assert.match(run.files[0], new RegExp(`^heap-${program.pid}-\\d{8}-\\d{6}\\.heapsnapshot$`));
+  assert.equal(await countPlanted(join(run.folder, run.files[0])), OBJECTS);
+  await checkUnharmed(program);
+  assert.equal((await runNodiag(['detach', String(program.pid)])).status, 3);
+  await program.stop();
+});
+
+test('with the agent, several times, and through a pipe', async () => {
+  const program = await start(PROGRAM, { as: ['env', `LD_PRELOAD=${agent}`], warmUp: 300 });
+  const { fds } = await program.ask('seen');
+  for (let i = 0; i < 3; i++) {
+    const run = await runNodiag(['heap', 'snapshot', '-o', '-', String(program.pid)]);
+    assert.equal(run.status, 0, run.stderr);
+    assert.doesNotMatch(run.stderr, /the agent is in/);
+    const file = join(makeFolder(), 'piped.heapsnapshot');
+    writeFileSync(file, run.stdout);
+    assert.equal(await countPlanted(file), OBJECTS);
+    const now = await checkUnharmed(program);
+    assert.ok(now.fds <= fds + 4, `${fds} descriptors before, ${now.fds} after`);
+  }
+  await program.stop();
+});
+
+test('where it cannot be, nothing is left', async () => {
+  const program = await start(PROGRAM, { as: ['env', `LD_PRELOAD=${agent}`], warmUp: 300 });
+  const pid = String(program.pid);
+  const small = await runNodiag(['heap', 'snapshot', '--child-memory', '1M', pid]);
+  assert.equal(small.status, 1);
+  assert.match(small.stderr, /may need \d+ MiB more, and it may have 1 MiB\n.*--child-memory/);
+  assert.deepEqual(small.files, []);
+
+  const folder = makeFolder();
+  writeFileSync(join(folder, 'there.heapsnapshot'), 'mine');
+  const there = await runNodiag(['heap', 'snapshot', '-o', 'there.heapsnapshot', pid], { folder });
+  assert.equal(there.status, 1);
+  assert.match(there.stderr, /'there.heapsnapshot' exists/);
+  assert.equal(readFileSync(join(folder, 'there.heapsnapshot'), 'utf8'), 'mine');
+  await checkUnharmed(program);
+
+  // So large that V8 takes longer than that.
+  await program.ask('grow', '600000');
+  const late = await runNodiag(['heap', 'snapshot', '--timeout', '1s', pid]);
+  assert.equal(late.status, 1);
+  assert.match(late.stderr, /was not complete in 1 s\n.*--timeout/);
+  assert.deepEqual(late.files, []);
+  await checkUnharmed(program);
+
+  const gone = await runNodiag(['heap', 'snapshot', pid], {
+    onStart: async () => {
+      await until(() => childrenOf(pid) !== '', 'there is no child');
+      await program.stop();
+    },
+  });
+  assert.notEqual(gone.status, 0);
+  assert.match(gone.stderr, /ended before its snapshot was complete/);
+  assert.deepEqual(gone.files, []);
+});
