@@ -23,6 +23,7 @@
 
 #include "agent/child.h"
 #include "agent/log.h"
+#include "agent/otel.h"
 #include "proto/channel.h"
 #include "proto/socket.h"
 
@@ -35,6 +36,7 @@
 static struct {
 	char output[ND_OUTPUT_PATTERN_MAX];
 	char program[4096];
+	bool is_known;	    /* what the environment asks for */
 	char **environment; /* for the analyzer; one block, NULL: none is to be started */
 } analyzer;
 
@@ -48,14 +50,6 @@ struct start {
 
 /* Folders of the program, as seen from that of the core: as installed, and as built. */
 static const char *const folders[] = {ND_BIN_FROM_CORE, "../../cli"};
-
-/* What asks for an analyzer at all. */
-static bool is_wanted(void)
-{
-	const char *output = secure_getenv("NODIAG_OUTPUT");
-
-	return output && *output;
-}
 
 /* The program may go to another folder before the file is made. */
 static bool make_output(const char *pattern)
@@ -98,11 +92,15 @@ static bool find_program(void)
 	return false;
 }
 
-/* What is for this process is not for the analyzer, which must not get an agent itself. */
+/*
+ * What is for this process is not for the analyzer, which must not get an agent itself, and sends
+ * what others do to where they want it.
+ */
 static bool is_passed_on(const char *variable)
 {
 	return strncmp(variable, "LD_PRELOAD=", 11) != 0 &&
-	       strncmp(variable, "LD_AUDIT=", 9) != 0 && strncmp(variable, "NODIAG_", 7) != 0;
+	       strncmp(variable, "LD_AUDIT=", 9) != 0 && strncmp(variable, "NODIAG_", 7) != 0 &&
+	       strncmp(variable, "OTEL_", 5) != 0;
 }
 
 /* A copy of the environment with room for one variable more, as one block; NULL: out of memory. */
@@ -130,14 +128,18 @@ static char **copy_environment(void)
 
 void nd_analyzer_read_environment(void)
 {
+	const char *output = secure_getenv("NODIAG_OUTPUT");
+
 	/* Also when the agent was stopped and is started again: that is no new process. */
-	if (!is_wanted() || analyzer.output[0])
+	if (analyzer.is_known)
 		return;
-	if (!make_output(secure_getenv("NODIAG_OUTPUT"))) {
+	analyzer.is_known = true;
+	if (output && *output && !make_output(output)) {
 		analyzer.output[0] = '\0';
 		nd_log("nothing is recorded: the path of NODIAG_OUTPUT is too long");
-		return;
 	}
+	if (!nd_analyzer_is_wanted())
+		return;
 	if (find_program())
 		analyzer.environment = copy_environment();
 	else
@@ -153,6 +155,11 @@ bool nd_analyzer_is(pid_t pid)
 	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
 	return analyzer.program[0] && !stat(analyzer.program, &ours) && !stat(path, &theirs) &&
 	       ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
+}
+
+bool nd_analyzer_is_wanted(void)
+{
+	return analyzer.output[0] || nd_otel_get_exports();
 }
 
 const char *nd_analyzer_get_output(void)

@@ -16,6 +16,9 @@
  */
 void nd_analyzer_read_environment(void);
 
+/* Whether it asks for an analyzer: to record the process, or to send what it does. */
+bool nd_analyzer_is_wanted(void);
+
 /* The pattern of the file that NODIAG_OUTPUT asks for, absolute; "" where it does not. */
 const char *nd_analyzer_get_output(void);
 

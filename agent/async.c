@@ -149,15 +149,17 @@ static uint32_t load(struct nd_thread *thread, struct napi_env__ *env)
 	if (!thread->async.table && !make_table(thread))
 		return ND_ASYNC_NO_MEMORY;
 	fill_layout(&thread->async.table->shared);
-	if (napi_add_env_cleanup_hook(env, on_env_end, thread) ||
-	    napi_create_external_arraybuffer(env, &thread->async.table->shared,
+	if (napi_create_external_arraybuffer(env, &thread->async.table->shared,
 					     sizeof(struct shared), on_memory_unused, NULL,
 					     &argv[0]) ||
 	    napi_create_function(env, "findType", ND_NAPI_AUTO_LENGTH, find_type, NULL, &argv[1]) ||
 	    napi_create_function(env, "findSite", ND_NAPI_AUTO_LENGTH, find_site, NULL, &argv[2]))
 		return ND_ASYNC_FAILED;
 	thread->async.toggle = nd_script_load(env, nd_async_js, nd_async_js_len, 3, argv);
-	return thread->async.toggle ? ND_ASYNC_OK : ND_ASYNC_FAILED;
+	/* Last: Node aborts when it is given a hook twice, and who fails here comes here again. */
+	if (!thread->async.toggle || napi_add_env_cleanup_hook(env, on_env_end, thread))
+		return ND_ASYNC_FAILED;
+	return ND_ASYNC_OK;
 }
 
 /* Nothing of what was before, and no memory either that was needed for it. */

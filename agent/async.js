@@ -225,8 +225,12 @@
   }
 
   function onSettled(promise) {
-    const id = promises.get(promise);
-    if (id !== undefined) onEnd(id);
+    try {
+      const id = promises.get(promise);
+      if (id !== undefined) remove(id);
+    } catch {
+      // As above; what get() is may be the program's own, if that changed it before.
+    }
   }
 
   const load = (name) =>

@@ -13,6 +13,7 @@
 #include "agent/core.h"
 #include "agent/log.h"
 #include "agent/node_abi.h"
+#include "agent/otel.h"
 #include "common/clock.h"
 
 #define PAGE 4096u
@@ -46,6 +47,7 @@ static void fill_head(struct nd_channel_head *head)
 	};
 	snprintf(head->v8_version, sizeof(head->v8_version), "%s", nd_v8_get_version());
 	snprintf(head->output, sizeof(head->output), "%s", nd_analyzer_get_output());
+	head->exports = nd_otel_get_exports();
 	head->magic = ND_CHANNEL_MAGIC;
 }
 

@@ -241,7 +241,7 @@ static void let_read(int fd)
 {
 	struct ucred peer;
 
-	if (*nd_analyzer_get_output() && get_peer(fd, &peer) && nd_analyzer_is(peer.pid))
+	if (nd_analyzer_is_wanted() && get_peer(fd, &peer) && nd_analyzer_is(peer.pid))
 		prctl(PR_SET_PTRACER, (unsigned long)peer.pid, 0, 0, 0);
 }
 
@@ -520,7 +520,7 @@ static void drop_client(int index)
 		nd_snapshot_cancel();
 	if (control.client[index].is_reader) {
 		end_reading();
-		if (*nd_analyzer_get_output())
+		if (nd_analyzer_is_wanted())
 			expect_analyzer(ANALYZER_AGAIN_NS, "the analyzer has gone");
 	}
 	control.client[index] = control.client[--control.clients];

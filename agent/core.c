@@ -12,6 +12,7 @@
 #include "agent/log.h"
 #include "agent/loop.h"
 #include "agent/node_abi.h"
+#include "agent/otel.h"
 #include "agent/sampler.h"
 #include "agent/script.h"
 #include "agent/snapshot.h"
@@ -100,6 +101,7 @@ void nodiag_agent_start(enum nd_start_place place)
 		has_fork_handler = !pthread_atfork(NULL, NULL, on_fork_child);
 	nd_log_read_environment();
 	nd_control_read_environment();
+	nd_otel_read_environment(place == ND_START_EARLY);
 	nd_analyzer_read_environment();
 	nd_trace_read_environment();
 	find_features();

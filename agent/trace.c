@@ -15,6 +15,7 @@
 #include "agent/channel.h"
 #include "agent/core.h"
 #include "agent/node_abi.h"
+#include "agent/otel.h"
 #include "agent/script.h"
 #include "agent/thread.h"
 #include "common/clock.h"
@@ -28,6 +29,7 @@ extern const unsigned int nd_trace_js_len __attribute__((visibility("hidden")));
 #define TRACEPARENT_LEN	  55
 #define TRACEPARENT_SPAN  36
 #define TRACEPARENT_FLAGS 53
+#define TRACE_SAMPLED	  1
 
 /*
  * What the script hands over of each span; trace.js has the same. Numbers are in an array that both
@@ -72,7 +74,7 @@ void nd_trace_read_environment(void)
 {
 	const char *wanted = secure_getenv("NODIAG_TRACE");
 
-	always = wanted && !strcmp(wanted, "1");
+	always = (wanted && !strcmp(wanted, "1")) || nd_otel_get_exports() & ND_EXPORTS_TRACES;
 }
 
 /* The finalizer of SplitMix64 (Steele, Lea, Flood 2014): no two numbers give the same. */
@@ -147,6 +149,19 @@ static uint64_t number(const struct nd_thread *thread, enum number index)
 	return value > 0 ? (uint64_t)value : 0;
 }
 
+/* Whoever made the trace may have decided already. */
+static bool is_sampled(const struct nd_event_span *span, const char *remote)
+{
+	enum nd_otel_parent parent = ND_OTEL_NO_PARENT;
+	uint8_t flags;
+
+	if (remote) {
+		read_hex(remote + TRACEPARENT_FLAGS, &flags, 1);
+		parent = flags & TRACE_SAMPLED ? ND_OTEL_SAMPLED : ND_OTEL_NOT_SAMPLED;
+	}
+	return nd_otel_is_sampled(span->trace_id, parent);
+}
+
 /* Whose the span is. */
 static void fill_ids(const struct nd_thread *thread, struct napi_env__ *env,
 		     struct napi_value__ *remote_value, struct nd_event_span *span)
@@ -166,6 +181,8 @@ static void fill_ids(const struct nd_thread *thread, struct napi_env__ *env,
 		read_hex(remote + TRACEPARENT_SPAN, span->parent_id, sizeof(span->parent_id));
 		span->flags |= ND_SPAN_REMOTE_PARENT;
 	}
+	if (!is_sampled(span, has_remote ? remote : NULL))
+		span->flags |= ND_SPAN_UNSAMPLED;
 }
 
 static char *end_of(struct draft *draft)
@@ -330,6 +347,7 @@ static struct napi_value__ *on_name(struct napi_env__ *env, struct napi_callback
 	struct napi_value__ *argv[ARG_COUNT], *name = NULL;
 	struct nd_thread *thread = read_call(env, info, argv);
 	struct nd_event_span span = {0};
+	uint8_t flags = 0;
 
 	if (!thread)
 		return NULL;
@@ -337,11 +355,11 @@ static struct napi_value__ *on_name(struct napi_env__ *env, struct napi_callback
 	write_hex(span.trace_id, sizeof(span.trace_id), text + 3);
 	text[TRACEPARENT_SPAN - 1] = text[TRACEPARENT_FLAGS - 1] = '-';
 	write_hex(span.span_id, sizeof(span.span_id), text + TRACEPARENT_SPAN);
-	/* Whether a trace is sampled is decided where it begins; here all are. */
-	text[TRACEPARENT_FLAGS] = '0';
-	text[TRACEPARENT_FLAGS + 1] = '1';
 	if (read_remote(env, argv[ARG_REMOTE], remote))
-		memcpy(text + TRACEPARENT_FLAGS, remote + TRACEPARENT_FLAGS, 2);
+		read_hex(remote + TRACEPARENT_FLAGS, &flags, 1);
+	flags = (uint8_t)((flags & ~TRACE_SAMPLED) |
+			  (span.flags & ND_SPAN_UNSAMPLED ? 0 : TRACE_SAMPLED));
+	write_hex(&flags, 1, text + TRACEPARENT_FLAGS);
 	napi_create_string_latin1(env, text, TRACEPARENT_LEN, &name);
 	return name;
 }

@@ -7,7 +7,7 @@
  * record in its ring when it begins, and one when it ends (proto/span.h).
  *
  * The script is there only while a reader asks for spans, or from the beginning where NODIAG_TRACE
- * is set.
+ * is set, or spans are to be sent (agent/otel.h).
  */
 
 #include <stdbool.h>
@@ -24,7 +24,7 @@ struct nd_trace_state {
 	bool is_wanted;		   /* what the script was told last, or will be */
 };
 
-/* Whether NODIAG_TRACE asks for spans. */
+/* Whether NODIAG_TRACE asks for spans, or they are to be sent: after nd_otel_read_environment(). */
 void nd_trace_read_environment(void);
 
 /* Let the script begin or end, as is wanted by now. On that thread, while it is about to poll. */

@@ -29,9 +29,10 @@
     /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-|$)/;
   const TRACEPARENT_LENGTH = 55;
 
-  const connectionOf = Symbol("nodiag"); /* of a server's socket */
-  const spanOf = Symbol("nodiag"); /* of undici's request, and of an HTTP/2 stream */
-  const contextOf = Symbol("nodiag"); /* of an asynchronous resource */
+  /* No properties, which a program would see that looks at its objects, or copies them. */
+  const connectionOf = new WeakMap(); /* by a server's socket */
+  const spanOf = new WeakMap(); /* by undici's request, or an HTTP/2 stream */
+  const contextOf = Symbol("nodiag"); /* of an asynchronous resource, as AsyncLocalStorage has */
   const openTracer = Symbol.for("opentelemetry.js.api.1");
   const datadog = Symbol.for("dd-trace");
 
@@ -97,7 +98,11 @@
     /* What the request says of the trace to whoever answers it. */
     headers() {
       this.share();
-      const headers = [["traceparent", name(this.remote)]];
+      const traceparent = name(this.remote);
+      /* The agent goes in the middle of a turn, and only afterwards ends what is here. */
+      if (traceparent === undefined)
+        return [];
+      const headers = [["traceparent", traceparent]];
       if (this.state !== undefined)
         headers.push(["tracestate", this.state]);
       return headers;
@@ -172,7 +177,7 @@
         }
       },
     };
-    socket[connectionOf] = connection;
+    connectionOf.set(socket, connection);
     socket.on("close", connection.onClose);
     connections.add(connection);
     return connection;
@@ -180,7 +185,7 @@
 
   function removeConnection(connection) {
     connection.socket.removeListener("close", connection.onClose);
-    delete connection.socket[connectionOf];
+    connectionOf.delete(connection.socket);
     connections.delete(connection);
   }
 
@@ -215,8 +220,10 @@
       leave() {},
       followBody(readable, span) {
         const { push } = readable;
-        readable.push = (chunk, encoding) =>
-          storage.run(span, () => push.call(readable, chunk, encoding));
+        Object.defineProperty(readable, "push", {
+          value: (chunk, encoding) => storage.run(span, () => push.call(readable, chunk, encoding)),
+          writable: true, configurable: true,
+        });
       },
       end: () => storage.disable(),
     };
@@ -283,7 +290,7 @@
         return;
       }
       const span = new Span(SERVER, undefined);
-      const connection = socket[connectionOf] ?? addConnection(socket);
+      const connection = connectionOf.get(socket) ?? addConnection(socket);
       span.request = request;
       span.response = response;
       span.connection = connection;
@@ -303,9 +310,10 @@
   }
 
   function findServerSpan(request) {
-    if (request.stream?.[spanOf] !== undefined)
-      return request.stream[spanOf];
-    let span = request.socket?.[connectionOf]?.spans;
+    let span = spanOf.get(request.stream);
+    if (span !== undefined)
+      return span;
+    span = connectionOf.get(request.socket)?.spans;
     while (span !== undefined && span.request !== request)
       span = span.next;
     return span;
@@ -340,17 +348,17 @@
     span.host = headers[":authority"] ?? headers.host;
     if (headers.traceparent !== undefined)
       setRemote(span, headers.traceparent, headers.tracestate);
-    stream[spanOf] = span;
+    spanOf.set(stream, span);
     context.followBody(stream, span);
     span.begin();
     context.enter(span);
   }
 
   function onStreamClose({ stream }) {
-    const span = stream[spanOf];
+    const span = spanOf.get(stream);
     if (span === undefined)
       return;
-    stream[spanOf] = undefined;
+    spanOf.delete(stream);
     context.leave(span);
     if (stream.aborted)
       span.flags |= ABORTED;
@@ -391,13 +399,23 @@
     return span;
   }
 
-  /* A head that was given as a list is made already, and not sent yet. */
+  /*
+   * A head that was given as a list is made already, and not sent yet. One with "Expect" is even
+   * written, to what waits for the socket.
+   */
   function addToHead(request, headers) {
-    if (request._headerSent || !request._header?.endsWith("\r\n\r\n"))
+    const head = request._header;
+    const waiting = request._headerSent ? request.outputData[0] : undefined;
+    if (!head?.endsWith("\r\n\r\n") || (request._headerSent && waiting?.data !== head))
+      return;
+    if (/^traceparent:/mi.test(head))
       return;
     const lines = headers.map(([key, value]) => `${key}: ${value}\r\n`).join("");
-    if (!/^traceparent:/mi.test(request._header))
-      request._header = `${request._header.slice(0, -2)}${lines}\r\n`;
+    request._header = `${head.slice(0, -2)}${lines}\r\n`;
+    if (waiting !== undefined) {
+      waiting.data = request._header;
+      request.outputSize += lines.length;
+    }
   }
 
   function onClientCreated({ request }) {
@@ -463,7 +481,7 @@
     span.method = request.method;
     span.target = request.path;
     span.host = host;
-    request[spanOf] = span;
+    spanOf.set(request, span);
     span.begin();
     if (!hasTraceparent(request.headers))
       for (const [key, value] of span.headers())
@@ -471,22 +489,24 @@
   }
 
   function endUndici(request, error) {
-    const span = request[spanOf];
+    const span = spanOf.get(request);
     if (span === undefined)
       return;
-    request[spanOf] = undefined;
+    spanOf.delete(request);
     span.error = error && nameError(error);
     span.end(span.response ?? 0, 11);
   }
 
   function onUndiciSend({ request, socket }) {
-    if (request[spanOf])
-      request[spanOf].peer = socket?.remoteAddress;
+    const span = spanOf.get(request);
+    if (span !== undefined)
+      span.peer = socket?.remoteAddress;
   }
 
   function onUndiciHeaders({ request, response }) {
-    if (request[spanOf])
-      request[spanOf].response = response.statusCode;
+    const span = spanOf.get(request);
+    if (span !== undefined)
+      span.response = response.statusCode;
   }
 
   function hasOtherTracer() {

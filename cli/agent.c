@@ -69,6 +69,8 @@ int agent_preload(struct nd_err *err)
 	ret = setenv("LD_PRELOAD", value, 1) ? nd_err_set(err, -ENOMEM, "out of memory") : 0;
 	/* An agent has one reader, and that is this program. */
 	unsetenv("NODIAG_OUTPUT");
+	if (setenv("NODIAG_EXPORT", "off", 1))
+		ret = nd_err_set(err, -ENOMEM, "out of memory");
 	free(value);
 	return ret;
 }

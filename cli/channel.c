@@ -298,6 +298,9 @@ static int set_busy(const struct channel *channel, struct nd_err *err)
 	nd_err_set(err, -EBUSY, "another nodiag is reading from %d", channel->pid);
 	if (channel->view.head.output[0])
 		nd_err_hint(err, "NODIAG_OUTPUT has it recorded: read that file, as it is by now");
+	else if (channel->view.head.exports)
+		nd_err_hint(err, "OTEL_EXPORTER_OTLP_ENDPOINT has it sent to a collector; with "
+				 "NODIAG_EXPORT=off it would not be");
 	return -EBUSY;
 }
 

@@ -78,12 +78,14 @@ static const struct argp_option options[] = {
 static const char documentation[] =
 	"Record all your Node.js processes that have the agent and ask for it: those that were "
 	"started with NODIAG_OUTPUT=FILE, each into a file of its own, until it ends. 'nodiag "
-	"flame' "
-	"and 'nodiag lag' read the files.\v"
+	"flame' and 'nodiag lag' read the files. Those that were started with "
+	"OTEL_EXPORTER_OTLP_ENDPOINT=URL are sent to an OpenTelemetry collector.\v"
 	"There is no need to run it: the first process that asks starts it, and it ends 10 s after "
 	"the last. One is enough for all processes of a user.\n\n"
 	"Examples:\n"
 	"  LD_PRELOAD=/usr/local/lib/libnodiag-agent.so NODIAG_OUTPUT=%p.nd node app.js\n"
+	"  LD_PRELOAD=/usr/local/lib/libnodiag-agent.so "
+	"OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 node app.js\n"
 	"  nodiag collect --threshold 20ms &\n\n"
 	"Exit status: 0 done, 1 failed, 2 wrong usage.";
 
@@ -176,7 +178,8 @@ static void start_recorder(struct collect *c, struct seen *seen)
 		return;
 	/* Should we be killed, what is recorded gets its end. */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	_exit(getppid() == parent ? collect_process(seen->pid, &c->options) : EXIT_FAILED);
+	_exit(getppid() == parent ? collect_process(seen->pid, c->folder, &c->options)
+				  : EXIT_FAILED);
 }
 
 /* For those that are new, or had no room for a child at the last try. */

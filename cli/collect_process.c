@@ -9,6 +9,7 @@
 
 #include "analyzer/profile/profile.h"
 #include "cli/channel.h"
+#include "cli/collect_export.h"
 #include "cli/command.h"
 #include "cli/out.h"
 #include "cli/pattern.h"
@@ -20,8 +21,7 @@
 /* Names that are tried before it is given up. */
 #define ATTEMPTS_MAX 1000
 
-/* To whoever looks: the terminal, and the process's log, where it still lives. */
-__attribute__((format(printf, 2, 3))) static void say(struct channel *channel, const char *fmt, ...)
+void collect_say(struct channel *channel, const char *fmt, ...)
 {
 	char text[ND_OUTPUT_PATTERN_MAX + 256];
 	va_list ap;
@@ -66,11 +66,11 @@ static int record(struct channel *channel, const struct record_options *options,
 	if (!losses)
 		return nd_err_set(err, -ENOMEM, "out of memory");
 	target.pids[0] = (pid_t)channel_get_head(channel)->pid;
-	say(channel, "recording into '%s'", out->path);
+	collect_say(channel, "recording into '%s'", out->path);
 	ret = record_session_run(&target, options, out, losses, &result, err);
 	*ret_is_full = result.is_full;
 	if (!ret && result.unnamed[0])
-		say(channel, "its stacks have no names: %s", result.unnamed);
+		collect_say(channel, "its stacks have no names: %s", result.unnamed);
 	nd_profile_free(losses);
 	return ret;
 }
@@ -94,21 +94,28 @@ static int record_all(struct channel *channel, const struct record_options *opti
 	return ret;
 }
 
-int collect_process(pid_t pid, const struct record_options *options)
+int collect_process(pid_t pid, const char *folder, const struct record_options *options)
 {
+	const struct nd_channel_head *head;
 	struct channel *channel;
 	struct nd_err err = {0};
 	int ret;
 
 	if (channel_open(pid, &channel, NULL))
 		return EXIT_NO_TARGET;
-	if (!channel_get_head(channel)->output[0]) {
+	head = channel_get_head(channel);
+	if (!head->output[0] && !head->exports) {
 		channel_close(channel);
 		return EXIT_NO_TARGET;
 	}
-	ret = record_all(channel, options, &err);
+	/* An agent has one reader. */
+	if (head->output[0] && head->exports)
+		collect_say(channel,
+			    "it is recorded, and not sent: 'nodiag export' sends the file");
+	ret = head->output[0] ? record_all(channel, options, &err)
+			      : collect_export(channel, folder, &err);
 	if (ret)
-		say(channel, "%s", err.what);
+		collect_say(channel, "%s", err.what);
 	channel_close(channel);
 	return fflush(stdout) || ret ? EXIT_FAILED : EXIT_DONE;
 }

@@ -5,7 +5,6 @@
 #include <argp.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +17,8 @@
 #include "cli/child.h"
 #include "cli/command.h"
 #include "cli/export_session.h"
-#include "cli/interrupt.h"
 #include "cli/out.h"
+#include "cli/sender.h"
 #include "cli/target.h"
 #include "cli/term.h"
 #include "cli/units.h"
@@ -28,19 +27,11 @@
 #include "common/err.h"
 #include "proto/limits.h"
 
-#define DEFAULT_INTERVAL_MS 60000
-#define INTERVAL_MS_MAX	    3600000
-
-/* So often Ctrl-C is looked for, and problems are told, while the rest is sent. */
-#define WORK_NS (200 * ND_NSEC_PER_MSEC)
-
 /* How long a collector that does not take a request is tried. */
 #define GIVE_UP_NS (60 * ND_NSEC_PER_SEC)
 
 /* How long the last metrics of a process that was watched may take. */
 #define LAST_NS (10 * ND_NSEC_PER_SEC)
-
-#define WAIT_MS 100
 
 /* What may wait in memory while a process is watched: a day of metrics. */
 #define MEMORY_MAX (16u << 20)
@@ -48,7 +39,7 @@
 struct export
 {
 	struct export_options session;
-	struct nd_export_options options;
+	struct sender sender;
 	struct target target;
 	const char *endpoint;
 	const char *queue;
@@ -57,11 +48,9 @@ struct export
 	bool dry_run;
 	bool signal_given;
 	struct arguments arguments;
-	char **command; /* what stands behind "--" */
-	struct nd_exporter *exporter;
+	char **command;					  /* what stands behind "--" */
 	struct nd_export_counts planned[ND_OTLP_SIGNALS]; /* of --dry-run: `added` is all */
 	uint64_t planned_bytes[ND_OTLP_SIGNALS];
-	char shown[ND_OTLP_SIGNALS][512]; /* problems that were told */
 	struct export_result result;
 	struct nd_err err;
 };
@@ -185,40 +174,29 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	options, parse_option, "[PID | FILE | -- COMMAND...]", documentation, NULL, NULL, NULL};
 
-static const char *get_variable(void *arg, const char *name)
+static void say(void *arg, const char *text)
 {
-	return getenv(name);
-}
-
-static uint64_t read_interval(void)
-{
-	const char *text = getenv("OTEL_METRIC_EXPORT_INTERVAL");
-	uint64_t ms = DEFAULT_INTERVAL_MS;
-
-	if (text && *text && !units_parse_number(text, 1, INTERVAL_MS_MAX, &ms)) {
-		term_note("OTEL_METRIC_EXPORT_INTERVAL is ignored: it is a number of milliseconds");
-		ms = DEFAULT_INTERVAL_MS;
-	}
-	return ms * ND_NSEC_PER_MSEC;
+	term_note("%s", text);
 }
 
 /* The environment, then what was given here. */
 static int read_options(struct export *export)
 {
 	size_t i;
-	int ret = nd_export_options_init(&export->options, get_variable, NULL, &export->err);
+	int ret;
+
+	export->sender.say = say;
+	ret = sender_read_environment(&export->sender, &export->err);
 
 	if (!ret && export->endpoint)
-		ret = nd_export_options_set_endpoint(&export->options, export->endpoint,
+		ret = nd_export_options_set_endpoint(&export->sender.options, export->endpoint,
 						     &export->err);
 	for (i = 0; i < export->header_count && !ret; i++)
-		ret = nd_export_options_add_header(&export->options, export->headers[i],
+		ret = nd_export_options_add_header(&export->sender.options, export->headers[i],
 						   &export->err);
 	if (ret)
 		return ret == -ENOMEM ? EXIT_FAILED : EXIT_USAGE;
-	if (export->options.warning[0])
-		term_note("%s", export->options.warning);
-	export->session.interval_ns = read_interval();
+	export->session.interval_ns = export->sender.interval_ns;
 	return EXIT_DONE;
 }
 
@@ -314,7 +292,8 @@ static int print_plan(struct export *export)
 
 		if (!export->planned[signal].added)
 			continue;
-		nd_export_describe_url(export->options.targets[signal].url, url, sizeof(url));
+		nd_export_describe_url(export->sender.options.targets[signal].url, url,
+				       sizeof(url));
 		printf("%" PRIu64 " %s%s, %" PRIu64 " bytes, to %s\n",
 		       export->planned[signal].added, sent[i].item,
 		       plural(export->planned[signal].added), export->planned_bytes[signal], url);
@@ -325,65 +304,11 @@ static int print_plan(struct export *export)
 	return out_flush_stdout(&export->err) ? EXIT_FAILED : EXIT_DONE;
 }
 
-/* Say once what is new. */
-static void tell_problems(struct export *export)
-{
-	const char *problem;
-	size_t i;
-
-	for (i = 0; i < SENT; i++) {
-		problem = nd_exporter_problem(export->exporter, sent[i].signal);
-		if (!strcmp(problem, export->shown[i]))
-			continue;
-		snprintf(export->shown[i], sizeof(export->shown[i]), "%s", problem);
-		if (*problem)
-			term_note("%s", problem);
-	}
-}
-
 static void work(void *arg, uint64_t for_ns)
 {
 	struct export *export = arg;
 
-	nd_exporter_flush(export->exporter, for_ns);
-	tell_problems(export);
-}
-
-static uint64_t count_done(const struct export *export)
-{
-	struct nd_export_counts counts;
-	uint64_t done = 0;
-	size_t i;
-
-	for (i = 0; i < SENT; i++) {
-		nd_exporter_get_counts(export->exporter, sent[i].signal, &counts);
-		done += counts.sent + counts.rejected + counts.refused;
-	}
-	return done;
-}
-
-/* Send what waits; give up when nothing has gone for so long. */
-static int send_rest(struct export *export, uint64_t give_up_ns)
-{
-	uint64_t since = nd_clock_monotonic_ns(), done = 0;
-	int ret;
-
-	interrupt_catch();
-	for (;;) {
-		ret = nd_exporter_flush(export->exporter, WORK_NS);
-		tell_problems(export);
-		if (ret <= 0 || interrupt_was_asked_for())
-			break;
-		if (count_done(export) > done) {
-			done = count_done(export);
-			since = nd_clock_monotonic_ns();
-		}
-		if (nd_clock_monotonic_ns() - since > give_up_ns)
-			break;
-		poll(NULL, 0, WAIT_MS);
-	}
-	interrupt_release();
-	return ret < 0 ? nd_err_set_errno(&export->err, ret, "cannot send") : 0;
+	sender_work(&export->sender, for_ns);
 }
 
 static void note(uint64_t count, const char *item, const char *what)
@@ -401,8 +326,8 @@ static bool print_counts(struct export *export)
 	size_t i;
 
 	for (i = 0; i < SENT; i++) {
-		nd_exporter_get_counts(export->exporter, sent[i].signal, &counts);
-		nd_export_describe_url(export->options.targets[sent[i].signal].url, url,
+		nd_exporter_get_counts(export->sender.exporter, sent[i].signal, &counts);
+		nd_export_describe_url(export->sender.options.targets[sent[i].signal].url, url,
 				       sizeof(url));
 		if (counts.sent)
 			printf("%" PRIu64 " %s%s sent to %s\n", counts.sent, sent[i].item,
@@ -415,10 +340,10 @@ static bool print_counts(struct export *export)
 		whole &= !counts.rejected && !counts.refused && !counts.dropped &&
 			 (!counts.waiting || export->queue);
 	}
-	if (nd_exporter_damaged(export->exporter))
+	if (nd_exporter_damaged(export->sender.exporter))
 		term_note("requests in the queue that were damaged: %" PRIu64,
-			  nd_exporter_damaged(export->exporter));
-	return whole && !nd_exporter_damaged(export->exporter);
+			  nd_exporter_damaged(export->sender.exporter));
+	return whole && !nd_exporter_damaged(export->sender.exporter);
 }
 
 /* What could not be seen of a process. */
@@ -450,7 +375,8 @@ static void announce(const struct export *export)
 
 		if (!export->session.signals[signal])
 			continue;
-		nd_export_describe_url(export->options.targets[signal].url, url, sizeof(url));
+		nd_export_describe_url(export->sender.options.targets[signal].url, url,
+				       sizeof(url));
 		term_note("%s go to %s every %g s", nd_export_signal_name(signal), url,
 			  signal == ND_OTLP_METRICS ? (double)export->session.interval_ns / 1e9
 						    : 1.0);
@@ -467,11 +393,12 @@ static int send(struct export *export)
 	};
 	int ret;
 
-	if (nd_exporter_open(&export->options, &settings, &export->exporter, &export->err))
+	if (nd_exporter_open(&export->sender.options, &settings, &export->sender.exporter,
+			     &export->err))
 		return fail_code(export);
 	if (!is_file)
 		announce(export);
-	export->session.sink = nd_exporter_sink(export->exporter);
+	export->session.sink = nd_exporter_sink(export->sender.exporter);
 	export->session.work = work;
 	export->session.arg = export;
 	ret = is_file ? export_file(&export->target, &export->session, &export->result,
@@ -484,7 +411,7 @@ static int send(struct export *export)
 		term_note("'%s' ran no Node.js", export->target.command[0]);
 		return EXIT_DONE;
 	}
-	if (send_rest(export, is_file ? GIVE_UP_NS : LAST_NS))
+	if (sender_finish(&export->sender, is_file ? GIVE_UP_NS : LAST_NS, &export->err))
 		return fail_code(export);
 	if (!is_file)
 		print_missing(&export->result.lag);
@@ -523,8 +450,7 @@ int command_export(int argc, char **argv)
 		term_error(&export->err);
 	if (!ret && export->command)
 		ret = child_wait(&export->result.lag.child);
-	nd_exporter_close(export->exporter);
-	nd_export_options_fini(&export->options);
+	sender_fini(&export->sender);
 	nd_resource_free(export->result.resource);
 	free(export->headers);
 	free(export);

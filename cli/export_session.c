@@ -350,6 +350,7 @@ static int watch(struct session *s, const struct target *target, struct nd_err *
 	const struct lag_options options = {
 		.duration_ns = s->options->duration_ns,
 		.threshold_ns = ND_STALL_THRESHOLD_NS,
+		.is_unattended = s->options->is_unattended,
 		.add_span = s->options->signals[ND_OTLP_TRACES] ? add_span : NULL,
 		.show = show,
 		.arg = s,

@@ -19,6 +19,7 @@ struct target;
 struct export_options {
 	bool signals[ND_OTLP_SIGNALS]; /* which are wanted */
 	bool all;		       /* whatever there is; else each has to be there */
+	bool is_unattended;	       /* of a process: as in lag_session.h */
 	uint64_t duration_ns;	       /* of a process; 0: until it ends */
 	uint64_t interval_ns;	       /* between two points of a metric */
 	struct nd_sink sink;

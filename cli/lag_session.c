@@ -25,6 +25,9 @@
  */
 #define POLL_MS 5
 
+/* Without stacks there is time until the rings are full. */
+#define POLL_UNATTENDED_MS 20
+
 /* How long a command may take until its agent answers; it may run other programs before. */
 #define CONNECT_POLL_MS 20
 
@@ -92,6 +95,11 @@ static int watch(struct session *s, struct nd_err *err)
 	uint64_t elapsed = 0;
 	int ret = 0;
 
+	/* Of one that ends before it is a second old, nothing can be found out afterwards. */
+	if (s->options->is_unattended && s->options->show) {
+		ret = read_round(s);
+		s->options->show(s->options->arg, s->lag);
+	}
 	while (!ret && !interrupt_was_asked_for()) {
 		elapsed = nd_clock_monotonic_ns() - s->o.start_ns;
 		if (s->options->duration_ns && elapsed >= s->options->duration_ns)
@@ -101,7 +109,7 @@ static int watch(struct session *s, struct nd_err *err)
 			break;
 		}
 		show(s, elapsed);
-		poll(NULL, 0, POLL_MS);
+		poll(NULL, 0, s->options->is_unattended ? POLL_UNATTENDED_MS : POLL_MS);
 		ret = read_round(s);
 	}
 	if (!ret)
@@ -127,9 +135,9 @@ static int learn_process(struct session *s, struct nd_err *err)
 	if (!s->symbolizer)
 		return nd_err_set(err, -ENOMEM, "out of memory");
 	ret = nd_symbolizer_add_process(s->symbolizer, s->result->pid, &s->layout, &why);
-	if (ret == -ENOMEM || ret == -ESRCH)
+	if (ret == -ENOMEM || (ret == -ESRCH && !s->options->is_unattended))
 		return nd_err_set_errno(err, ret, "cannot look at %d", s->result->pid);
-	if (ret == -ENOENT) {
+	if (ret == -ENOENT && !s->options->is_unattended) {
 		target_set_not_node(s->result->pid, &why, err);
 		return ret;
 	}
@@ -151,12 +159,15 @@ static bool is_able(const struct session *s)
 
 static int begin(struct session *s, struct nd_err *err)
 {
+	struct lag_report report;
 	int ret = is_able(s) ? learn_process(s, err) : lag_async_refuse(s->result->pid, err);
 
 	if (ret)
 		return ret;
 	s->o.pid = s->result->pid;
-	s->o.from_the_start = s->target->kind == TARGET_COMMAND;
+	s->source.ops->report(s->source.impl, &report);
+	s->o.from_the_start = s->target->kind == TARGET_COMMAND ||
+			      (s->options->is_unattended && report.is_unread);
 	s->o.symbolizer = s->symbolizer;
 	s->o.layout = &s->layout;
 	s->result->source = s->source.ops->name;
@@ -187,7 +198,7 @@ static int open_running(struct session *s, struct nd_err *err)
 	s->result->pid = pid;
 	if (ret == -ENOENT && s->o.trace)
 		return nd_err_hint(err, "load it: nodiag attach %d", pid);
-	if ((ret != -ENOENT && ret != -EPERM) || s->o.trace)
+	if ((ret != -ENOENT && ret != -EPERM) || s->o.trace || s->options->is_unattended)
 		return ret;
 	if (s->options->async)
 		return ret == -ENOENT ? lag_async_hint(pid, err) : ret;
@@ -268,7 +279,8 @@ int lag_session_run(const struct target *target, const struct lag_options *optio
 		.answer = {lag, options->trace, options->add_span, options->arg},
 		.o = {.threshold_ns = options->threshold_ns,
 		      .trace = options->trace || options->add_span,
-		      .async = options->async},
+		      .async = options->async,
+		      .no_stacks = options->is_unattended},
 		.child = {.pid = -1, .go_fd = -1, .status_fd = -1},
 		.result = ret_result,
 	};

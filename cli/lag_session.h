@@ -23,6 +23,12 @@ struct nd_trace;
 struct lag_options {
 	uint64_t duration_ns; /* 0: until the target ends */
 	uint64_t threshold_ns;
+	/*
+	 * The agent alone tells, of all that it has seen where nobody has read that yet; and no
+	 * stacks are taken during stalls, which costs the process less.
+	 * `show` is called at once, too.
+	 */
+	bool is_unattended;
 	bool async; /* follow asynchronous resources, which only the agent can */
 	/* Gets the spans of requests, of which only an agent tells; NULL: nobody wants them. */
 	struct nd_trace *trace;

@@ -22,6 +22,7 @@ struct lag_observation {
 	pid_t pid;
 	bool from_the_start;   /* of the process, and not from now on */
 	uint64_t threshold_ns; /* of a stall */
+	bool no_stacks;	       /* during stalls, which cost the process something */
 	bool trace;	       /* spans of requests too, of which only the agent tells */
 	unsigned int hz;       /* CPU samples that the agent is to take besides; 0: none */
 	bool async;	       /* asynchronous resources too, where the agent can */

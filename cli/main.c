@@ -19,7 +19,7 @@ static const struct command commands[] = {
 	{"trace", "where the time of requests goes", command_trace},
 	{"heap", "heap snapshots: take one, what is in it, what grew, what keeps it", command_heap},
 	{"record", "keep what happens in a file, to ask questions later", command_record},
-	{"collect", "record all processes that ask for it by NODIAG_OUTPUT", command_collect},
+	{"collect", "record or send all processes that ask for it", command_collect},
 	{"export", "send a recording, or a process's metrics, to a collector", command_export},
 	{"attach", "load the agent into a running process", command_attach},
 	{"detach", "make the agent in a process silent", command_detach},

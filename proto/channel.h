@@ -70,6 +70,12 @@ static inline uint32_t nd_agent_known(uint32_t features)
 	       (features & ND_FEATURE_GC ? ND_LOOP_GC : 0);
 }
 
+/* What the environment asks to be sent to an OpenTelemetry collector. */
+enum nd_channel_export {
+	ND_EXPORTS_METRICS = 1 << 0,
+	ND_EXPORTS_TRACES = 1 << 1,
+};
+
 struct nd_channel_head {
 	uint64_t magic;
 	uint32_t version;
@@ -90,6 +96,8 @@ struct nd_channel_head {
 	char v8_version[32];
 	/* What NODIAG_OUTPUT asks for: the pattern of a file's path, absolute; "" for nothing. */
 	char output[ND_OUTPUT_PATTERN_MAX];
+	uint32_t exports; /* enum nd_channel_export; 0 for nothing */
+	uint32_t pad;
 };
 
 enum nd_slot_state { ND_SLOT_FREE, ND_SLOT_LIVE, ND_SLOT_ENDED };

@@ -27,6 +27,7 @@ enum nd_span_flag {
 	ND_SPAN_TLS = 1 << 0,		/* url.scheme is "https" */
 	ND_SPAN_ABORTED = 1 << 1,	/* the connection ended before the response did */
 	ND_SPAN_REMOTE_PARENT = 1 << 2, /* the parent's id came with the request */
+	ND_SPAN_UNSAMPLED = 1 << 3,	/* the sampler decided that the trace is not sent */
 };
 
 enum nd_span_text {

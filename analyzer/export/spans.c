@@ -165,6 +165,9 @@ int nd_export_span(const struct nd_event_span *span, uint64_t unix_offset_ns,
 	const char *str;
 	int i, ret = 0;
 
+	if (span->flags & ND_SPAN_UNSAMPLED)
+		return 0;
+
 	for (i = 0; i < ND_SPAN_TEXTS; i++) {
 		str = nd_span_get_text(span, (enum nd_span_text)i);
 		nd_buf_init(&writer.texts[i], 3 * ND_SPAN_TEXT_MAX);

@@ -16,7 +16,8 @@ struct nd_event_span;
 struct nd_sink;
 struct nd_source;
 
-/* Add a request that is over and sound. The wall clock is `unix_offset_ns` ahead of its times. */
+/* Add a request that is over and sound, unless its trace is not sampled. The wall clock is
+ * `unix_offset_ns` ahead of its times. */
 int nd_export_span(const struct nd_event_span *span, uint64_t unix_offset_ns,
 		   struct nd_batch *batch);
 

@@ -162,6 +162,27 @@ test('where it cannot be, it is said why, and the program has no hooks', async (
   });
 });
 
+test('a program without what the script needs may be asked again', async () => {
+  await withProgram({ args: ['bare'] }, async (program) => {
+    for (let i = 0; i < 2; i++) {
+      const args = ['lag', '--async', '--json', '-d', '300ms', String(program.pid)];
+      const run = await runNodiag(args);
+      assert.equal(run.status, 0, run.stderr);
+      const { async } = JSON.parse(run.stdout);
+      assert.deepEqual(async.threads.map(({ missing }) => missing), ['failed']);
+    }
+    assert.equal(await program.ask('hooks'), false);
+  });
+});
+
+test('a program that broke what the script needs goes on', async () => {
+  await withProgram({ args: ['broken'] }, async (program) => {
+    const run = await observe(program, ['lag', '--async', '--json']);
+    assert.deepEqual(JSON.parse(run.stdout).async.threads.map(({ missing }) => missing), [null]);
+    await untilHooks(program, false);
+  });
+});
+
 // The agent's script alone, in this process, with a table for a thousand. Sums are in rows of six:
 // created, alive, ended.
 test('its table stays sound where ids collide, and says what finds no room', async () => {

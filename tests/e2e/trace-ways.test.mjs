@@ -173,6 +173,20 @@ test('nothing is left when nobody looks', async () => {
   assert.equal(requestsOf(run).length, 1);
 });
 
+test('who asks in the turn in which the agent goes asks without a trace', async () => {
+  const as = ['env', `LD_PRELOAD=${agent}`, 'NODIAG_TRACE=1'];
+  const program = await start('trace/plain.cjs', { warmUp: 700, as, args: [url] });
+  try {
+    const asked = program.ask('late');
+    await sleep(200);
+    const run = await runNodiag(['detach', String(program.pid)]);
+    assert.equal(run.status, 0, run.stderr);
+    assert.equal(await asked, 'none');
+  } finally {
+    await program.stop();
+  }
+});
+
 test('a program with a tracer of its own is left to that', async () => {
   const run = await trace({ args: ['tracer'] }, (port) => talk(port, hello));
   assert.equal(run.status, 1);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * usage: read_agent PID [stalls MS | cpu HZ | trace 0] [SECONDS]
+ * usage: read_agent PID [stalls MS | cpu HZ | trace 0 | all HZ] [SECONDS]
  *
  * Look at the agent in a process, and print as JSON what it says. With "stalls", "cpu" or "trace",
- * be its reader for so long (default 1 second) with that threshold or rate, or of its requests; a
- * line "reading" tells that it has begun. Exits with 1 and one line on stderr where there is no
- * agent.
+ * be its reader for so long (default 1 second) with that threshold or rate, or of its requests;
+ * "all" is "cpu" with requests and asynchronous resources. A line "reading" tells that it has
+ * begun. Exits with 1 and one line on stderr where there is no agent.
  */
 
 #include <errno.h>
@@ -101,14 +101,16 @@ static void print(const struct channel *channel, const struct counts *counts)
 
 static int begin(struct channel *channel, char **argv, struct nd_err *err)
 {
+	const uint32_t all = ND_FEATURE_CPU | ND_FEATURE_TRACE | ND_FEATURE_ASYNC;
 	unsigned int number = (unsigned int)strtoul(argv[1], NULL, 10);
-
 	int ret;
 
 	if (!strcmp(argv[0], "cpu"))
 		ret = channel_start(channel, ND_FEATURE_CPU, number, ND_STALL_THRESHOLD_NS, err);
 	else if (!strcmp(argv[0], "trace"))
 		ret = channel_start(channel, ND_FEATURE_TRACE, 0, ND_STALL_THRESHOLD_NS, err);
+	else if (!strcmp(argv[0], "all"))
+		ret = channel_start(channel, all, number, ND_STALL_THRESHOLD_NS, err);
 	else
 		ret = channel_start(channel, ND_FEATURE_STALLS, 0, number * ND_NSEC_PER_MSEC, err);
 	if (!ret)
@@ -124,7 +126,8 @@ int main(int argc, char **argv)
 	int ret;
 
 	if (argc < 2 || argc == 3) {
-		fprintf(stderr, "usage: read_agent PID [stalls MS | cpu HZ | trace 0] [SECONDS]\n");
+		fprintf(stderr, "usage: read_agent PID [stalls MS | cpu HZ | trace 0 | all HZ] "
+				"[SECONDS]\n");
 		return 2;
 	}
 	ret = channel_open((pid_t)strtol(argv[1], NULL, 10), &channel, &err);

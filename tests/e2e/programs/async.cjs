@@ -2,8 +2,9 @@
 'use strict';
 
 // Makes asynchronous resources of known numbers, in known places, here and in a worker where its
-// first argument is "worker". Asked for "hooks" it tells whether anything else than Node.js is
-// hooked into async_hooks.
+// first argument is "worker". It has no WeakMap where that is "bare", and one that throws where it is
+// "broken". Asked for "hooks" it tells whether anything else than Node.js is hooked into
+// async_hooks.
 
 const { AsyncLocalStorage, createHook } = require('node:async_hooks');
 const { once } = require('node:events');
@@ -80,5 +81,11 @@ if (!isMainThread) {
   };
   serve({ hooks, make: startWorker, stop: () => worker.terminate() });
 } else {
+  if (process.argv[2] === 'bare') delete globalThis.WeakMap;
+  if (process.argv[2] === 'broken') {
+    WeakMap.prototype.get = () => {
+      throw new Error('broken');
+    };
+  }
   serve({ hooks, make, fill });
 }

@@ -14,6 +14,15 @@ const { ask, callOut } = require('./routes.cjs');
 const url = isMainThread ? process.argv[2] : workerData;
 const mode = process.argv[3];
 
+const expecting = { headers: { expect: '100-continue' } };
+
+/** What a program notices that looks at its own objects: more properties than they have. */
+function findStrange(request, response) {
+  const names = (object) => [...Object.keys(object), ...Object.getOwnPropertySymbols(object)];
+  const all = [request, response, request.socket].flatMap(names).map(String);
+  return all.filter((name) => name === 'push' || /nodiag/i.test(name));
+}
+
 async function handle(request, response) {
   const [, what, id] = request.url.split('?')[0].split('/');
   if (what === 'out') response.end(JSON.stringify(await callOut(url, id)));
@@ -21,9 +30,12 @@ async function handle(request, response) {
   else if (what === 'pieces') {
     let last;
     request.on('data', (chunk) => {
-      if (String(chunk) === 'last') last = ask(`${url}/plain/${id}`);
+      if (String(chunk) === 'last') last = ask(`${url}/plain/${id}`, expecting);
     });
-    request.on('end', async () => response.end(JSON.stringify(await last)));
+    request.on('end', async () => {
+      const strange = findStrange(request, response);
+      response.end(strange.length ? `strange: ${strange}` : JSON.stringify(await last));
+    });
   } else response.end('hello');
 }
 
@@ -46,9 +58,17 @@ function findTraces() {
   };
 }
 
+/** Ask the service once this thread has been busy for a while. */
+async function askLate() {
+  for (const until = Date.now() + 1000; Date.now() < until;);
+  const { host } = new URL(url);
+  const { traceparent } = await ask(`${url}/late`, { headers: ['host', host] });
+  return traceparent ?? 'none';
+}
+
 function main(port) {
   const { serve } = require('../lib/control.cjs');
-  serve({ port: () => port, traces: findTraces });
+  serve({ port: () => port, traces: findTraces, late: askLate });
 }
 
 if (mode === 'tracer') globalThis[Symbol.for('opentelemetry.js.api.1')] = { trace: {} };

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// A process with the agent whose environment names a collector is sent there, with nobody having
+// started nodiag: each to its own, whatever becomes of the collector or of the process.
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import http from 'node:http';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+
+import { agent, makeFolder, needNode, runNodiag, skip, start, until } from './harness.mjs';
+import { decode, ok, receive, status } from './receiver.mjs';
+
+needNode();
+if (spawnSync('protoc', ['--version']).error) skip('there is no protoc');
+
+const metrics = '/v1/metrics';
+const traces = '/v1/traces';
+// Ids that protoc prints as they are.
+const traceName = 'the-trace-of-it!';
+const parentName = 'a-parent';
+const hex = (text) => Buffer.from(text).toString('hex');
+const parentOf = (flags) => ({ traceparent: `00-${hex(traceName)}-${hex(parentName)}-${flags}` });
+const secret = 'Bearer%20HEADERSECRET';
+
+/** What comes by a process of low priority may take its time. */
+const eventually = (condition, what) => until(condition, what, 1500);
+
+/** What several processes of one user share: the folder of their sockets, and a log. */
+function makeWorld() {
+  const sockets = makeFolder();
+  const log = join(makeFolder(), 'log');
+  const asTo = (url, more = {}) => {
+    const env = {
+      LD_PRELOAD: agent,
+      NODIAG_SOCKET: sockets,
+      NODIAG_LOG: log,
+      OTEL_EXPORTER_OTLP_ENDPOINT: url,
+      OTEL_EXPORTER_OTLP_HEADERS: `authorization=${secret}`,
+      ...more,
+    };
+    return ['env', ...Object.entries(env).map(([name, value]) => `${name}=${value}`)];
+  };
+  const readLog = () => (existsSync(log) ? readFileSync(log, 'utf8') : '');
+  const receivers = [];
+  const receiveFor = async (script) => {
+    receivers.push(await receive(script));
+    return receivers.at(-1);
+  };
+  return { sockets, asTo, log: readLog, receivers, receive: receiveFor };
+}
+
+/** The analyzer of the folder, and those of its children that live. */
+function analyzersOf({ sockets }) {
+  return readdirSync('/proc').filter((pid) => {
+    try {
+      const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+      const env = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+      return args[1] === 'collect' && env.includes(`NODIAG_SOCKET=${sockets}`);
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** A test in a world of its own, of which nothing stays but what it looked at. */
+function itWith(name, body) {
+  it(name, async () => {
+    const world = makeWorld();
+    try {
+      await body(world);
+    } finally {
+      for (const pid of analyzersOf(world)) process.kill(Number(pid), 'SIGKILL');
+      for (const { close } of world.receivers) close();
+    }
+  });
+}
+
+/** While protoc runs, nobody answers: a request is made text of once. */
+const texts = new WeakMap();
+
+function read(request) {
+  if (!texts.has(request)) texts.set(request, decode(request));
+  return texts.get(request);
+}
+
+/** What was taken at a path, as text. */
+function textOf({ requests }, path) {
+  return requests
+    .filter((request) => request.path === path && request.status === 200)
+    .map(read)
+    .join('');
+}
+
+const count = (text, what) => text.split(what).length - 1;
+
+/** The values of an attribute. */
+function valuesOf(text, key) {
+  const pattern = new RegExp(`key: "${key}"\\s*value {\\s*string_value: "([^"]*)"`, 'g');
+  return [...new Set([...text.matchAll(pattern)].map(([, value]) => value))];
+}
+
+function get(port, path, headers = {}) {
+  return new Promise((done, fail) => {
+    http
+      .get({ host: '127.0.0.1', port, path, headers, agent: false }, (response) => {
+        response.resume();
+        response.on('end', done);
+      })
+      .once('error', fail);
+  });
+}
+
+/** So many requests to a program, one after the other. When it answers, they are over for it too. */
+async function getAll(program, path, times, headers) {
+  const port = await program.ask('port');
+  for (let i = 0; i < times; i++) await get(port, `${path}/${i}`, headers);
+  await program.ask('port');
+}
+
+/** How many spans wait in the queues of the folder, as their files' names say. */
+function countQueued({ sockets }) {
+  return readdirSync(sockets, { recursive: true })
+    .map((path) => /-traces-(\d+)\.gz$/.exec(path)?.[1] ?? 0)
+    .reduce((sum, items) => sum + Number(items), 0);
+}
+
+const startExpress = (as) => start('trace/express.cjs', { as, args: ['http://127.0.0.1:9'] });
+
+describe('a process whose environment names a collector', { concurrency: 4 }, () => {
+  itWith('two of them, each to its own, and one that is killed', async (world) => {
+    const receivers = [await world.receive(), await world.receive()];
+    const programs = await Promise.all(
+      receivers.map(({ url }, i) =>
+        startExpress(world.asTo(url, { OTEL_SERVICE_NAME: `shop-${i}` })),
+      ),
+    );
+    try {
+      const [program] = programs;
+      const children = readFileSync(`/proc/${program.pid}/task/${program.pid}/children`, 'utf8');
+      assert.equal(children, '');
+      // The agent's own, which any reader makes it have: its memory, and sockets.
+      const fds = readdirSync(`/proc/${program.pid}/fd`).map((fd) =>
+        readlinkSync(`/proc/${program.pid}/fd/${fd}`),
+      );
+      assert.equal(fds.filter((link) => /^\/memfd/.test(link)).length, 1, `${fds}`);
+      assert.deepEqual(fds.filter((link) => /queue|\.lock|\.so/.test(link)), []);
+      await getAll(program, '/users', 20, parentOf('01'));
+      // Nobody wants the traces of these.
+      await getAll(program, '/users', 5, parentOf('00'));
+      await getAll(programs[1], '/orders', 3);
+    } finally {
+      await Promise.all(programs.map((program) => program.stop()));
+    }
+    for (const [i, receiver] of receivers.entries()) {
+      await eventually(
+        () => receiver.requests.some(({ path }) => path === metrics),
+        `nothing came of ${i}: ${world.log()}`,
+      );
+      await eventually(
+        () => receiver.requests.some(({ path }) => path === traces),
+        `no spans came of ${i}: ${world.log()}`,
+      );
+    }
+    await eventually(
+      () => count(textOf(receivers[0], traces), 'name: "GET /users/:id"') === 20,
+      'not all spans came',
+    );
+    const metric = /name: "nodejs\.eventloop\.utilization"/;
+    await eventually(() => metric.test(textOf(receivers[0], metrics)), 'no metrics of loops came');
+    for (const [i, receiver] of receivers.entries()) {
+      for (const path of [metrics, traces])
+        assert.deepEqual(valuesOf(textOf(receiver, path), 'service.name'), [`shop-${i}`]);
+      assert.ok(receiver.requests.every((r) => r.headers.authorization === 'Bearer HEADERSECRET'));
+      }
+    const spans = textOf(receivers[0], traces);
+    assert.equal(count(spans, ` trace_id: "${traceName}"`), 20);
+    assert.equal(count(spans, ` parent_span_id: "${parentName}"`), 20);
+    assert.deepEqual(valuesOf(spans, 'http.route'), ['/users/:id']);
+    assert.match(world.log(), /sending traces to http:\/\/127\.0\.0\.1:\d+\/v1\/traces$/m);
+    assert.doesNotMatch(world.log(), /HEADERSECRET/);
+    for (const pid of analyzersOf(world))
+      assert.doesNotMatch(readFileSync(`/proc/${pid}/environ`, 'latin1'), /OTEL_|SECRET/);
+  });
+
+  itWith('a collector that comes later gets all', async (world) => {
+    const down = status(503, 'down');
+    const receiver = await world.receive({
+      [traces]: [down, down, ok],
+      [metrics]: [down, ok],
+    });
+    const program = await startExpress(world.asTo(receiver.url));
+    await getAll(program, '/users', 10);
+    await eventually(() => receiver.requests.length > 0, 'nothing was tried');
+    await getAll(program, '/users', 10);
+    program.child.kill('SIGTERM');
+    await program.exited;
+    const isThere = () => count(textOf(receiver, traces), 'name: "GET /users/:id"') === 20;
+    await eventually(isThere, 'spans were lost');
+    await eventually(() => textOf(receiver, metrics), 'metrics were lost');
+    const queues = () => readdirSync(world.sockets).filter((name) => /^queue-/.test(name));
+    assert.equal(queues().length, 1);
+    await eventually(
+      () => readdirSync(join(world.sockets, queues()[0])).join() === 'lock',
+      'the queue is not empty',
+    );
+  });
+
+  itWith('what one had to leave is sent by the next', async (world) => {
+    let isUp = false;
+    const answer = (request, response) => {
+      response.writeHead(isUp ? 200 : 503);
+      response.end();
+    };
+    const receiver = await world.receive({ [traces]: [answer] });
+    const program = await startExpress(world.asTo(receiver.url));
+    await getAll(program, '/users', 7);
+    await eventually(() => countQueued(world) === 7, 'they are not in a queue');
+    for (const pid of analyzersOf(world)) process.kill(Number(pid), 'SIGKILL');
+    await program.stop();
+    const tried = receiver.requests.length;
+    isUp = true;
+    const next = await startExpress(world.asTo(receiver.url));
+    const isThere = () => {
+      const text = receiver.requests.slice(tried).filter((r) => r.path === traces).map(read).join('');
+      return count(text, 'name: "GET /users/:id"') === 7;
+    };
+    await eventually(isThere, 'they were lost');
+    await next.stop();
+  });
+
+  itWith('only metrics, and no sampling', async (world) => {
+    const receiver = await world.receive();
+    const programs = await Promise.all([
+      startExpress(world.asTo(receiver.url, { OTEL_TRACES_EXPORTER: 'none' })),
+      startExpress(world.asTo(receiver.url, { OTEL_TRACES_SAMPLER: 'always_off' })),
+    ]);
+    for (const program of programs) await getAll(program, '/users', 3);
+    await Promise.all(programs.map((program) => program.stop()));
+    // Of each some at once, and some at its end.
+    const isThere = () => receiver.requests.filter(({ path }) => path === metrics).length === 4;
+    await eventually(isThere, 'there are no metrics');
+    assert.equal(textOf(receiver, traces), '');
+  });
+
+  itWith('nothing is started where the environment says no', async (world) => {
+    const url = 'http://127.0.0.1:9';
+    const ways = [
+      { OTEL_SDK_DISABLED: 'TRUE' },
+      { NODIAG_EXPORT: 'off' },
+      { OTEL_TRACES_EXPORTER: 'none', OTEL_METRICS_EXPORTER: 'none' },
+      { OTEL_EXPORTER_OTLP_ENDPOINT: '' },
+    ];
+    const programs = await Promise.all(ways.map((way) => startExpress(world.asTo(url, way))));
+    assert.deepEqual(analyzersOf(world), []);
+    // A reader finds nobody in its way.
+    const run = await runNodiag(['lag', '-d', '100ms', String(programs[0].pid)], {
+      env: { NODIAG_SOCKET: world.sockets },
+    });
+    assert.equal(run.status, 0, run.stderr);
+    await Promise.all(programs.map((program) => program.stop()));
+    assert.equal(world.log(), '');
+  });
+});
