@@ -2,6 +2,7 @@
 #include "agent/snapshot_child.h"
 
 #include <fcntl.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,17 @@ static int do_nothing(void)
 	return 0;
 }
 
+/* With one thread that is for ever. */
+static int wait_for_nobody(void)
+{
+	_exit(ND_CHILD_STUCK);
+}
+
+static int wait_for_semaphore(sem_t *semaphore)
+{
+	return sem_trywait(semaphore) ? wait_for_nobody() : 0;
+}
+
 /* Node wakes its event loop by the loop's eventfd, which is closed, and aborts if that fails. */
 static ssize_t write_nothing(int fd, const void *data, size_t len)
 {
@@ -37,7 +49,7 @@ static ssize_t write_nothing(int fd, const void *data, size_t len)
 
 /*
  * Threads that hold locks, or would be woken for a part of the work, are not here. V8 does what
- * they leave undone itself.
+ * they leave undone itself, but for what they were in the middle of.
  */
 static struct {
 	const char *name;
@@ -54,7 +66,10 @@ static struct {
 	{.name = "pthread_rwlock_rdlock", .function = (void *)do_nothing},
 	{.name = "pthread_rwlock_wrlock", .function = (void *)do_nothing},
 	{.name = "pthread_rwlock_unlock", .function = (void *)do_nothing},
+	{.name = "pthread_cond_wait", .function = (void *)wait_for_nobody},
+	{.name = "pthread_cond_timedwait", .function = (void *)wait_for_nobody},
 	{.name = "sem_post", .function = (void *)do_nothing},
+	{.name = "sem_wait", .function = (void *)wait_for_semaphore},
 	{.name = "write", .is_needed = true, .function = (void *)write_nothing},
 };
 

@@ -37,6 +37,10 @@
 
 #define PROGRESS_NS ND_NSEC_PER_SEC
 
+/* How often a child is made before they are given up that wait, and the time until the next. */
+#define TRIES	 5
+#define RETRY_MS 200
+
 struct taking {
 	pid_t pid;
 	const struct heap_snapshot_options *options;
@@ -222,6 +226,13 @@ static int set_killed(struct taking *taking, int signal)
 	return nd_err_hint(taking->err, "it may have needed more memory: see --child-memory");
 }
 
+static int set_stuck(struct taking *taking)
+{
+	nd_err_set(taking->err, -EAGAIN,
+		   "the child of %d would have to wait for a thread that it has not", taking->pid);
+	return nd_err_hint(taking->err, "take it again when the process has less to do");
+}
+
 /* The child's end says why its snapshot is not complete, better than its last byte does. */
 static int finish(struct taking *taking)
 {
@@ -235,6 +246,8 @@ static int finish(struct taking *taking)
 					taking->pid);
 	if (WIFSIGNALED(status))
 		return set_killed(taking, WTERMSIG(status));
+	if (WEXITSTATUS(status) == ND_CHILD_STUCK)
+		return set_stuck(taking);
 	if (!taking->damage.code &&
 	    !nd_heap_reader_finish(taking->reader, &heap, &taking->damage) && !status) {
 		nd_heap_free(heap);
@@ -263,6 +276,21 @@ static int take(struct taking *taking)
 		ret = finish(taking);
 	term_progress("%s", "");
 	close(taking->stream);
+	return ret;
+}
+
+static int take_with_luck(struct taking *taking)
+{
+	int tries, ret = -EAGAIN;
+
+	for (tries = 0; tries < TRIES && ret == -EAGAIN && !taking->bytes; tries++) {
+		if (tries) {
+			term_note("%d: that child would have to wait for a thread, so another one",
+				  taking->pid);
+			poll(NULL, 0, RETRY_MS);
+		}
+		ret = take(taking);
+	}
 	return ret;
 }
 
@@ -304,7 +332,7 @@ int heap_snapshot_take(pid_t pid, const struct heap_snapshot_options *options, s
 	if (!ret)
 		ret = connect_agent(&taking);
 	if (!ret)
-		ret = take(&taking);
+		ret = take_with_luck(&taking);
 	if (!ret)
 		ret = out_commit(&taking.out, "", 0, err);
 	if (!ret)

@@ -222,6 +222,12 @@ struct nd_forked {
 	uint64_t need_bytes; /* what the child is expected to need */
 };
 
+/*
+ * What the child exits with where it had to wait for a thread that it has not, as when a collection
+ * was under way in the background. Another one may have better luck.
+ */
+#define ND_CHILD_STUCK 3
+
 /* The child is gone. */
 struct nd_child_end {
 	struct nd_message message;
