@@ -19,14 +19,14 @@
 #include "common/err.h"
 #include "proto/sample.h"
 
-/*
- * Stacks want to be named while the objects they speak of are where they were: before the stall is
- * over, after which V8 may move them.
- */
-#define POLL_MS 5
+/* How often is looked at the loops. */
+#define POLL_MS 20
 
-/* Without stacks there is time until the rings are full. */
-#define POLL_UNATTENDED_MS 20
+/*
+ * The same while one is late: stacks want to be named while the objects they speak of are where
+ * they were, before the stall is over, after which V8 may move them.
+ */
+#define POLL_LATE_MS 5
 
 /* How long a command may take until its agent answers; it may run other programs before. */
 #define CONNECT_POLL_MS 20
@@ -88,6 +88,17 @@ static void keep_report(struct session *s)
 	s->result->spans_lost = report.spans_lost;
 }
 
+/* A loop is late for half of the threshold, which must not pass between two looks. */
+static int choose_poll_ms(const struct session *s)
+{
+	const struct lag_source *source = &s->source;
+	bool is_fast = s->o.threshold_ns < 2 * POLL_MS * ND_NSEC_PER_MSEC ||
+		       source->ops->is_late(source->impl);
+
+	/* Without stacks there is time until the rings are full. */
+	return is_fast && !s->options->is_unattended ? POLL_LATE_MS : POLL_MS;
+}
+
 /* Returns 0, or a negative errno with `err` set. */
 static int watch(struct session *s, struct nd_err *err)
 {
@@ -109,7 +120,7 @@ static int watch(struct session *s, struct nd_err *err)
 			break;
 		}
 		show(s, elapsed);
-		poll(NULL, 0, s->options->is_unattended ? POLL_UNATTENDED_MS : POLL_MS);
+		poll(NULL, 0, choose_poll_ms(s));
 		ret = read_round(s);
 	}
 	if (!ret)
