@@ -25,6 +25,9 @@
 /* An agent answers from a thread of its own at once, unless its process gets no CPU. */
 #define ANSWER_MS 5000
 
+/* Messages about one snapshot. */
+#define SNAPSHOT_NEWS 2
+
 struct channel {
 	pid_t pid;
 	int fd;
@@ -266,12 +269,18 @@ static int receive(struct channel *channel, int timeout_ms, void *buf, size_t si
 	return recv(channel->fd, buf, size, 0) < (ssize_t)size ? -EPIPE : 0;
 }
 
+/* News of a snapshot that nobody waits for any more may come before: FORKED and CHILD_END. */
 static int wait_for_answer(struct channel *channel)
 {
 	struct nd_answer answer = {0};
-	int ret = receive(channel, ANSWER_MS, &answer, sizeof(answer));
+	int ret = 0, i;
 
-	return ret ? ret : answer.result;
+	for (i = 0; i <= SNAPSHOT_NEWS && !ret && answer.message.type != ND_MESSAGE_ANSWER; i++)
+		ret = receive(channel, ANSWER_MS, &answer, sizeof(answer));
+	if (ret)
+		return ret;
+	return answer.message.type == ND_MESSAGE_ANSWER && answer.result <= 0 ? answer.result
+									      : -EPROTO;
 }
 
 /* Say something to the agent, and get its answer. */

@@ -106,3 +106,18 @@ test('where it cannot be, nothing is left', async () => {
   assert.match(gone.stderr, /ended before its snapshot was complete/);
   assert.deepEqual(gone.files, []);
 });
+
+test('a full disk, with an agent that was loaded for it', async (t) => {
+  if (process.getuid() !== 0) return t.skip('needs root for a small disk');
+  const program = await start(PROGRAM, { warmUp: 300 });
+  const folder = makeFolder();
+  const small = ['unshare', '-m', 'sh', '-c', 'mount -t tmpfs -o size=200k tmpfs "$0" && exec "$@"',
+    folder];
+  const args = ['heap', 'snapshot', '-o', join(folder, 'full.heapsnapshot'), String(program.pid)];
+  const run = await runNodiag(args, { as: small });
+  assert.equal(run.status, 1, run.stderr);
+  assert.match(run.stderr, /no space left on device/);
+  await checkUnharmed(program);
+  assert.equal((await runNodiag(['detach', String(program.pid)])).status, 3);
+  await program.stop();
+});
