@@ -83,8 +83,8 @@ function assertSeen(seen, block, phase, slackMs) {
   assert.ok(line >= first && line <= lineOf(PROGRAM, place) + 1, `line ${line}: ${why}`);
 }
 
-/** All must be so but one: a collection may move a function before its only stack has a name. */
-function assertAllSeen(seen, phase, slackMs) {
+/** Of blocks with a single stack one may be missed: V8 may move a function before it has its name. */
+function assertAllSeen(seen, phase, slackMs, mayMiss) {
   const failures = seen.done.blocks.flatMap((block) => {
     try {
       assertSeen(seen, block, phase, slackMs);
@@ -93,8 +93,8 @@ function assertAllSeen(seen, phase, slackMs) {
       return [error];
     }
   });
-  if (failures.length === 1) console.log(failures[0].message);
-  else if (failures.length > 1) throw failures[0];
+  if (failures.length > mayMiss) throw failures[0];
+  for (const failure of failures) console.log(failure.message);
 }
 
 /** Whatever else was late had no CPU, or V8 chose to collect. */
@@ -109,8 +109,8 @@ for (const ms of [5, 20, 100, 500]) {
   test(`blocks of ${ms} ms`, async () => {
     const seen = await watch(Math.max(2, ms / 2), (program) => program.ask('blockAt', 'timers', ms));
     assert.equal(seen.done.blocks.length, Object.keys(expected).length);
-    assertAllSeen(seen, 'timers', TIMERS_MS);
-    if (ms >= 100) assertNoneInvented(seen);
+    assertAllSeen(seen, 'timers', TIMERS_MS, ms < 20 ? 1 : 0);
+    if (ms >= 20) assertNoneInvented(seen);
   });
 }
 
