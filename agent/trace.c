@@ -32,7 +32,7 @@ extern const unsigned int nd_trace_js_len __attribute__((visibility("hidden")));
 #define TRACE_SAMPLED	  1
 
 /*
- * What the script hands over of each span; trace.js has the same. Numbers are in an array that both
+ * What the script hands over of each span; trace/span.js has the same. Numbers are in an array that both
  * sides have, since each argument of a call costs more than all of them there.
  */
 enum number {

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Begins and ends all of it. */
+
+const OFF = 0, ON = 1, NO_MODULES = 2, OTHER_TRACER = 3; /* enum nd_tracing */
+
+const openTracer = Symbol.for("opentelemetry.js.api.1");
+const datadog = Symbol.for("dd-trace");
+
+function hasOtherTracer() {
+  return globalThis[openTracer]?.trace !== undefined || globalThis._ddtrace !== undefined ||
+    globalThis[datadog] !== undefined;
+}
+
+function start(load) {
+  const diagnostics = load("diagnostics_channel");
+  context = makeContext(load("async_hooks"));
+  cleanups.push(() => context.end());
+  followServers(diagnostics);
+  followFrameworks(diagnostics);
+  followHttp2(diagnostics);
+  followClients(diagnostics, load);
+  followUndici(diagnostics);
+  isOn = true;
+}
+
+function stop() {
+  isOn = false;
+  for (const cleanup of cleanups.splice(0))
+    cleanup();
+}
+
+/* Since Node 20.16 and 22.3; before, a module that was require()d has a way. */
+function findLoader() {
+  if (process.getBuiltinModule)
+    return (module) => process.getBuiltinModule(module);
+  const main = process.mainModule;
+  return main?.require ? (module) => main.require(module) : undefined;
+}
+
+function toggle(on) {
+  const load = findLoader();
+  if (on && !isOn) {
+    if (!load)
+      return NO_MODULES;
+    if (hasOtherTracer())
+      return OTHER_TRACER;
+    start(load);
+  } else if (!on && isOn) {
+    stop();
+  }
+  return on ? ON : OFF;
+}
+
+share(numbers);
