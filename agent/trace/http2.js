@@ -26,6 +26,7 @@ function onStreamClose({ stream }) {
   if (span === undefined)
     return;
   spanOf.delete(stream);
+  observe(span);
   context.leave(span);
   if (stream.aborted)
     span.flags |= ABORTED;

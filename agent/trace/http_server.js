@@ -76,6 +76,7 @@ function unlink(span) {
 
 function endServer(span, flags) {
   const { request, response } = span;
+  observe(span);
   unlink(span);
   context.leave(span);
   span.flags |= flags;
@@ -86,10 +87,9 @@ function endServer(span, flags) {
 
 function onRequest({ request, response, socket }) {
   try {
-    if (number < LOOKS && hasOtherTracer()) {
-      stop();
-      tell(OTHER_TRACER);
-      return;
+    if (number < LOOKS && !observes && hasOtherTracer()) {
+      observes = true;
+      tell(OBSERVED);
     }
     const span = new Span(SERVER, undefined);
     const connection = connectionOf.get(socket) ?? addConnection(socket);

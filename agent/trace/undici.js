@@ -9,7 +9,7 @@ function hasTraceparent(headers) {
 }
 
 function onUndiciCreate({ request }) {
-  const span = new Span(CLIENT, context.get());
+  const span = new Span(CLIENT, findCurrent());
   const [scheme, host] = String(request.origin).split("://");
   span.flags = scheme === "https" ? TLS : 0;
   span.method = request.method;
