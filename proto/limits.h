@@ -107,11 +107,12 @@
 
 /* What one observation of requests keeps, each beyond which the fastest or the oldest are let go:
  * spans, of 500 bytes at most; of these, requests with all that belongs to them when there is no
- * room for more; stalls.
+ * room for more; stalls; pauses of the garbage collector.
  */
 #define ND_TRACE_SPANS_MAX    (1u << 16)
 #define ND_TRACE_REQUESTS_MAX 1024
 #define ND_TRACE_STALLS_MAX   (1u << 15)
+#define ND_TRACE_PAUSES_MAX   (1u << 15)
 
 /* Spans that are shown of one request, and of one other span. */
 #define ND_TRACE_NODES_MAX    256
