@@ -29,6 +29,8 @@ function onStreamClose({ stream }) {
   context.leave(span);
   if (stream.aborted)
     span.flags |= ABORTED;
+  if (span.handled !== undefined)
+    span.route ??= findRoute(span);
   span.end(stream.sentHeaders?.[":status"] ?? 0, 20);
 }
 

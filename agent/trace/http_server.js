@@ -2,7 +2,7 @@
 
 /* Requests of HTTP/1 that come in. */
 
-/* A program that sets up a tracer does so before it has answered so many requests. */
+/* A program that loads a tracer, or its framework, does so before so many requests. */
 const LOOKS = 64;
 
 const connectionOf = new WeakMap(); /* by a server's socket */
@@ -79,17 +79,20 @@ function endServer(span, flags) {
   unlink(span);
   context.leave(span);
   span.flags |= flags;
-  span.route ??= findRoute(request);
+  span.route ??= findRoute(span, request);
   span.end(flags !== 0 && !response.headersSent ? 0 : response.statusCode,
     request.httpVersionMajor * 10 + request.httpVersionMinor);
 }
 
 function onRequest({ request, response, socket }) {
   try {
-    if (number < LOOKS && hasOtherTracer()) {
-      stop();
-      tell(OTHER_TRACER);
-      return;
+    if (number < LOOKS) {
+      if (hasOtherTracer()) {
+        stop();
+        tell(OTHER_TRACER);
+        return;
+      }
+      findFrameworks();
     }
     const span = new Span(SERVER, undefined);
     const connection = connectionOf.get(socket) ?? addConnection(socket);

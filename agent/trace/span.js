@@ -53,6 +53,7 @@ class Span {
     this.request = undefined;
     this.response = undefined;
     this.connection = undefined;
+    this.handled = undefined; /* a framework's own request */
     this.resource = undefined;
     this.next = undefined; /* of the same connection */
   }
@@ -80,7 +81,8 @@ class Span {
       numbers[VERSION] = version;
       end(this.remote, this.method, this.route, this.target, this.host, this.peer, this.error);
     }
-    this.request = this.response = this.connection = this.resource = this.next = undefined;
+    this.request = this.response = this.connection = this.handled = undefined;
+    this.resource = this.next = undefined;
   }
 
   /* What the request says of the trace to whoever answers it. */

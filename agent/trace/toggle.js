@@ -17,7 +17,7 @@ function start(load) {
   context = makeContext(load("async_hooks"));
   cleanups.push(() => context.end());
   followServers(diagnostics);
-  followFrameworks(diagnostics);
+  followFrameworks(diagnostics, load);
   followHttp2(diagnostics);
   followClients(diagnostics, load);
   followUndici(diagnostics);
