@@ -41,19 +41,27 @@ function noteHandled(request, handled) {
     span.handled = handled;
 }
 
-function watchMethod(owner, { name, note }) {
+function attempt(work) {
+  try {
+    return work();
+  } catch {
+    tell();
+    return undefined;
+  }
+}
+
+/* Have `before(arguments)` called before a method, and `note(arguments, its result, this, what
+ * before() gave)` after it. */
+function watchMethod(owner, { name, before, note }) {
   const was = Object.getOwnPropertyDescriptor(owner, name);
   const original = was?.value;
   if (typeof original !== "function" || !was.configurable)
     return;
   function method(...given) {
+    const prepared = isOn && before !== undefined ? attempt(() => before(given)) : undefined;
     const result = Reflect.apply(original, this, given);
-    try {
-      if (isOn)
-        note(given, result);
-    } catch {
-      tell();
-    }
+    if (isOn)
+      attempt(() => note(given, result, this, prepared));
     return result;
   }
   for (const key of ["name", "length"])
@@ -110,7 +118,7 @@ function onFastify({ request, route }) {
     span.route = route.url;
 }
 
-function followFrameworks(diagnostics, load) {
+function followFrameworks(diagnostics) {
   listen(diagnostics, "tracing:fastify.request.handler:start", guard(onFastify));
   modules = load("module")._cache;
   findFrameworks();

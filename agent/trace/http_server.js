@@ -13,7 +13,7 @@ const connections = new Set();
  * there is a body.
  */
 function readHeaders(span, raw) {
-  let hasBody = false, remote, state;
+  let hasBody = false, remote, state, baggage;
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const first = raw[i].charCodeAt(0) | 32;
     if (first === 104 /* h */ && span.host === undefined && isName(raw[i], "host")) {
@@ -27,10 +27,14 @@ function readHeaders(span, raw) {
         hasBody ||= isName(raw[i], "transfer-encoding");
     } else if (first === 99 /* c */) {
       hasBody ||= isName(raw[i], "content-length");
+    } else if (first === 98 /* b */ && isName(raw[i], "baggage")) {
+      baggage = baggage === undefined ? raw[i + 1] : `${baggage},${raw[i + 1]}`;
     }
   }
   if (remote !== undefined)
     setRemote(span, remote, state);
+  if (baggage !== undefined)
+    setBaggage(span, baggage);
   return hasBody;
 }
 
@@ -93,6 +97,7 @@ function onRequest({ request, response, socket }) {
         return;
       }
       findFrameworks();
+      findHttp2Client();
     }
     const span = new Span(SERVER, undefined);
     const connection = connectionOf.get(socket) ?? addConnection(socket);
