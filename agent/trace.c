@@ -32,8 +32,8 @@ extern const unsigned int nd_trace_js_len __attribute__((visibility("hidden")));
 #define TRACE_SAMPLED	  1
 
 /*
- * What the script hands over of each span; trace/span.js has the same. Numbers are in an array that both
- * sides have, since each argument of a call costs more than all of them there.
+ * What the script hands over of each span; trace/span.js has the same. Numbers are in an array that
+ * both sides have, since each argument of a call costs more than all of them there.
  */
 enum number {
 	NUMBER_KIND,
@@ -364,7 +364,10 @@ static struct napi_value__ *on_name(struct napi_env__ *env, struct napi_callback
 	return name;
 }
 
-/* share(numbers): the array that goes with each call, which the script keeps alive. */
+/*
+ * share(numbers): the array that goes with each call, which the script keeps alive. Leaves in it
+ * what is to be propagated.
+ */
 static struct napi_value__ *on_share(struct napi_env__ *env, struct napi_callback_info__ *info)
 {
 	struct napi_value__ *argv[1];
@@ -374,8 +377,10 @@ static struct napi_value__ *on_share(struct napi_env__ *env, struct napi_callbac
 
 	if (!napi_get_cb_info(env, info, &argc, argv, NULL, &thread) &&
 	    !napi_get_typedarray_info(env, argv[0], &type, &length, &numbers, NULL, NULL) &&
-	    type == ND_NAPI_FLOAT64_ARRAY && length >= NUMBER_COUNT)
+	    type == ND_NAPI_FLOAT64_ARRAY && length >= NUMBER_COUNT) {
 		((struct nd_thread *)thread)->trace.numbers = numbers;
+		*(double *)numbers = nd_otel_get_propagators();
+	}
 	return NULL;
 }
 

@@ -12,14 +12,15 @@ function hasOtherTracer() {
     globalThis[datadog] !== undefined;
 }
 
-function start(load) {
+function start() {
+  ({ errorMonitor } = load("events"));
   const diagnostics = load("diagnostics_channel");
   context = makeContext(load("async_hooks"));
   cleanups.push(() => context.end());
   followServers(diagnostics);
   followFrameworks(diagnostics);
   followHttp2(diagnostics);
-  followClients(diagnostics, load);
+  followClients(diagnostics);
   followUndici(diagnostics);
   isOn = true;
 }
@@ -39,13 +40,13 @@ function findLoader() {
 }
 
 function toggle(on) {
-  const load = findLoader();
+  load ??= findLoader();
   if (on && !isOn) {
     if (!load)
       return NO_MODULES;
     if (hasOtherTracer())
       return OTHER_TRACER;
-    start(load);
+    start();
   } else if (!on && isOn) {
     stop();
   }
@@ -53,3 +54,4 @@ function toggle(on) {
 }
 
 share(numbers);
+propagators = numbers[0];
