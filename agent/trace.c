@@ -162,6 +162,19 @@ static bool is_sampled(const struct nd_event_span *span, const char *remote)
 	return nd_otel_is_sampled(span->trace_id, parent);
 }
 
+/* The program's own tracer has made them: `remote_value` is of the request itself, once known. */
+static void fill_seen_ids(struct napi_env__ *env, struct napi_value__ *remote_value,
+			  struct nd_event_span *span)
+{
+	char remote[TRACEPARENT_LEN + 1];
+
+	if (!read_remote(env, remote_value, remote))
+		return;
+	read_hex(remote + 3, span->trace_id, sizeof(span->trace_id));
+	if (span->kind == ND_SPAN_SERVER)
+		read_hex(remote + TRACEPARENT_SPAN, span->seen_id, sizeof(span->seen_id));
+}
+
 /* Whose the span is. */
 static void fill_ids(const struct nd_thread *thread, struct napi_env__ *env,
 		     struct napi_value__ *remote_value, struct nd_event_span *span)
@@ -171,13 +184,17 @@ static void fill_ids(const struct nd_thread *thread, struct napi_env__ *env,
 	bool has_remote = read_remote(env, remote_value, remote);
 
 	make_span_id(thread, number(thread, NUMBER_SPAN), span->span_id);
+	if (parent)
+		make_span_id(thread, parent, span->parent_id);
+	if (span->flags & ND_SPAN_OBSERVED) {
+		fill_seen_ids(env, remote_value, span);
+		return;
+	}
 	if (has_remote)
 		read_hex(remote + 3, span->trace_id, sizeof(span->trace_id));
 	else
 		make_trace_id(thread, number(thread, NUMBER_ROOT), span->trace_id);
-	if (parent) {
-		make_span_id(thread, parent, span->parent_id);
-	} else if (has_remote) {
+	if (!parent && has_remote) {
 		read_hex(remote + TRACEPARENT_SPAN, span->parent_id, sizeof(span->parent_id));
 		span->flags |= ND_SPAN_REMOTE_PARENT;
 	}
