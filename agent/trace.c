@@ -381,7 +381,10 @@ static struct napi_value__ *on_name(struct napi_env__ *env, struct napi_callback
 	return name;
 }
 
-/* share(numbers): the array that goes with each call, which the script keeps alive. */
+/*
+ * share(numbers): the array that goes with each call, which the script keeps alive. Leaves in it
+ * what is to be propagated.
+ */
 static struct napi_value__ *on_share(struct napi_env__ *env, struct napi_callback_info__ *info)
 {
 	struct napi_value__ *argv[1];
@@ -391,8 +394,10 @@ static struct napi_value__ *on_share(struct napi_env__ *env, struct napi_callbac
 
 	if (!napi_get_cb_info(env, info, &argc, argv, NULL, &thread) &&
 	    !napi_get_typedarray_info(env, argv[0], &type, &length, &numbers, NULL, NULL) &&
-	    type == ND_NAPI_FLOAT64_ARRAY && length >= NUMBER_COUNT)
+	    type == ND_NAPI_FLOAT64_ARRAY && length >= NUMBER_COUNT) {
 		((struct nd_thread *)thread)->trace.numbers = numbers;
+		*(double *)numbers = nd_otel_get_propagators();
+	}
 	return NULL;
 }
 

@@ -62,7 +62,12 @@ function makeInheritance({ createHook, executionAsyncId, executionAsyncResource 
         span.resource[contextOf] = undefined;
       lastId = -1;
     },
-    followBody() {},
+    /* A resource of its own that the body arrives by was made in the name of another. */
+    followBody(readable, span, resource) {
+      if (resource !== undefined)
+        resource[contextOf] = span;
+      lastId = -1;
+    },
     end: () => hook.disable(),
   };
 }

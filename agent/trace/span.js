@@ -15,8 +15,11 @@
 const SERVER = 1, CLIENT = 2; /* enum nd_span_kind */
 const TLS = 1, ABORTED = 2, OF_OTHERS = 16; /* enum nd_span_flag */
 
+const TRACE_CONTEXT = 1, BAGGAGE = 2; /* enum nd_otel_propagator */
+
 /* The trace must fit into headers that others accept (W3C Trace Context, 3.3.1.5). */
 const TRACESTATE_MAX = 512;
+const BAGGAGE_MAX = 8192; /* W3C Baggage, 3.3.2: longer ones need not be passed on */
 
 const TRACEPARENT =
   /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-|$)/;
@@ -30,8 +33,10 @@ const spanOf = new WeakMap(); /* by undici's request, or an HTTP/2 stream */
 const KIND = 0, FLAGS = 1, SPAN = 2, PARENT = 3, ROOT = 4, START = 5, STATUS = 6, VERSION = 7;
 const numbers = new Float64Array(8);
 
+let propagators; /* what of a trace is taken from requests, and put on them */
+
 const cleanups = [];
-let context;
+let context, load, errorMonitor;
 let number = 0;
 let isOn = false;
 
@@ -44,6 +49,7 @@ class Span {
     this.root = parent === undefined ? this.number : parent.root;
     this.remote = parent === undefined ? undefined : parent.remote;
     this.state = parent === undefined ? undefined : parent.state;
+    this.baggage = parent === undefined ? undefined : parent.baggage;
     this.seen = parent === undefined ? undefined : parent.seen; /* as `remote` is, by observe() */
     this.start = 0;
     this.method = undefined;
@@ -55,6 +61,8 @@ class Span {
     this.request = undefined;
     this.response = undefined;
     this.connection = undefined;
+    this.sent = undefined; /* the "traceparent" that undici sends */
+    this.handled = undefined; /* a framework's own request */
     this.resource = undefined;
     this.next = undefined; /* of the same connection */
   }
@@ -87,7 +95,8 @@ class Span {
       numbers[VERSION] = version;
       end(this.given(), this.method, this.route, this.target, this.host, this.peer, this.error);
     }
-    this.request = this.response = this.connection = this.resource = this.next = undefined;
+    this.request = this.response = this.connection = this.handled = undefined;
+    this.resource = this.next = undefined;
   }
 
   traceparent() {
@@ -95,24 +104,30 @@ class Span {
     return name(this.remote);
   }
 
-  /* What the request says of the trace to whoever answers it. */
-  headers() {
-    const traceparent = observes ? undefined : this.traceparent();
-    /* The agent goes in the middle of a turn, and only afterwards ends what is here. */
-    if (traceparent === undefined)
-      return [];
-    const headers = [["traceparent", traceparent]];
-    if (this.state !== undefined)
-      headers.push(["tracestate", this.state]);
+  /* What its request is to say besides what it `has`, which is the program's to decide. */
+  headers(has) {
+    const headers = [];
+    if (observes)
+      return headers;
+    if (propagators & TRACE_CONTEXT && !has("traceparent")) {
+      const traceparent = this.traceparent();
+      /* The agent goes in the middle of a turn, and only afterwards ends what is here. */
+      if (traceparent !== undefined)
+        headers.push(["traceparent", traceparent]);
+      if (traceparent !== undefined && this.state !== undefined)
+        headers.push(["tracestate", this.state]);
+    }
+    if (this.baggage !== undefined && !has("baggage"))
+      headers.push(["baggage", this.baggage]);
     return headers;
   }
 }
 
 /* A listener out of which nothing is thrown. */
 function guard(listener) {
-  return (message) => {
+  return (...given) => {
     try {
-      listener(message);
+      listener(...given);
     } catch {
       tell();
     }
@@ -125,12 +140,17 @@ function isName(text, lower) {
 
 /* The span goes on with the trace that its request came with. */
 function setRemote(span, remote, state) {
-  if (observes || !TRACEPARENT.test(remote) ||
+  if (observes || !(propagators & TRACE_CONTEXT) || !TRACEPARENT.test(remote) ||
       (remote.startsWith("00") && remote.length !== TRACEPARENT_LENGTH))
     return;
   span.remote = remote.slice(0, TRACEPARENT_LENGTH);
   if (state !== undefined && state.length <= TRACESTATE_MAX)
     span.state = state;
+}
+
+function setBaggage(span, baggage) {
+  if (propagators & BAGGAGE && baggage.length <= BAGGAGE_MAX)
+    span.baggage = baggage;
 }
 
 function nameError(error) {

@@ -4,14 +4,15 @@
 
 const OFF = 0, ON = 1, NO_MODULES = 2, OBSERVED = 3; /* enum nd_tracing */
 
-function start(load) {
+function start() {
+  ({ errorMonitor } = load("events"));
   const diagnostics = load("diagnostics_channel");
   context = makeContext(load("async_hooks"));
   cleanups.push(() => context.end());
   followServers(diagnostics);
   followFrameworks(diagnostics);
   followHttp2(diagnostics);
-  followClients(diagnostics, load);
+  followClients(diagnostics);
   followUndici(diagnostics);
   offerIds();
   observes = hasOtherTracer();
@@ -33,11 +34,11 @@ function findLoader() {
 }
 
 function toggle(on) {
-  const load = findLoader();
+  load ??= findLoader();
   if (on && !isOn) {
     if (!load)
       return NO_MODULES;
-    start(load);
+    start();
   } else if (!on && isOn) {
     stop();
   }
@@ -47,3 +48,4 @@ function toggle(on) {
 }
 
 share(numbers);
+propagators = numbers[0];
