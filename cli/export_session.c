@@ -89,7 +89,11 @@ static int end_resource(struct session *s, struct nd_err *err)
 	attributes = nd_resource_get(resource);
 	if (!ret)
 		ret = nd_otlp_encode_resource(&attributes, &s->resource);
-	return ret ? no_memory(err) : 0;
+	if (ret)
+		return no_memory(err);
+	if (s->options->describe)
+		s->options->describe(s->options->arg, &s->resource);
+	return 0;
 }
 
 static int init(struct session *s, const struct export_options *options,

@@ -85,8 +85,10 @@
 /* Mappings of one source map; 24 bytes each, so 192 MiB at most. */
 #define ND_SOURCE_MAP_SEGMENTS_MAX (8u << 20)
 
-/* A message on an agent's socket; the longest is a line for its log, which is cut. */
-#define ND_MESSAGE_MAX 512
+/* A message on an agent's socket; the longest are a resource of some 30 attributes, and a line for
+ * its log, which is cut.
+ */
+#define ND_MESSAGE_MAX 4096
 
 /* Stack of the agent's own thread: it calls nothing deep, and glibc's least is 16 KiB. */
 #define ND_AGENT_STACK (256u << 10)
