@@ -7,13 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "analyzer/heap/analysis.h"
 #include "analyzer/heap/census.h"
 #include "analyzer/heap/diff.h"
 #include "analyzer/heap/heap.h"
-#include "analyzer/heap/outline.h"
 #include "analyzer/heap/path.h"
 #include "analyzer/heap/retainers.h"
 #include "analyzer/heap/summary.h"
@@ -22,6 +20,7 @@
 #include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/heap_file.h"
+#include "cli/heap_page.h"
 #include "cli/heap_snapshot.h"
 #include "cli/out.h"
 #include "cli/target.h"
@@ -272,18 +271,11 @@ static int analyse(struct heap *heap, const char *path)
 	return ret ? status_of(ret) : EXIT_DONE;
 }
 
-/* See that the page will have a place before the work begins. */
+/* See that the page, if there will be one, has a place before the work begins. */
 static int claim_page(struct heap *heap)
 {
-	const char *path = heap->taking.output;
-	char name[64];
-	time_t now = time(NULL);
-	struct tm tm;
-
-	if (heap->format != FORMAT_HTML)
-		return EXIT_DONE;
-	strftime(name, sizeof(name), "heap-%Y%m%d-%H%M%S.html", localtime_r(&now, &tm));
-	if (out_open(&heap->page, path ? path : name, heap->taking.force, false, &heap->err))
+	if (heap->format == FORMAT_HTML &&
+	    heap_page_open(&heap->page, heap->taking.output, heap->taking.force, &heap->err))
 		return EXIT_FAILED;
 	return EXIT_DONE;
 }
@@ -294,39 +286,12 @@ static bool page_is_printed(const struct heap *heap)
 	return heap->format == FORMAT_HTML && !strcmp(heap->page.path, "-");
 }
 
-/* Write the page that was rendered, unless that failed. */
-static int write_page(struct heap *heap, int ret, const struct nd_buf *page)
-{
-	if (ret)
-		nd_err_set_errno(&heap->err, ret, "cannot make the page");
-	else
-		ret = out_commit(&heap->page, page->data, page->len, &heap->err);
-	return ret ? EXIT_FAILED : EXIT_DONE;
-}
-
 /* Behind the answer in text: where the page is. */
 static int tell_page(struct heap *heap)
 {
 	if (heap->format == FORMAT_HTML && !page_is_printed(heap))
 		printf("\n%s\n", heap->page.path);
 	return out_flush_stdout(&heap->err) ? EXIT_FAILED : EXIT_DONE;
-}
-
-static int write_summary_page(struct heap *heap, const struct nd_heap_summary *summary,
-			      const char *name)
-{
-	struct nd_heap_outline outline;
-	struct nd_buf page;
-	int ret;
-
-	if (nd_heap_outline_make(heap->snapshot, &heap->analysis, NULL, &outline, &heap->err))
-		return EXIT_FAILED;
-	nd_buf_init(&page, ND_OUTPUT_MAX);
-	ret = nd_render_heap_summary_html(summary, &outline, name, &page);
-	ret = write_page(heap, ret, &page);
-	nd_buf_fini(&page);
-	nd_heap_outline_fini(&outline);
-	return ret;
 }
 
 static int print_summary(struct heap *heap, const struct nd_heap_summary *summary, const char *name)
@@ -350,17 +315,19 @@ static int summarize(struct heap *heap, char **files)
 {
 	struct nd_heap_summary summary;
 	bool has_page = heap->format == FORMAT_HTML;
+	uint32_t limit = heap->limit;
 	int ret = claim_page(heap);
 
 	if (!ret)
 		ret = analyse(heap, files[0]);
 	if (ret)
 		return ret;
-	if (nd_heap_summarize(&heap->paths, has_page ? ND_HEAP_PAGE_ROWS : heap->limit, &summary,
-			      &heap->err))
+	if (has_page && limit < ND_HEAP_PAGE_ROWS)
+		limit = ND_HEAP_PAGE_ROWS;
+	if (nd_heap_summarize(&heap->paths, limit, &summary, &heap->err))
 		return EXIT_FAILED;
-	if (has_page)
-		ret = write_summary_page(heap, &summary, files[0]);
+	if (has_page && heap_page_write_summary(&heap->page, &summary, files[0], &heap->err))
+		ret = EXIT_FAILED;
 	nd_heap_summary_cut(&summary, heap->limit);
 	if (!ret)
 		ret = print_summary(heap, &summary, files[0]);
@@ -403,23 +370,6 @@ static int check_growth(const struct heap *heap, int64_t grown)
 	return EXIT_THRESHOLD;
 }
 
-static int write_diff_page(struct heap *heap, const struct nd_heap_comparison *comparison)
-{
-	struct nd_heap_outline outline;
-	struct nd_buf page;
-	int ret;
-
-	if (nd_heap_outline_make(heap->snapshot, &heap->analysis, heap->census, &outline,
-				 &heap->err))
-		return EXIT_FAILED;
-	nd_buf_init(&page, ND_OUTPUT_MAX);
-	ret = nd_render_heap_diff_html(comparison, &outline, &page);
-	ret = write_page(heap, ret, &page);
-	nd_buf_fini(&page);
-	nd_heap_outline_fini(&outline);
-	return ret;
-}
-
 static int print_diff(struct heap *heap, const struct nd_heap_comparison *comparison)
 {
 	struct nd_buf text;
@@ -458,8 +408,9 @@ static int answer_diff(struct heap *heap, char **files, const struct nd_heap_ser
 			  "objects, so what is new cannot be told",
 			  files[0], files[series->count]);
 	ret = nd_heap_find_growth(series, &suspects, &heap->err) ? EXIT_FAILED : EXIT_DONE;
-	if (!ret && heap->format == FORMAT_HTML)
-		ret = write_diff_page(heap, &comparison);
+	if (!ret && heap->format == FORMAT_HTML &&
+	    heap_page_write_diff(&heap->page, &comparison, &heap->err))
+		ret = EXIT_FAILED;
 	if (!ret)
 		ret = print_diff(heap, &comparison);
 	if (!ret)

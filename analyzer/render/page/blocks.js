@@ -10,10 +10,11 @@ const ITSELF = "itself"; /* a block's own bytes, beside those of its children */
 
 /* V8's kinds by colour. */
 const TONES = {
-  object: ["object", "native", "regexp", "wasm object"],
+  object: ["object", "regexp", "wasm object"],
   closure: ["closure"],
   array: ["array"],
   string: ["string", "concatenated string", "sliced string", "symbol"],
+  native: ["native"],
   code: ["code", "hidden", "object shape", "synthetic"],
 };
 
@@ -91,7 +92,7 @@ class Blocks {
 
   labelOfPart({ at, what }) {
     if (what === ITSELF)
-      return this.map.count[at] > 1 ? "themselves" : "itself";
+      return `${this.name(at)} ${this.map.count[at] > 1 ? "themselves" : "itself"}`;
     if (what !== OTHERS)
       return this.label(at);
     const small = this.map.small[at];

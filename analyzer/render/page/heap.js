@@ -11,6 +11,7 @@ const TONE_WORDS = {
   closure: "functions",
   array: "arrays",
   string: "strings",
+  native: "native memory",
   code: "V8's own, code",
   other: "others",
 };

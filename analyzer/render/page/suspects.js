@@ -72,7 +72,8 @@ class Suspects {
     const show = this.on.show(suspect.id);
     const card = element("li", { className: "suspect" },
       element("h3", {}, printable(suspect.way)),
-      element("p", { className: "amount" }, element("b", {}, what), element("b", {}, size), share),
+      element("p", { className: "amount" }, element("b", {}, what), " ",
+        element("b", {}, size), " ", element("span", {}, share)),
       element("p", { className: "such muted" }, "such as ",
         element("code", {}, printable(suspect.example)), " in ",
         element("code", {}, printable(suspect.holder))),

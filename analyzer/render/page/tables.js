@@ -2,7 +2,8 @@
 "use strict";
 
 /*
- * A table of the data: its columns say how they are shown, sorted and searched.
+ * A table of the data: its columns say how they are shown, sorted and searched. Its parts have the
+ * roles of a table in words, for on narrow screens they are not laid out as one.
  */
 
 const ROWS = 50; /* shown at once; more on request */
@@ -49,9 +50,9 @@ class DataTable {
     const { table } = this;
     const title = `${table.id}-title`;
     this.heads = table.columns.map((column, i) => element("th", { scope: "col",
-      className: column.kind }, button(column.label, `Sort by this: ${column.title}`,
+      role: "columnheader", className: column.kind }, button(column.label, `Sort by this: ${column.title}`,
       () => this.sortBy(i))));
-    this.body = element("tbody", {});
+    this.body = element("tbody", { role: "rowgroup" });
     this.more = element("p", { className: "more" });
     this.found = element("output", {});
     this.input = element("input", { type: "search", autocomplete: "off", spellcheck: false,
@@ -70,8 +71,10 @@ class DataTable {
         element("h2", { id: title }, table.title),
         element("search", {}, this.found, this.input)),
       table.about ? element("p", { className: "muted" }, table.about) : null,
-      element("div", { className: "scroll" }, element("table", { className: "data" },
-        element("thead", {}, element("tr", {}, ...this.heads)), this.body)),
+      element("div", { className: "scroll" }, element("table",
+        { className: "data", role: "table" },
+        element("thead", { role: "rowgroup" }, element("tr", { role: "row" }, ...this.heads)),
+        this.body)),
       this.more,
       table.rest ? element("p", { className: "rest muted" }, table.rest) : null);
     made.setAttribute("aria-labelledby", title);
@@ -131,17 +134,19 @@ class DataTable {
   }
 
   row(values) {
-    return element("tr", {}, ...this.table.columns.map((column, i) => this.cell(column, values[i])));
+    return element("tr", { role: "row" },
+      ...this.table.columns.map((column, i) => this.cell(column, values[i])));
   }
 
   cell(column, value) {
     const format = FORMATS[column.kind];
     const text = format ? format(value) : printable(value);
-    const cell = element("td", { className: column.kind, title: format ? "" : text }, text);
+    const cell = element("td", { role: "cell", className: column.kind,
+      title: format ? "" : text }, text);
     cell.dataset.label = column.label;
     if (column.kind === "share") {
       const { whole } = this.table;
-      cell.append(element("span", { className: "share" }, formatPercent(value, whole)));
+      cell.append(" ", element("span", { className: "share" }, formatPercent(value, whole)));
       cell.style.setProperty("--share", whole > 0 ? value / whole : 0);
     }
     if (column.kind === "growth")
