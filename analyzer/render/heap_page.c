@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The page about a heap, or about several that are compared; the data is described in heap_table.h.
+/*
+ * The page about a heap, or about several that are compared. heap_page_data.h describes the data.
  */
 
 #include <inttypes.h>
@@ -11,8 +12,8 @@
 #include "analyzer/heap/summary.h"
 #include "analyzer/heap/suspects.h"
 #include "analyzer/render/heap.h"
-#include "analyzer/render/heap_map.h"
-#include "analyzer/render/heap_table.h"
+#include "analyzer/render/heap_page_data.h"
+#include "analyzer/render/heap_page_map.h"
 #include "analyzer/render/json_text.h"
 #include "analyzer/render/page.h"
 #include "common/buf.h"
@@ -53,12 +54,14 @@ static void add_summary_head(struct nd_heap_page *page, const struct answer *ans
 		    s->bytes);
 	nd_buf_addf(page->json, ",\"native\":%" PRIu64 ",\"kinds\":[",
 		    s->paths->heap->extra_native_bytes);
-	for (kind = 0; kind < ND_HEAP_NODE_TYPES; kind++)
-		if (s->kind[kind].count)
-			nd_buf_addf(page->json, "%s[\"%s\",%" PRIu32 ",%" PRIu64 "]",
-				    page->json->data[page->json->len - 1] == '[' ? "" : ",",
-				    nd_heap_node_type_name((enum nd_heap_node_type)kind),
-				    s->kind[kind].count, s->kind[kind].bytes);
+	for (kind = 0; kind < ND_HEAP_NODE_TYPES; kind++) {
+		if (!s->kind[kind].count)
+			continue;
+		nd_heap_page_comma(page);
+		nd_buf_addf(page->json, "[\"%s\",%" PRIu32 ",%" PRIu64 "]",
+			    nd_heap_node_type_name((enum nd_heap_node_type)kind),
+			    s->kind[kind].count, s->kind[kind].bytes);
+	}
 	nd_buf_add_char(page->json, ']');
 }
 
@@ -94,13 +97,6 @@ static void add_path(struct nd_heap_page *page, uint32_t node)
 	nd_buf_add_char(page->json, ']');
 }
 
-/* A field whose value is in `words`. */
-static void add_field(struct nd_heap_page *page, const char *key)
-{
-	nd_json_add_field(page->json, key, page->words.data);
-	nd_buf_reset(&page->words);
-}
-
 static void add_suspect(struct nd_heap_page *page, const struct nd_heap_suspect *suspect,
 			uint32_t steps)
 {
@@ -109,13 +105,13 @@ static void add_suspect(struct nd_heap_page *page, const struct nd_heap_suspect 
 
 	nd_heap_page_comma(page);
 	nd_heap_text_way(&page->text, suspect->point);
-	add_field(page, "{\"way\":");
+	nd_heap_page_add_field(page, "{\"way\":");
 	nd_heap_text_class(&page->text, &paths->analysis->classes, suspect->class);
-	add_field(page, ",\"class\":");
+	nd_heap_page_add_field(page, ",\"class\":");
 	nd_heap_text_object(&page->text, suspect->point);
-	add_field(page, ",\"holder\":");
+	nd_heap_page_add_field(page, ",\"holder\":");
 	nd_heap_text_object(&page->text, suspect->example);
-	add_field(page, ",\"example\":");
+	nd_heap_page_add_field(page, ",\"example\":");
 	nd_buf_addf(page->json, ",\"bytes\":%" PRIu64 ",\"count\":%" PRIu32, suspect->bytes,
 		    suspect->count);
 	nd_buf_addf(page->json, ",\"others\":%" PRIu32 ",\"id\":%" PRIu32 ",\"steps\":[",
@@ -142,7 +138,7 @@ static void add_suspects(struct nd_heap_page *page, const struct answer *answer)
 /* The classes that retain most. */
 static void add_classes(struct nd_heap_page *page, const struct nd_heap_summary *s)
 {
-	static const struct nd_heap_column columns[] = {
+	static const struct nd_heap_page_column columns[] = {
 		{"Retained", "share", "what would be free without all objects of the class"},
 		{"Self", "share", "of the objects themselves"},
 		{"Objects", "count", "objects that have a size of their own"},
@@ -150,16 +146,17 @@ static void add_classes(struct nd_heap_page *page, const struct nd_heap_summary 
 		{"Class", "text", "name of the constructor, or kind, or properties"},
 		{"Constructor at", "code", "file and line, where they are known"},
 	};
-	const struct nd_heap_table table = {"classes", "Classes", NULL, s->bytes, COLUMNS(columns)};
+	const struct nd_heap_page_table table = {"classes", "Classes", NULL, s->bytes,
+						 COLUMNS(columns)};
 	const struct nd_heap_analysis *a = s->paths->analysis;
 	uint64_t bytes = s->bytes;
 	uint32_t objects = s->objects, i;
 
-	nd_heap_table_begin(page, &table);
+	nd_heap_page_begin_table(page, &table);
 	for (i = 0; i < s->class_count && i < ND_HEAP_PAGE_ROWS; i++) {
 		const struct nd_heap_class *class = &a->class[s->class[i]];
 
-		nd_heap_table_row(page);
+		nd_heap_page_begin_row(page);
 		nd_heap_page_add_number(page, class->retained);
 		nd_heap_page_add_number(page, class->self);
 		nd_heap_page_add_number(page, class->count);
@@ -176,24 +173,24 @@ static void add_classes(struct nd_heap_page *page, const struct nd_heap_summary 
 		nd_heap_text_bytes(&page->text, bytes, 0);
 		nd_buf_add_str(&page->words, " of their own.");
 	}
-	nd_heap_table_end(page);
+	nd_heap_page_end_table(page);
 }
 
 static void add_objects(struct nd_heap_page *page, const struct nd_heap_summary *s)
 {
-	static const struct nd_heap_column columns[] = {
+	static const struct nd_heap_page_column columns[] = {
 		{"Retained", "share", "what would be free without it"},
 		{"Object", "text", "what it is, and its id"},
 		{"Way", "code", "a shortest way to it, as an expression"},
 	};
-	const struct nd_heap_table table = {"objects", "Largest objects",
-					    "Those that no other object has for itself alone.",
-					    s->bytes, COLUMNS(columns)};
+	const struct nd_heap_page_table table = {"objects", "Largest objects",
+						 "Those that no other object has for itself alone.",
+						 s->bytes, COLUMNS(columns)};
 	uint32_t i;
 
-	nd_heap_table_begin(page, &table);
+	nd_heap_page_begin_table(page, &table);
 	for (i = 0; i < s->object_count && i < OBJECT_ROWS; i++) {
-		nd_heap_table_row(page);
+		nd_heap_page_begin_row(page);
 		nd_heap_page_add_number(page, s->paths->analysis->retained[s->object[i]]);
 		nd_heap_text_object(&page->text, s->object[i]);
 		nd_heap_page_add_words(page);
@@ -203,29 +200,29 @@ static void add_objects(struct nd_heap_page *page, const struct nd_heap_summary 
 	if (i < s->object_count)
 		nd_buf_addf(&page->words, "Those that retain less than these %d are not here.",
 			    OBJECT_ROWS);
-	nd_heap_table_end(page);
+	nd_heap_page_end_table(page);
 }
 
 static void add_duplicates(struct nd_heap_page *page, const struct nd_heap_summary *s)
 {
-	static const struct nd_heap_column columns[] = {
+	static const struct nd_heap_page_column columns[] = {
 		{"Waste", "share", "what one copy instead of all would save"},
 		{"Copies", "count", "how many times it is there"},
 		{"Each", "bytes", "the size of one of them"},
 		{"String", "code", "its text, or the start of it"},
 	};
-	const struct nd_heap_table table = {
+	const struct nd_heap_page_table table = {
 		"strings", "Duplicate strings",
 		"V8 writes the first 1,024 characters: longer ones of one length may still differ.",
 		s->bytes, COLUMNS(columns)};
 	uint64_t waste = s->waste;
 	uint32_t i;
 
-	nd_heap_table_begin(page, &table);
+	nd_heap_page_begin_table(page, &table);
 	for (i = 0; i < s->duplicate_count && i < DUPLICATE_ROWS; i++) {
 		const struct nd_heap_duplicate *duplicate = &s->duplicate[i];
 
-		nd_heap_table_row(page);
+		nd_heap_page_begin_row(page);
 		nd_heap_page_add_number(page, nd_heap_duplicate_waste(duplicate));
 		nd_heap_page_add_number(page, duplicate->count);
 		nd_heap_page_add_number(page, duplicate->size);
@@ -239,13 +236,13 @@ static void add_duplicates(struct nd_heap_page *page, const struct nd_heap_summa
 		nd_heap_text_bytes(&page->text, waste, 0);
 		nd_buf_add_str(&page->words, " together.");
 	}
-	nd_heap_table_end(page);
+	nd_heap_page_end_table(page);
 }
 
 /* What classes gained, of all snapshots from the first to the last. */
 static void add_deltas(struct nd_heap_page *page, const struct nd_heap_comparison *c)
 {
-	static const struct nd_heap_column columns[] = {
+	static const struct nd_heap_page_column columns[] = {
 		{"Growth", "growth", "bytes of their own, from the first snapshot to the last"},
 		{"Added", "count", "objects that are new"},
 		{"Removed", "count", "objects that are gone"},
@@ -255,13 +252,13 @@ static void add_deltas(struct nd_heap_page *page, const struct nd_heap_compariso
 		{"Class", "text", "name of the constructor, or kind, or properties"},
 		{"Constructor at", "code", "file and line, where they are known"},
 	};
-	const struct nd_heap_table table = {
+	const struct nd_heap_page_table table = {
 		"classes", c->series->count > 1 ? "Classes that grew each time" : "Classes", NULL,
 		0, COLUMNS(columns)};
 	uint32_t i, shown = 0, more = 0;
 	int64_t bytes = 0;
 
-	nd_heap_table_begin(page, &table);
+	nd_heap_page_begin_table(page, &table);
 	for (i = 0; i < c->diff->count; i++) {
 		const struct nd_heap_delta *delta = &c->diff->delta[i];
 
@@ -273,7 +270,7 @@ static void add_deltas(struct nd_heap_page *page, const struct nd_heap_compariso
 			continue;
 		}
 		shown++;
-		nd_heap_table_row(page);
+		nd_heap_page_begin_row(page);
 		nd_heap_page_add_growth(page, nd_heap_delta_bytes(delta));
 		nd_heap_page_add_number(page, delta->added);
 		nd_heap_page_add_number(page, delta->removed);
@@ -288,7 +285,7 @@ static void add_deltas(struct nd_heap_page *page, const struct nd_heap_compariso
 		nd_heap_text_growth(&page->text, bytes, 0);
 		nd_buf_add_str(&page->words, " together.");
 	}
-	nd_heap_table_end(page);
+	nd_heap_page_end_table(page);
 }
 
 static int add_json(struct nd_heap_page *page, const struct answer *answer)

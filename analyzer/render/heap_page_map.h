@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef NODIAG_ANALYZER_RENDER_HEAP_MAP_H
-#define NODIAG_ANALYZER_RENDER_HEAP_MAP_H
+#ifndef NODIAG_ANALYZER_RENDER_HEAP_PAGE_MAP_H
+#define NODIAG_ANALYZER_RENDER_HEAP_PAGE_MAP_H
 
 /*
- * An outline as columns of integers, for page/blocks.js: the blocks in their order, and strings
- *named by index.
+ * An outline as columns of integers, for page/blocks.js: the blocks in their order. Strings are
+ * named by index.
  *
  *	parent         index of a block; of the root, the number of blocks
  *	self bytes     as struct nd_heap_block
@@ -22,4 +22,4 @@ struct nd_heap_page;
 /* Append it as an object. -ENOMEM or the buffer's error. */
 int nd_heap_page_add_map(struct nd_heap_page *page, const struct nd_heap_outline *outline);
 
-#endif /* NODIAG_ANALYZER_RENDER_HEAP_MAP_H */
+#endif /* NODIAG_ANALYZER_RENDER_HEAP_PAGE_MAP_H */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "analyzer/render/heap_table.h"
+#include "analyzer/render/heap_page_data.h"
 
 #include <inttypes.h>
 
@@ -20,22 +20,33 @@ void nd_heap_page_fini(struct nd_heap_page *page)
 	nd_buf_fini(&page->words);
 }
 
-void nd_heap_page_comma(struct nd_heap_page *page)
+/* Whether nothing is in the list or the object yet. */
+static bool is_first(const struct nd_heap_page *page)
 {
 	const struct nd_buf *json = page->json;
 	char last = json->len ? json->data[json->len - 1] : '[';
 
-	if (last != '[' && last != '{')
+	return last == '[' || last == '{';
+}
+
+void nd_heap_page_comma(struct nd_heap_page *page)
+{
+	if (!is_first(page))
 		nd_buf_add_char(page->json, ',');
+}
+
+void nd_heap_page_add_field(struct nd_heap_page *page, const char *key)
+{
+	nd_json_add_field(page->json, key, page->words.data);
+	if (nd_buf_error(&page->words))
+		page->json->error = nd_buf_error(&page->words);
+	nd_buf_reset(&page->words);
 }
 
 void nd_heap_page_add_words(struct nd_heap_page *page)
 {
 	nd_heap_page_comma(page);
-	nd_json_add_string(page->json, page->words.data);
-	if (nd_buf_error(&page->words))
-		page->json->error = nd_buf_error(&page->words);
-	nd_buf_reset(&page->words);
+	nd_heap_page_add_field(page, "");
 }
 
 void nd_heap_page_add_number(struct nd_heap_page *page, uint64_t number)
@@ -62,7 +73,7 @@ void nd_heap_page_add_class(struct nd_heap_page *page, const struct nd_heap_clas
 	nd_heap_page_add_words(page);
 }
 
-void nd_heap_table_begin(struct nd_heap_page *page, const struct nd_heap_table *table)
+void nd_heap_page_begin_table(struct nd_heap_page *page, const struct nd_heap_page_table *table)
 {
 	struct nd_buf *json = page->json;
 	uint32_t i;
@@ -82,20 +93,15 @@ void nd_heap_table_begin(struct nd_heap_page *page, const struct nd_heap_table *
 	nd_buf_add_str(json, "],\"rows\":[");
 }
 
-void nd_heap_table_row(struct nd_heap_page *page)
+/* A row is open until the next one. */
+void nd_heap_page_begin_row(struct nd_heap_page *page)
 {
-	if (page->json->data[page->json->len - 1] != '[')
-		nd_buf_add_str(page->json, "],\n[");
-	else
-		nd_buf_add_char(page->json, '[');
+	nd_buf_add_str(page->json, is_first(page) ? "[" : "],\n[");
 }
 
-void nd_heap_table_end(struct nd_heap_page *page)
+void nd_heap_page_end_table(struct nd_heap_page *page)
 {
-	/* Rows are open until the next one. */
-	nd_buf_add_str(page->json, page->json->data[page->json->len - 1] == '[' ? "]" : "]]");
-	nd_buf_add_str(page->json, ",\"rest\":");
-	nd_json_add_string(page->json, page->words.data);
+	nd_buf_add_str(page->json, is_first(page) ? "]" : "]]");
+	nd_heap_page_add_field(page, ",\"rest\":");
 	nd_buf_add_char(page->json, '}');
-	nd_buf_reset(&page->words);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "analyzer/render/heap_map.h"
+#include "analyzer/render/heap_page_map.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "analyzer/heap/heap.h"
 #include "analyzer/heap/outline.h"
 #include "analyzer/heap/path.h"
-#include "analyzer/render/heap_table.h"
+#include "analyzer/render/heap_page_data.h"
 #include "analyzer/render/json_text.h"
 #include "common/intern.h"
 
