@@ -108,8 +108,8 @@ _nodiag_lag() {
 }
 
 _nodiag_heap() {
-	local options='-o --output= --force --timeout= --child-memory= --fail-if= --ignore= --limit='
-	options+=' --color= --json --help --usage'
+	local options='--timeout= --child-memory= --fail-if= --ignore= -f --format= -o --output= --force'
+	options+=' --limit= --color= --json --help --usage'
 
 	case $previous in
 	heap)
@@ -127,6 +127,9 @@ _nodiag_heap() {
 	-o | --output)
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		compopt -o filenames
+		;;
+	-f | --format)
+		mapfile -t COMPREPLY < <(compgen -W 'text json html' -- "$current")
 		;;
 	--timeout)
 		mapfile -t COMPREPLY < <(compgen -W '1m 5m 15m' -- "$current")
