@@ -20,6 +20,7 @@
 #include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/heap_file.h"
+#include "cli/heap_live.h"
 #include "cli/heap_snapshot.h"
 #include "cli/out.h"
 #include "cli/target.h"
@@ -39,6 +40,7 @@
 
 struct heap {
 	bool json;
+	bool is_live; /* summary: of a process, and not of a file */
 	uint32_t limit;
 	enum term_colour colour;
 	const char *fail_text; /* --fail-if as given; NULL: there is none */
@@ -67,7 +69,8 @@ enum {
 	OPT_COLOR,
 	OPT_FORCE,
 	OPT_TIMEOUT,
-	OPT_MEMORY
+	OPT_MEMORY,
+	OPT_LIVE
 };
 
 static const struct argp_option options[] = {
@@ -78,15 +81,17 @@ static const struct argp_option options[] = {
 	{"timeout", OPT_TIMEOUT, "TIME", 0, "Give up after TIME: 90s, 10m (default 5m)", 0},
 	{"child-memory", OPT_MEMORY, "SIZE", 0,
 	 "What the process's child may take: 512M, 4G (default 36 times the heap)", 0},
-	{NULL, 0, NULL, 0, "Comparing", 1},
+	{NULL, 0, NULL, 0, "Looking at a process", 1},
+	{"live", OPT_LIVE, NULL, 0, "summary: of a running process, without a snapshot", 1},
+	{NULL, 0, NULL, 0, "Comparing", 2},
 	{"fail-if", OPT_FAIL_IF, "SIZE", 0,
-	 "Exit with 5 if the heap grew by more than SIZE: 512K, 10M, 1G", 1},
-	{"ignore", OPT_IGNORE, "CLASS", 0, "Leave out a class that may grow; may be repeated", 1},
-	{NULL, 0, NULL, 0, "Output", 2},
-	{"limit", OPT_LIMIT, "N", 0, "Rows of each table (default 15)", 2},
-	{"json", OPT_JSON, NULL, 0, "Print JSON, for your own programs", 2},
+	 "Exit with 5 if the heap grew by more than SIZE: 512K, 10M, 1G", 2},
+	{"ignore", OPT_IGNORE, "CLASS", 0, "Leave out a class that may grow; may be repeated", 2},
+	{NULL, 0, NULL, 0, "Output", 3},
+	{"limit", OPT_LIMIT, "N", 0, "Rows of each table (default 15)", 3},
+	{"json", OPT_JSON, NULL, 0, "Print JSON, for your own programs", 3},
 	{"color", OPT_COLOR, "WHEN", 0, "Colour the answer: auto, always or never (default auto)",
-	 2},
+	 3},
 	ARGUMENTS_HELP_OPTIONS,
 	{0},
 };
@@ -102,13 +107,16 @@ static const char documentation[] =
 	"standard input. 'node --heapsnapshot-signal=SIGUSR2' and v8.writeHeapSnapshot() write "
 	"them.\n\n"
 	"summary shows totals, the places where memory gathers, the largest classes and objects, "
-	"and strings that are there several times. diff shows first who is suspected to leak, "
+	"and strings that are there several times. With --live it shows what a running process has "
+	"in memory, by V8's spaces and by kind, and takes no snapshot. diff shows first who is "
+	"suspected to leak, "
 	"with the way to it, and then the classes that grew; of three snapshots or more, only "
 	"what grew each time. retainers shows what keeps an object, @ID, or the objects of a "
 	"class alive.\n\n"
 	"Examples:\n"
 	"  nodiag heap snapshot 4711 -o app.heapsnapshot\n"
 	"  nodiag heap summary app.heapsnapshot\n"
+	"  nodiag heap summary --live 4711\n"
 	"  nodiag heap diff before.heapsnapshot after.heapsnapshot\n"
 	"  nodiag heap diff --fail-if 10M 1.heapsnapshot 2.heapsnapshot 3.heapsnapshot\n"
 	"  nodiag heap retainers app.heapsnapshot @4711\n"
@@ -195,6 +203,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_JSON:
 		heap->json = true;
 		return 0;
+	case OPT_LIVE:
+		heap->is_live = true;
+		return 0;
 	case 'o':
 	case OPT_FORCE:
 	case OPT_TIMEOUT:
@@ -207,14 +218,14 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static const struct argp argp = {
-	options,
-	parse_option,
-	"snapshot [PID]\nsummary FILE\ndiff FILE FILE...\nretainers FILE @ID|CLASS",
-	documentation,
-	NULL,
-	NULL,
-	NULL};
+static const struct argp argp = {options,
+				 parse_option,
+				 "snapshot [PID]\nsummary FILE\nsummary --live [PID]\ndiff FILE "
+				 "FILE...\nretainers FILE @ID|CLASS",
+				 documentation,
+				 NULL,
+				 NULL,
+				 NULL};
 
 /* The exit status of a failure to get something. */
 static int status_of(int code)
@@ -246,13 +257,42 @@ static int analyse(struct heap *heap, const char *path)
 	return ret ? status_of(ret) : EXIT_DONE;
 }
 
+/* The one process that the words name. */
+static int find_process(struct heap *heap, const char *command, char **words, pid_t *ret_pid)
+{
+	const struct target_syntax syntax = {.command = command, .pids_only = true};
+	struct target target = {0};
+	int ret =
+		target_parse(&syntax, words, heap->arguments.count - 1, NULL, &target, &heap->err);
+
+	if (!ret)
+		*ret_pid = target.pids[0];
+	return ret;
+}
+
+static int look(struct heap *heap, char **words)
+{
+	const struct heap_live_options live = {heap->json, term_has_colour(heap->colour)};
+	struct nd_buf text;
+	pid_t pid;
+	int ret = find_process(heap, "nodiag heap summary --live", words, &pid);
+
+	if (ret)
+		return ret;
+	nd_buf_init(&text, ND_OUTPUT_MAX);
+	ret = heap_live_look(pid, &live, &text, &heap->err);
+	ret = ret ? target_fail(pid, ret, &heap->err) : print(heap, 0, &text);
+	nd_buf_fini(&text);
+	return ret;
+}
+
 static int summarize(struct heap *heap, char **files)
 {
 	struct nd_heap_summary summary;
 	struct nd_buf text;
-	int ret = analyse(heap, files[0]);
+	int ret = heap->is_live ? look(heap, files) : analyse(heap, files[0]);
 
-	if (ret)
+	if (ret || heap->is_live)
 		return ret;
 	if (nd_heap_summarize(&heap->paths, heap->limit, &summary, &heap->err))
 		return EXIT_FAILED;
@@ -428,15 +468,13 @@ static int explain(struct heap *heap, char **words)
 
 static int snapshot(struct heap *heap, char **words)
 {
-	const struct target_syntax syntax = {.command = "nodiag heap snapshot", .pids_only = true};
-	struct target target = {0};
-	int ret =
-		target_parse(&syntax, words, heap->arguments.count - 1, NULL, &target, &heap->err);
+	pid_t pid;
+	int ret = find_process(heap, "nodiag heap snapshot", words, &pid);
 
 	if (ret)
 		return ret;
-	ret = heap_snapshot_take(target.pids[0], &heap->taking, &heap->err);
-	return ret ? target_fail(target.pids[0], ret, &heap->err) : EXIT_DONE;
+	ret = heap_snapshot_take(pid, &heap->taking, &heap->err);
+	return ret ? target_fail(pid, ret, &heap->err) : EXIT_DONE;
 }
 
 /* What may stand behind "nodiag heap", with how many words behind it. */
@@ -455,18 +493,25 @@ static const struct question {
 
 #define QUESTIONS (sizeof(questions) / sizeof(questions[0]))
 
+/* As for all commands, no process is the one that there is. */
+static size_t least_words(const struct heap *heap, const struct question *question)
+{
+	return heap->is_live && question->answer == summarize ? 0 : question->min;
+}
+
 static const struct question *find_question(struct heap *heap)
 {
-	size_t words = heap->arguments.count ? heap->arguments.count - 1 : 0, i;
+	size_t words = heap->arguments.count ? heap->arguments.count - 1 : 0, i, least;
 	const char *name = heap->arguments.count ? heap->arguments.list[0] : NULL;
 
 	for (i = 0; i < QUESTIONS && name; i++) {
 		if (strcmp(questions[i].name, name) != 0)
 			continue;
-		if (words >= questions[i].min && words <= questions[i].max)
+		least = least_words(heap, &questions[i]);
+		if (words >= least && words <= questions[i].max)
 			return &questions[i];
 		nd_err_set(&heap->err, -EINVAL, "'%s' needs %s files or words than %zu", name,
-			   words < questions[i].min ? "more" : "less", words);
+			   words < least ? "more" : "less", words);
 		nd_err_hint(&heap->err, "%s", questions[i].usage);
 		return NULL;
 	}
@@ -495,6 +540,11 @@ static int run(struct heap *heap)
 		nd_err_set(&heap->err, -EINVAL,
 			   "-o, --force, --timeout and --child-memory are for 'nodiag heap "
 			   "snapshot'");
+		nd_err_hint(&heap->err, "nodiag heap --help");
+		return EXIT_USAGE;
+	}
+	if (heap->is_live && question->answer != summarize) {
+		nd_err_set(&heap->err, -EINVAL, "--live is for 'nodiag heap summary'");
 		nd_err_hint(&heap->err, "nodiag heap --help");
 		return EXIT_USAGE;
 	}

@@ -109,7 +109,7 @@ _nodiag_lag() {
 
 _nodiag_heap() {
 	local options='-o --output= --force --timeout= --child-memory= --fail-if= --ignore= --limit='
-	options+=' --color= --json --help --usage'
+	options+=' --live --color= --json --help --usage'
 
 	case $previous in
 	heap)
@@ -118,7 +118,7 @@ _nodiag_heap() {
 			return
 		fi
 		;;&
-	snapshot)
+	snapshot | --live)
 		if [[ $current != -* ]]; then
 			mapfile -t COMPREPLY < <(compgen -W "$(_nodiag_pids)" -- "$current")
 			return

@@ -15,6 +15,8 @@ status heap summary --limit 0 before.heapsnapshot
 status heap summary none.heapsnapshot
 status heap summary --force before.heapsnapshot
 status heap snapshot --timeout soon 1
+status heap diff --live before.heapsnapshot before.heapsnapshot
+status heap summary --live 1 2
 status heap snapshot --child-memory 12 1
 status heap snapshot 1 2
 status heap snapshot none
