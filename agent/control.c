@@ -403,17 +403,32 @@ static void log_line(const struct nd_log_line *line)
 	nd_log("%.*s", (int)len, text);
 }
 
+static void find_thread(struct nd_thread *thread, void *arg)
+{
+	uint32_t *tid = arg;
+
+	if (thread->tid == *tid)
+		*tid = 0;
+}
+
 static int start_snapshot(struct client *client, const struct nd_message *message, int fd)
 {
+	struct nd_snapshot_wish wish = {0};
+	uint32_t tid;
 	int ret;
 
-	if (message->size < sizeof(struct nd_snapshot_wish) || fd < 0)
+	if (message->size < ND_SNAPSHOT_WISH_MIN || fd < 0)
 		return -EBADMSG;
+	memcpy(&wish, message, message->size < sizeof(wish) ? message->size : sizeof(wish));
 	if (control.stopping)
 		return -ESHUTDOWN;
 	if (!(nd_agent.features & ND_FEATURE_SNAPSHOT))
 		return -ENOTSUP;
-	ret = nd_snapshot_want((const void *)message, fd);
+	tid = wish.tid;
+	nd_thread_visit(find_thread, &tid);
+	if (tid)
+		return -ESRCH;
+	ret = nd_snapshot_want(&wish, fd);
 	if (ret)
 		return ret;
 	client->waits_for_snapshot = true;

@@ -68,7 +68,7 @@ static void find_features(void)
 	if (nd_agent.features & ND_FEATURE_GC && nd_async_is_known())
 		nd_agent.features |= ND_FEATURE_ASYNC;
 	if (v8_is_known && nd_snapshot_is_known())
-		nd_agent.features |= ND_FEATURE_SNAPSHOT;
+		nd_agent.features |= ND_FEATURE_SNAPSHOT | ND_FEATURE_REDACT;
 	if (nd_sampler_start())
 		nd_agent.features |= ND_FEATURE_STALLS | ND_FEATURE_CPU;
 	else

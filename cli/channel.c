@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -427,6 +428,9 @@ int channel_snapshot(struct channel *channel, const struct nd_snapshot_wish *wis
 	if (ret == -ENOTSUP)
 		return nd_err_set(err, ret, "the calls of locks were not found in %d",
 				  channel->pid);
+	if (ret == -ESRCH)
+		return nd_err_set(err, ret, "%d has no thread %" PRIu32 " that runs JavaScript",
+				  channel->pid, wish->tid);
 	return ret ? nd_err_set_errno(err, ret, "the agent in %d takes no snapshot", channel->pid)
 		   : 0;
 }

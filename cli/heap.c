@@ -70,7 +70,9 @@ enum {
 	OPT_FORCE,
 	OPT_TIMEOUT,
 	OPT_MEMORY,
-	OPT_LIVE
+	OPT_LIVE,
+	OPT_REDACT,
+	OPT_WORKER
 };
 
 static const struct argp_option options[] = {
@@ -81,6 +83,10 @@ static const struct argp_option options[] = {
 	{"timeout", OPT_TIMEOUT, "TIME", 0, "Give up after TIME: 90s, 10m (default 5m)", 0},
 	{"child-memory", OPT_MEMORY, "SIZE", 0,
 	 "What the process's child may take: 512M, 4G (default 36 times the heap)", 0},
+	{"redact", OPT_REDACT, NULL, 0,
+	 "Leave out what strings say; lengths and hashes stay, and names in the code", 0},
+	{"worker", OPT_WORKER, "N", 0,
+	 "Of the worker with that thread id, which 'nodiag lag' shows", 0},
 	{NULL, 0, NULL, 0, "Looking at a process", 1},
 	{"live", OPT_LIVE, NULL, 0, "summary: of a running process, without a snapshot", 1},
 	{NULL, 0, NULL, 0, "Comparing", 2},
@@ -171,6 +177,19 @@ static error_t parse_child_memory(struct heap *heap, const char *arg)
 	return EINVAL;
 }
 
+static error_t parse_worker(struct heap *heap, const char *arg)
+{
+	uint64_t number;
+
+	if (units_parse_number(arg, 1, INT32_MAX, &number)) {
+		heap->taking.worker = (uint32_t)number;
+		return 0;
+	}
+	nd_err_set(&heap->err, -EINVAL, "'%s' is no id of a thread", arg);
+	nd_err_hint(&heap->err, "'nodiag lag' lists the threads of a process");
+	return EINVAL;
+}
+
 /* Those of `snapshot`. */
 static error_t parse_taking(int key, char *arg, struct heap *heap)
 {
@@ -183,6 +202,11 @@ static error_t parse_taking(int key, char *arg, struct heap *heap)
 		return arguments_parse_time(arg, &heap->taking.timeout_ns, &heap->err);
 	case OPT_MEMORY:
 		return parse_child_memory(heap, arg);
+	case OPT_REDACT:
+		heap->taking.redact = true;
+		return 0;
+	case OPT_WORKER:
+		return parse_worker(heap, arg);
 	default:
 		heap->taking.output = arg;
 		return 0;
@@ -210,6 +234,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_FORCE:
 	case OPT_TIMEOUT:
 	case OPT_MEMORY:
+	case OPT_REDACT:
+	case OPT_WORKER:
 		return parse_taking(key, arg, heap);
 	case OPT_COLOR:
 		return term_parse_colour(arg, &heap->colour, &heap->err);
@@ -538,8 +564,8 @@ static int run(struct heap *heap)
 	}
 	if (heap->is_for_taking && question->answer != snapshot) {
 		nd_err_set(&heap->err, -EINVAL,
-			   "-o, --force, --timeout and --child-memory are for 'nodiag heap "
-			   "snapshot'");
+			   "-o, --force, --timeout, --child-memory, --redact and --worker are for "
+			   "'nodiag heap snapshot'");
 		nd_err_hint(&heap->err, "nodiag heap --help");
 		return EXIT_USAGE;
 	}

@@ -108,8 +108,8 @@ _nodiag_lag() {
 }
 
 _nodiag_heap() {
-	local options='-o --output= --force --timeout= --child-memory= --fail-if= --ignore= --limit='
-	options+=' --live --color= --json --help --usage'
+	local options='-o --output= --force --timeout= --child-memory= --redact --worker= --fail-if='
+	options+=' --ignore= --limit= --live --color= --json --help --usage'
 
 	case $previous in
 	heap)

@@ -18,6 +18,8 @@ status heap snapshot --timeout soon 1
 status heap diff --live before.heapsnapshot before.heapsnapshot
 status heap summary --live 1 2
 status heap snapshot --child-memory 12 1
+status heap snapshot --worker first 1
+status heap summary --redact before.heapsnapshot
 status heap snapshot 1 2
 status heap snapshot none
 status heap retainers before.heapsnapshot @14
