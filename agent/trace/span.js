@@ -29,6 +29,9 @@ const spanOf = new WeakMap(); /* by undici's request, or an HTTP/2 stream */
 const KIND = 0, FLAGS = 1, SPAN = 2, PARENT = 3, ROOT = 4, START = 5, STATUS = 6, VERSION = 7;
 const numbers = new Float64Array(8);
 
+/* Bits of a span's number that any build of V8 keeps in the object itself. */
+const SHORT = 2 ** 30 - 1;
+
 const cleanups = [];
 let context;
 let number = 0;
@@ -39,6 +42,7 @@ class Span {
     this.kind = kind;
     this.flags = 0;
     this.number = ++number;
+    this.short = number & SHORT; /* what agent/context.c looks for */
     this.parent = parent === undefined ? 0 : parent.number;
     this.root = parent === undefined ? this.number : parent.root;
     this.remote = parent === undefined ? undefined : parent.remote;
@@ -54,6 +58,7 @@ class Span {
     this.response = undefined;
     this.connection = undefined;
     this.resource = undefined;
+    this.resourceId = 0;
     this.next = undefined; /* of the same connection */
   }
 
