@@ -339,6 +339,7 @@ static void probes_report(void *impl, struct lag_report *ret_report)
 		.left_out = p->left_out + stats.unwatched,
 		.reason = p->has_main ? "" : "the main thread's event loop was not found",
 		.untraced = p->trace ? "there is no agent in it" : "",
+		.unread = "",
 	};
 }
 
