@@ -69,7 +69,7 @@ const char *channel_tracing_text(uint32_t tracing)
 		[ND_TRACING_OFF] = "",
 		[ND_TRACING_ON] = "",
 		[ND_TRACING_NO_MODULES] = "before Node 20.16, ES modules hide Node's own from it",
-		[ND_TRACING_OTHER_TRACER] = "OpenTelemetry or dd-trace does so already",
+		[ND_TRACING_OBSERVED] = "",
 		[ND_TRACING_FAILED] = "the agent's script did not run",
 	};
 

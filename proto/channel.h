@@ -132,9 +132,9 @@ struct nd_gc_counters {
 enum nd_tracing {
 	ND_TRACING_OFF,
 	ND_TRACING_ON,
-	ND_TRACING_NO_MODULES,	 /* its script finds no way to Node's own modules */
-	ND_TRACING_OTHER_TRACER, /* OpenTelemetry or dd-trace does so already */
-	ND_TRACING_FAILED,	 /* its script threw */
+	ND_TRACING_NO_MODULES, /* its script finds no way to Node's own modules */
+	ND_TRACING_OBSERVED,   /* they are, and the program's own tracer has the ids */
+	ND_TRACING_FAILED,     /* its script threw */
 	ND_TRACING_COUNT
 };
 

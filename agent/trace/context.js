@@ -100,7 +100,14 @@ function makeInheritance({ createHook, executionAsyncId, executionAsyncResource,
       }
       lastId = -1;
     },
-    followBody() {},
+    /* A resource of its own that the body arrives by was made in the name of another. */
+    followBody(readable, span, resource) {
+      if (resource !== undefined) {
+        resource[contextOf] = span;
+        remember(resource.getAsyncId(), span);
+      }
+      lastId = -1;
+    },
     end: () => hook.disable(),
   };
 }

@@ -5,8 +5,6 @@
 /* Versions whose ClientRequest tells of itself before its head is made. */
 const CREATED = [[22, 12], [23, 2]];
 
-let errorMonitor;
-
 function endClient(span) {
   const { request } = span;
   const response = request.res;
@@ -22,7 +20,7 @@ function endClient(span) {
 }
 
 function beginClient(request) {
-  const span = new Span(CLIENT, context.get());
+  const span = new Span(CLIENT, findCurrent());
   span.request = request;
   span.flags = request.protocol === "https:" ? TLS : 0;
   span.method = request.method;
@@ -40,13 +38,12 @@ function beginClient(request) {
  * A head that was given as a list is made already, and not sent yet. One with "Expect" is even
  * written, to what waits for the socket.
  */
-function addToHead(request, headers) {
+function addToHead(request, span) {
   const head = request._header;
   const waiting = request._headerSent ? request.outputData[0] : undefined;
   if (!head?.endsWith("\r\n\r\n") || (request._headerSent && waiting?.data !== head))
     return;
-  if (/^traceparent:/mi.test(head))
-    return;
+  const headers = span.headers((wanted) => hasLine(head, wanted));
   const lines = headers.map(([key, value]) => `${key}: ${value}\r\n`).join("");
   request._header = `${head.slice(0, -2)}${lines}\r\n`;
   if (waiting !== undefined) {
@@ -55,33 +52,41 @@ function addToHead(request, headers) {
   }
 }
 
+/* Whether a head, as it is sent, has that header. */
+function hasLine(head, wanted) {
+  return new RegExp(`^${wanted}:`, "mi").test(head);
+}
+
+/* Whether a list of names and values, one after the other, has that header. */
+function isListed(list, wanted) {
+  return list.some((key) => typeof key === "string" && key.toLowerCase() === wanted);
+}
+
+function setHeaders(request, headers) {
+  for (const [key, value] of headers)
+    request.setHeader(key, value);
+}
+
 function onClientCreated({ request }) {
   const span = beginClient(request);
   if (request.headersSent)
-    addToHead(request, span.headers());
-  else if (!request.hasHeader("traceparent"))
-    for (const [key, value] of span.headers())
-      request.setHeader(key, value);
-}
-
-function isTraceparent(key) {
-  return typeof key === "string" && key.toLowerCase() === "traceparent";
+    addToHead(request, span);
+  else
+    setHeaders(request, span.headers((wanted) => request.hasHeader(wanted)));
 }
 
 /* What _storeHeader() is to be called with: its `headers` may be of four kinds. */
-function addToHeaders(request, given, added) {
+function addToHeaders(request, given, span) {
   if (!Array.isArray(given)) {
-    if (request.hasHeader("traceparent"))
-      return given;
+    const added = span.headers((wanted) => request.hasHeader(wanted));
     if (!given)
       return Object.fromEntries(added);
-    for (const [key, value] of added)
-      request.setHeader(key, value);
+    setHeaders(request, added);
     return given;
   }
   if (Array.isArray(given[0]))
-    return given.some(([key]) => isTraceparent(key)) ? given : [...given, ...added];
-  return given.some(isTraceparent) ? given : [...given, ...added.flat()];
+    return [...given, ...span.headers((wanted) => given.some(([key]) => isListed([key], wanted)))];
+  return [...given, ...span.headers((wanted) => isListed(given, wanted)).flat()];
 }
 
 /* Where no channel tells of a request in time, its head is the first that all have in common. */
@@ -91,7 +96,7 @@ function wrapClient(http) {
   function _storeHeader(firstLine, headers) {
     try {
       if (isOn)
-        headers = addToHeaders(this, headers, beginClient(this).headers());
+        headers = addToHeaders(this, headers, beginClient(this));
     } catch {
       tell();
     }
@@ -110,8 +115,7 @@ function tellsOfClients() {
   return major > 23 || CREATED.some(([line, from]) => major === line && minor >= from);
 }
 
-function followClients(diagnostics, load) {
-  ({ errorMonitor } = load("events"));
+function followClients(diagnostics) {
   if (tellsOfClients())
     listen(diagnostics, "http.client.request.created", guard(onClientCreated));
   else

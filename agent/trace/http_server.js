@@ -2,7 +2,7 @@
 
 /* Requests of HTTP/1 that come in. */
 
-/* A program that sets up a tracer does so before it has answered so many requests. */
+/* A program that loads a tracer, or its framework, does so before so many requests. */
 const LOOKS = 64;
 
 const connectionOf = new WeakMap(); /* by a server's socket */
@@ -13,7 +13,7 @@ const connections = new Set();
  * there is a body.
  */
 function readHeaders(span, raw) {
-  let hasBody = false, remote, state;
+  let hasBody = false, remote, state, baggage;
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const first = raw[i].charCodeAt(0) | 32;
     if (first === 104 /* h */ && span.host === undefined && isName(raw[i], "host")) {
@@ -27,10 +27,14 @@ function readHeaders(span, raw) {
         hasBody ||= isName(raw[i], "transfer-encoding");
     } else if (first === 99 /* c */) {
       hasBody ||= isName(raw[i], "content-length");
+    } else if (first === 98 /* b */ && isName(raw[i], "baggage")) {
+      baggage = baggage === undefined ? raw[i + 1] : `${baggage},${raw[i + 1]}`;
     }
   }
   if (remote !== undefined)
     setRemote(span, remote, state);
+  if (baggage !== undefined)
+    setBaggage(span, baggage);
   return hasBody;
 }
 
@@ -76,20 +80,24 @@ function unlink(span) {
 
 function endServer(span, flags) {
   const { request, response } = span;
+  observe(span);
   unlink(span);
   context.leave(span);
   span.flags |= flags;
-  span.route ??= findRoute(request);
+  span.route ??= findRoute(span, request);
   span.end(flags !== 0 && !response.headersSent ? 0 : response.statusCode,
     request.httpVersionMajor * 10 + request.httpVersionMinor);
 }
 
 function onRequest({ request, response, socket }) {
   try {
-    if (number < LOOKS && hasOtherTracer()) {
-      stop();
-      tell(OTHER_TRACER);
-      return;
+    if (number < LOOKS) {
+      if (!observes && hasOtherTracer()) {
+        observes = true;
+        tell(OBSERVED);
+      }
+      findFrameworks();
+      findHttp2Client();
     }
     const span = new Span(SERVER, undefined);
     const connection = connectionOf.get(socket) ?? addConnection(socket);

@@ -2,25 +2,20 @@
 
 /* Begins and ends all of it. */
 
-const OFF = 0, ON = 1, NO_MODULES = 2, OTHER_TRACER = 3; /* enum nd_tracing */
+const OFF = 0, ON = 1, NO_MODULES = 2, OBSERVED = 3; /* enum nd_tracing */
 
-const openTracer = Symbol.for("opentelemetry.js.api.1");
-const datadog = Symbol.for("dd-trace");
-
-function hasOtherTracer() {
-  return globalThis[openTracer]?.trace !== undefined || globalThis._ddtrace !== undefined ||
-    globalThis[datadog] !== undefined;
-}
-
-function start(load) {
+function start() {
+  ({ errorMonitor } = load("events"));
   const diagnostics = load("diagnostics_channel");
   context = makeContext(load("async_hooks"));
   cleanups.push(() => context.end());
   followServers(diagnostics);
   followFrameworks(diagnostics);
   followHttp2(diagnostics);
-  followClients(diagnostics, load);
+  followClients(diagnostics);
   followUndici(diagnostics);
+  offerIds();
+  observes = hasOtherTracer();
   isOn = true;
 }
 
@@ -39,17 +34,18 @@ function findLoader() {
 }
 
 function toggle(on) {
-  const load = findLoader();
+  load ??= findLoader();
   if (on && !isOn) {
     if (!load)
       return NO_MODULES;
-    if (hasOtherTracer())
-      return OTHER_TRACER;
-    start(load);
+    start();
   } else if (!on && isOn) {
     stop();
   }
-  return on ? ON : OFF;
+  if (!on)
+    return OFF;
+  return observes ? OBSERVED : ON;
 }
 
 share(numbers);
+propagators = numbers[0];

@@ -2,14 +2,17 @@
 
 /* Requests that go out by undici, whose is fetch(). */
 
-function hasTraceparent(headers) {
+const undiciTraces = new Set(); /* the "traceparent" of each request that is under way */
+
+/* Of what undici keeps headers as, by its version. */
+function hasUndiciHeader(headers, wanted) {
   if (typeof headers === "string")
-    return /^traceparent:/mi.test(headers);
-  return Array.isArray(headers) && headers.some(isTraceparent);
+    return hasLine(headers, wanted);
+  return Array.isArray(headers) && isListed(headers, wanted);
 }
 
 function onUndiciCreate({ request }) {
-  const span = new Span(CLIENT, context.get());
+  const span = new Span(CLIENT, findCurrent());
   const [scheme, host] = String(request.origin).split("://");
   span.flags = scheme === "https" ? TLS : 0;
   span.method = request.method;
@@ -17,9 +20,11 @@ function onUndiciCreate({ request }) {
   span.host = host;
   spanOf.set(request, span);
   span.begin();
-  if (!hasTraceparent(request.headers))
-    for (const [key, value] of span.headers())
-      request.addHeader(key, value);
+  for (const [key, value] of span.headers((wanted) => hasUndiciHeader(request.headers, wanted))) {
+    request.addHeader(key, value);
+    if (key === "traceparent")
+      undiciTraces.add(span.sent = value);
+  }
 }
 
 function endUndici(request, error) {
@@ -27,6 +32,7 @@ function endUndici(request, error) {
   if (span === undefined)
     return;
   spanOf.delete(request);
+  undiciTraces.delete(span.sent);
   span.error = error && nameError(error);
   span.end(span.response ?? 0, 11);
 }

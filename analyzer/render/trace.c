@@ -152,6 +152,8 @@ static void add_name(const struct writer *w, const struct nd_event_span *span)
 
 static void add_trace_id(const struct writer *w, const struct nd_event_span *span)
 {
+	if (!nd_span_has_trace(span))
+		return;
 	add_sgr(w, DIM);
 	nd_buf_add_str(w->out, "  trace ");
 	nd_request_add_hex(w->out, span->trace_id, sizeof(span->trace_id));

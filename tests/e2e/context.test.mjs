@@ -43,7 +43,7 @@ const program = await start('context.cjs', {
   warmUp: 300,
   as: ['env', `LD_PRELOAD=${agent}`],
 });
-const [port, port2] = await program.ask('ports');
+const port = await program.ask('port');
 
 function head(path, more = '') {
   const method = path === '/pieces' ? 'POST' : 'GET';
@@ -112,8 +112,8 @@ async function stall() {
 function runUsed(args, useMs) {
   return runNodiag(args, {
     async onStart(child) {
-      const session = http2.connect(`http://127.0.0.1:${port2}`);
       await untilTraced(program.pid);
+      const session = http2.connect(`http://127.0.0.1:${await program.ask('streams')}`);
       await stall();
       for (const end = Date.now() + useMs; Date.now() < end;) {
         await Promise.all([useConnection(), abort()]);
