@@ -14,8 +14,8 @@ _nodiag_pids() {
 
 _nodiag_flame() {
 	local formats='html svg folded pprof speedscope cpuprofile json'
-	local options='-d --duration= -r --rate= --threads --kernel --no-kernel --idle --source-maps
-		-f --format= -o --output= --force --color= --help --usage'
+	local options='-d --duration= -r --rate= --threads --by= --kernel --no-kernel --idle
+		--source-maps -f --format= -o --output= --force --color= --help --usage'
 
 	case $previous in
 	-d | --duration)
@@ -26,6 +26,9 @@ _nodiag_flame() {
 		;;
 	-f | --format)
 		mapfile -t COMPREPLY < <(compgen -W "$formats" -- "$current")
+		;;
+	--by)
+		mapfile -t COMPREPLY < <(compgen -W 'route' -- "$current")
 		;;
 	--color)
 		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$current")
@@ -77,8 +80,8 @@ _nodiag_record() {
 }
 
 _nodiag_lag() {
-	local options='-d --duration= -l --live --async --startup --threshold= --color= --fail-if= --json
-		--help --usage'
+	local options='-d --duration= -l --live --async --trace --startup --threshold= --color=
+		--fail-if= --json --help --usage'
 
 	case $previous in
 	-d | --duration)
