@@ -11,8 +11,10 @@
 
 #include "analyzer/export/batch.h"
 #include "cli/lag_session.h"
+#include "cli/lag_tap.h"
 
 struct nd_err;
+struct nd_profile;
 struct nd_resource;
 struct target;
 
@@ -42,5 +44,17 @@ int export_file(const struct target *target, const struct export_options *option
 /* Watch the process or command. Returns likewise. */
 int export_process(const struct target *target, const struct export_options *options,
 		   struct export_result *result, struct nd_err *err);
+
+/*
+ * Watch a process that somebody else reads, who hands on what there is (cli/lag_tap.h); an agent
+ * has one reader. `frames` names the frames of the stacks that come, and must outlive the watch.
+ * export_unwatch() tells what there is at the end. Both return 0 or a negative errno with `err`
+ * set.
+ */
+struct export_watch;
+int export_watch(pid_t pid, struct nd_profile *frames, const struct export_options *options,
+		 struct export_result *result, struct export_watch **ret_watch, struct nd_err *err);
+int export_unwatch(struct export_watch *watch, struct nd_err *err);
+struct lag_tap export_get_tap(struct export_watch *watch);
 
 #endif /* NODIAG_CLI_EXPORT_SESSION_H */

@@ -231,6 +231,28 @@ describe('a process whose environment names a collector', { concurrency: 4 }, ()
     await next.stop();
   });
 
+  itWith('recorded and sent by one reader, and sent where nothing can be written', async (world) => {
+    const receiver = await world.receive();
+    const file = join(makeFolder(), 'both.nd');
+    const outputs = [file, '/proc/nowhere/x.nd'];
+    const programs = await Promise.all(
+      outputs.map((output) => startExpress(world.asTo(receiver.url, { NODIAG_OUTPUT: output }))),
+    );
+    for (const program of programs) await getAll(program, '/users', 6);
+    await Promise.all(programs.map((program) => program.stop()));
+    const isThere = () => count(textOf(receiver, traces), 'name: "GET /users/:id"') === 12;
+    await eventually(isThere, `spans are missing: ${world.log()}`);
+    // Of each some at once, and some at its end.
+    const ofMetrics = () => receiver.requests.filter(({ path }) => path === metrics).length === 4;
+    await eventually(ofMetrics, 'metrics are missing');
+    await eventually(() => analyzersOf(world).length <= 1, 'the recording has no end');
+    const run = await runNodiag(['trace', '--json', file]);
+    assert.equal(run.status, 0, run.stderr);
+    const route = JSON.parse(run.stdout).routes.find(({ name }) => name === 'GET /users/:id');
+    assert.equal(route.count, 6, run.stdout);
+    assert.match(world.log(), /cannot write '\/proc\/nowhere\/x\.nd'/);
+  });
+
   itWith('only metrics, and no sampling', async (world) => {
     const receiver = await world.receive();
     const programs = await Promise.all([
