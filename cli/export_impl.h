@@ -10,8 +10,11 @@
 #include "cli/export_session.h"
 #include "common/buf.h"
 
+struct nd_event_span;
 struct nd_metrics;
 struct nd_profile;
+struct nd_recording;
+struct nd_requests;
 
 struct export_session {
 	const struct export_options *options;
@@ -21,6 +24,10 @@ struct export_session {
 	struct nd_profile *frames; /* of stacks: borrowed */
 	struct nd_lag *lag;
 	struct nd_metrics *metrics;
+	struct nd_requests *requests; /* for metrics */
+	/* Of a file, where requests are read besides, and what was read but did not count yet. */
+	struct nd_recording *recording;
+	const struct nd_event_span *next;
 	struct nd_batch batch; /* of metrics */
 	struct nd_batch spans;
 	uint64_t told_ns; /* until when metrics were told */
@@ -39,7 +46,7 @@ void export_session_fini(struct export_session *s);
 /* All that is known of the target was added to the result's resource: encode it. */
 int export_session_end_resource(struct export_session *s, struct nd_err *err);
 
-/* Tell of what the loops did until now. */
+/* Tell of what the loops did until now, and of requests. */
 int export_session_tell(struct export_session *s, uint64_t time_ns);
 
 #endif /* NODIAG_CLI_EXPORT_IMPL_H */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "analyzer/export/metrics.h"
+#include "analyzer/export/requests.h"
 #include "analyzer/export/resource.h"
 #include "analyzer/export/spans.h"
 #include "analyzer/lag/lag.h"
@@ -19,6 +20,7 @@
 #include "common/err.h"
 #include "common/procfs.h"
 #include "proto/limits.h"
+#include "proto/span.h"
 
 #define ARGS_SIZE 65536
 
@@ -68,11 +70,15 @@ static int add_span(void *arg, const struct nd_event_span *span)
 {
 	struct export_watch *watch = arg;
 	struct export_session *s = &watch->session;
-	int ret = s->resource.len ? 0 : describe_process(s);
+	int ret = nd_requests_add(s->requests, span);
 
+	if (!ret && !s->resource.len)
+		ret = describe_process(s);
+	if (ret || span->event.kind != ND_EVENT_SPAN)
+		return ret;
 	if (++watch->span_count % WORK_SPANS == 0)
 		s->options->work(s->options->arg, 0);
-	return ret ? ret : nd_export_span(span, watch->start_unix_ns - watch->start_ns, &s->spans);
+	return nd_export_span(span, watch->start_unix_ns - watch->start_ns, &s->spans);
 }
 
 /* Tell of the process until now. */

@@ -6,6 +6,7 @@
 
 #include "analyzer/export/metrics.h"
 #include "analyzer/export/profile.h"
+#include "analyzer/export/requests.h"
 #include "analyzer/export/resource.h"
 #include "analyzer/export/spans.h"
 #include "analyzer/lag/lag.h"
@@ -23,6 +24,7 @@
 #include "proto/frame.h"
 #include "proto/limits.h"
 #include "proto/recording.h"
+#include "proto/span.h"
 
 static const char *get_variable(void *arg, const char *name)
 {
@@ -73,7 +75,8 @@ int export_session_init(struct export_session *s, struct nd_profile *frames,
 	nd_batch_init(&s->batch, ND_OTLP_METRICS, &s->source, options->sink);
 	nd_batch_init(&s->spans, ND_OTLP_TRACES, &s->source, options->sink);
 	s->lag = nd_lag_new(frames);
-	return s->lag ? begin_resource(s, err) : no_memory(err);
+	s->requests = nd_requests_new();
+	return s->lag && s->requests ? begin_resource(s, err) : no_memory(err);
 }
 
 void export_session_fini(struct export_session *s)
@@ -81,6 +84,8 @@ void export_session_fini(struct export_session *s)
 	nd_batch_fini(&s->batch);
 	nd_batch_fini(&s->spans);
 	nd_metrics_free(s->metrics);
+	nd_requests_free(s->requests);
+	nd_recording_close(s->recording);
 	nd_lag_free(s->lag);
 	nd_buf_fini(&s->resource);
 }
@@ -114,7 +119,45 @@ int export_session_tell(struct export_session *s, uint64_t time_ns)
 	int ret = nd_metrics_add_loops(s->metrics, s->lag, time_ns, &s->batch);
 
 	s->told_ns = time_ns;
+	if (!ret)
+		ret = nd_metrics_add_requests(s->metrics, s->requests, time_ns, &s->batch);
 	return ret ? ret : nd_batch_flush(&s->batch, NULL);
+}
+
+static const struct nd_event_span *get_span(const struct nd_item *item)
+{
+	bool is_span =
+		item->kind == ND_ITEM_EVENT && (item->event->event.kind == ND_EVENT_SPAN_START ||
+						item->event->event.kind == ND_EVENT_SPAN);
+
+	return is_span ? item->event->spanned.span : NULL;
+}
+
+/* The requests of the recording that were told of until then. */
+static int count_requests(struct export_session *s, uint64_t until_ns)
+{
+	struct nd_item item;
+	int ret = 0;
+
+	while (!ret && (!s->next || s->next->event.time_ns <= until_ns)) {
+		if (s->next)
+			ret = nd_requests_add(s->requests, s->next);
+		s->next = NULL;
+		if (!ret)
+			ret = nd_recording_next(s->recording, &item);
+		if (ret <= 0)
+			return ret;
+		s->next = get_span(&item);
+		ret = 0;
+	}
+	return ret;
+}
+
+static int tell_recorded(struct export_session *s, uint64_t time_ns)
+{
+	int ret = count_requests(s, time_ns);
+
+	return ret ? ret : export_session_tell(s, time_ns);
 }
 
 static int observe(void *arg, struct nd_lag *lag, uint64_t time_ns)
@@ -122,7 +165,7 @@ static int observe(void *arg, struct nd_lag *lag, uint64_t time_ns)
 	struct export_session *s = arg;
 
 	s->seen_ns = time_ns;
-	return time_ns - s->told_ns < s->options->interval_ns ? 0 : export_session_tell(s, time_ns);
+	return time_ns - s->told_ns < s->options->interval_ns ? 0 : tell_recorded(s, time_ns);
 }
 
 static int send_metrics(struct export_session *s, const struct nd_buf *data, struct nd_err *err)
@@ -132,12 +175,15 @@ static int send_metrics(struct export_session *s, const struct nd_buf *data, str
 
 	if (!nd_frame_is_recording(data->data, data->len))
 		return nd_err_set(err, -ENODATA, "only recordings have metrics");
+	ret = nd_recording_open(data->data, data->len, &s->recording, err);
+	if (ret)
+		return ret;
 	nd_lag_set_observer(s->lag, observe, s);
 	ret = nd_lag_read_recording(s->lag, s->frames, data->data, data->len, &recorded, err);
 	if (ret)
 		return ret;
 	if (s->seen_ns > s->told_ns)
-		ret = export_session_tell(s, s->seen_ns);
+		ret = tell_recorded(s, s->seen_ns);
 	return ret ? nd_err_set_errno(err, ret, "cannot make metrics of it") : 0;
 }
 

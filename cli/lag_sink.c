@@ -12,13 +12,17 @@ static void set_known(void *impl, uint32_t known)
 	nd_lag_set_known(answer->lag, known);
 }
 
+static bool is_span(const struct nd_event *event)
+{
+	return event->kind == ND_EVENT_SPAN_START || event->kind == ND_EVENT_SPAN;
+}
+
 static int add_event(void *impl, const struct nd_event *event, size_t size)
 {
 	const struct lag_answer *answer = impl;
 	int ret = answer->trace ? nd_trace_add_event(answer->trace, event, size) : 0;
 
-	if (!ret && answer->add_span && event->kind == ND_EVENT_SPAN &&
-	    nd_span_is_sound(event, size))
+	if (!ret && answer->add_span && is_span(event) && nd_span_is_sound(event, size))
 		ret = answer->add_span(answer->arg, (const void *)event);
 	return ret ? ret : nd_lag_add_event(answer->lag, event, size);
 }

@@ -53,7 +53,7 @@ struct lag_sink {
 struct lag_answer {
 	struct nd_lag *lag;
 	struct nd_trace *trace; /* gets the spans of requests; NULL: nobody wants them */
-	/* Gets those that are over; likewise. */
+	/* Gets those that have begun, and those that are over; likewise. */
 	int (*add_span)(void *arg, const struct nd_event_span *span);
 	void *arg;
 };

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "analyzer/export/batch.h"
+#include "analyzer/export/spans_impl.h"
 #include "analyzer/utf8.h"
 #include "common/err.h"
 #include "proto/recording.h"
@@ -22,8 +23,8 @@ struct writer {
 	const char *method;
 	char name[4 * ND_SPAN_TEXT_MAX]; /* has room for texts in which all was repaired */
 	char url[7 * ND_SPAN_TEXT_MAX];
-	char version[8];
-	char status[8];
+	char version[ND_SPAN_WORD];
+	char status[ND_SPAN_WORD];
 };
 
 static const char *text(const struct writer *writer, enum nd_span_text which)
@@ -46,35 +47,55 @@ static void add_number(struct writer *writer, const char *key, int64_t value)
 			(struct nd_otlp_attribute){key, ND_OTLP_INTEGER, {.integer = value}};
 }
 
-/* The conventions name these; others would be as many as people can think of. */
-static bool is_known_method(const char *method)
+static const char *const methods[ND_SPAN_METHODS] = {"CONNECT", "DELETE", "GET", "HEAD",  "OPTIONS",
+						     "PATCH",	"POST",	  "PUT", "TRACE", "QUERY"};
+
+size_t nd_span_find_method(const char *method)
 {
-	static const char *const known[] = {"CONNECT", "DELETE", "GET", "HEAD",	 "OPTIONS",
-					    "PATCH",   "POST",	 "PUT", "TRACE", "QUERY"};
 	size_t i;
 
-	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (!strcmp(known[i], method))
-			return true;
-	return false;
+	for (i = 0; i < ND_SPAN_METHODS && strcmp(methods[i], method) != 0;)
+		i++;
+	return i;
+}
+
+const char *nd_span_method_word(size_t method)
+{
+	return method < ND_SPAN_METHODS ? methods[method] : "_OTHER";
+}
+
+const char *nd_span_error_type(const struct nd_event_span *span, char room[ND_SPAN_WORD])
+{
+	const char *error = nd_span_get_text(span, ND_SPAN_ERROR);
+
+	if (*error || !nd_span_is_error(span))
+		return error;
+	if (span->flags & ND_SPAN_ABORTED)
+		return "aborted";
+	snprintf(room, ND_SPAN_WORD, "%d", span->status);
+	return room;
+}
+
+void nd_span_get_version(const struct nd_event_span *span, char room[ND_SPAN_WORD])
+{
+	room[0] = '\0';
+	if (span->http_version)
+		snprintf(room, ND_SPAN_WORD, span->http_version % 10 ? "%d.%d" : "%d",
+			 span->http_version / 10, span->http_version % 10);
 }
 
 static void add_request(struct writer *writer)
 {
 	const char *method = text(writer, ND_SPAN_METHOD);
-	bool is_known = is_known_method(method);
+	size_t index = nd_span_find_method(method);
 
-	writer->method = is_known ? method : "HTTP";
-	add(writer, "http.request.method", is_known ? method : "_OTHER");
-	if (!is_known)
+	writer->method = index < ND_SPAN_METHODS ? method : "HTTP";
+	add(writer, "http.request.method", nd_span_method_word(index));
+	if (index == ND_SPAN_METHODS)
 		add(writer, "http.request.method_original", method);
 	add_number(writer, "http.response.status_code", writer->span->status);
-	if (writer->span->http_version) {
-		snprintf(writer->version, sizeof(writer->version),
-			 writer->span->http_version % 10 ? "%d.%d" : "%d",
-			 writer->span->http_version / 10, writer->span->http_version % 10);
-		add(writer, "network.protocol.version", writer->version);
-	}
+	nd_span_get_version(writer->span, writer->version);
+	add(writer, "network.protocol.version", writer->version);
 	add(writer, "server.address", text(writer, ND_SPAN_HOST));
 	add_number(writer, "server.port", writer->span->port);
 	add(writer, "network.peer.address", text(writer, ND_SPAN_PEER));
@@ -111,12 +132,9 @@ static void add_error(struct writer *writer)
 {
 	const char *error = text(writer, ND_SPAN_ERROR);
 
-	if (!nd_span_is_error(writer->span))
-		return;
-	if (!*error && writer->span->flags & ND_SPAN_ABORTED)
-		error = "aborted";
-	snprintf(writer->status, sizeof(writer->status), "%d", writer->span->status);
-	add(writer, "error.type", *error ? error : writer->status);
+	/* The span's own is there as UTF-8. */
+	add(writer, "error.type",
+	    *error ? error : nd_span_error_type(writer->span, writer->status));
 }
 
 static void set_name(struct writer *writer)
