@@ -31,12 +31,16 @@
 #define WORK_NS	   (50 * ND_NSEC_PER_MSEC)
 #define WORK_SPANS 256
 
+/* A loop may be late to answer. */
+#define ASK_NS (2 * ND_NSEC_PER_SEC)
+
 struct export_watch {
 	struct export_session session;
 	struct lag_answer answer; /* of a tap */
 	uint64_t start_ns;	  /* by both clocks */
 	uint64_t start_unix_ns;
 	uint64_t shown_ns; /* to a tap */
+	uint64_t asked_ns; /* when loops were asked for what they tell only then */
 	uint64_t span_count;
 	int error; /* of the first failure */
 };
@@ -91,6 +95,20 @@ static int tell_process(struct export_session *s, uint64_t now_ns)
 	ret = nd_metrics_add_process(s->metrics, s->result->lag.pid, now_ns, &s->batch);
 	/* Of one that has ended, what its loops did is known all the same. */
 	return ret && ret != -ESRCH ? ret : export_session_tell(s, now_ns);
+}
+
+/* Once for each time that metrics are told, and some time before. */
+static bool ask(void *arg)
+{
+	struct export_watch *watch = arg;
+	const struct export_session *s = &watch->session;
+	uint64_t now_ns = nd_clock_monotonic_ns();
+
+	if (!s->options->signals[ND_OTLP_METRICS] || watch->asked_ns > s->told_ns ||
+	    now_ns + ASK_NS < s->told_ns + s->options->interval_ns)
+		return false;
+	watch->asked_ns = now_ns;
+	return true;
 }
 
 /* Called about once a second. */
@@ -150,6 +168,7 @@ static int watch_target(struct export_watch *watch, const struct target *target,
 		.is_unattended = s->options->is_unattended,
 		.add_span = s->options->signals[ND_OTLP_TRACES] ? add_span : NULL,
 		.show = show,
+		.ask = ask,
 		.arg = watch,
 	};
 	int ret = lag_session_run(target, &options, s->lag, s->frames, &s->result->lag, err);
@@ -178,7 +197,7 @@ int export_process(const struct target *target, const struct export_options *opt
 }
 
 /* The analyzer's round after that of the reader. */
-static void look(void *arg, const char *runtime)
+static bool look(void *arg, const char *runtime)
 {
 	struct export_watch *watch = arg;
 	struct lag_result *lag = &watch->session.result->lag;
@@ -189,9 +208,10 @@ static void look(void *arg, const char *runtime)
 	if (!lag->runtime[0])
 		snprintf(lag->runtime, sizeof(lag->runtime), "%s", runtime);
 	if (watch->shown_ns && now_ns - watch->shown_ns < ND_NSEC_PER_SEC)
-		return;
+		return false;
 	watch->shown_ns = now_ns;
 	show(watch, watch->session.lag);
+	return ask(watch);
 }
 
 int export_watch(pid_t pid, struct nd_profile *frames, const struct export_options *options,

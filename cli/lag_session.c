@@ -61,6 +61,8 @@ static void show(struct session *s, uint64_t elapsed_ns)
 	if (elapsed_ns - s->shown_ns < ND_NSEC_PER_SEC)
 		return;
 	s->shown_ns = elapsed_ns;
+	if (s->options->ask && s->options->ask(s->options->arg))
+		s->source.ops->ask(s->source.impl);
 	s->source.ops->report(s->source.impl, &report);
 	if (s->options->show)
 		s->options->show(s->options->arg, s->lag);

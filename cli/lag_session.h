@@ -39,7 +39,9 @@ struct lag_options {
 	int (*add_span)(void *arg, const struct nd_event_span *span);
 	/* Called once a second with the answer so far; NULL: not at all. */
 	void (*show)(void *arg, struct nd_lag *lag);
-	void *arg; /* of both */
+	/* Called as often: whether handles and the heap's spaces are wanted anew; NULL: no. */
+	bool (*ask)(void *arg);
+	void *arg; /* of all of them */
 };
 
 /* How it went, for the closing words. */

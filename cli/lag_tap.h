@@ -7,15 +7,18 @@
  * agent has one reader at a time.
  */
 
+#include <stdbool.h>
+
 #include "cli/lag_sink.h"
 
 struct lag_tap {
 	struct lag_sink sink;
 	/*
 	 * After each round of reading; `runtime` is as in lag_session.h, "" while it is not known.
-	 * What fails is the tap's own business: the reader goes on.
+	 * What fails is the tap's own business: the reader goes on. Returns whether loops are to be
+	 * asked for handles and the heap's spaces.
 	 */
-	void (*look)(void *arg, const char *runtime);
+	bool (*look)(void *arg, const char *runtime);
 	void *arg;
 };
 

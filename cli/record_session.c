@@ -320,6 +320,14 @@ static int flush_if_due(struct recording *r, const struct session_moment *moment
 	return ret;
 }
 
+static void look_by_tap(struct recording *r)
+{
+	const struct lag_tap *tap = r->options->tap;
+
+	if (tap->look(tap->arg, r->result->session.runtime) && r->loops.ops)
+		r->loops.ops->ask(r->loops.impl);
+}
+
 static int look(void *arg, const struct session_moment *moment, struct nd_err *err)
 {
 	struct recording *r = arg;
@@ -334,7 +342,7 @@ static int look(void *arg, const struct session_moment *moment, struct nd_err *e
 	if (!ret && r->loops.ops)
 		ret = read_loops(r, moment->is_last);
 	if (!ret && r->options->tap)
-		r->options->tap->look(r->options->tap->arg, r->result->session.runtime);
+		look_by_tap(r);
 	ret = check(r, ret, err);
 	if (!ret)
 		ret = flush_if_due(r, moment, now_ns, err);

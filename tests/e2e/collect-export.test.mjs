@@ -134,7 +134,12 @@ describe('a process whose environment names a collector', { concurrency: 4 }, ()
     const receivers = [await world.receive(), await world.receive()];
     const programs = await Promise.all(
       receivers.map(({ url }, i) =>
-        startExpress(world.asTo(url, { OTEL_SERVICE_NAME: `shop-${i}` })),
+        startExpress(
+          world.asTo(url, {
+            OTEL_SERVICE_NAME: `shop-${i}`,
+            OTEL_METRIC_EXPORT_INTERVAL: '1000',
+          }),
+        ),
       ),
     );
     try {
@@ -151,6 +156,9 @@ describe('a process whose environment names a collector', { concurrency: 4 }, ()
       // Nobody wants the traces of these.
       await getAll(program, '/users', 5, parentOf('00'));
       await getAll(programs[1], '/orders', 3);
+      // Loops were asked for these, and answered.
+      const spaces = () => valuesOf(textOf(receivers[0], metrics), 'v8js.heap.space.name');
+      await eventually(() => spaces().includes('old_space'), 'the heap has no spaces');
     } finally {
       await Promise.all(programs.map((program) => program.stop()));
     }
@@ -170,6 +178,9 @@ describe('a process whose environment names a collector', { concurrency: 4 }, ()
     );
     const metric = /name: "nodejs\.eventloop\.utilization"/;
     await eventually(() => metric.test(textOf(receivers[0], metrics)), 'no metrics of loops came');
+    // Whether a request is sampled or not, it counts.
+    const counted = /name: "http\.server\.request\.duration"[^]*?\bcount: 25\b/;
+    await eventually(() => counted.test(textOf(receivers[0], metrics)), 'not all were counted');
     for (const [i, receiver] of receivers.entries()) {
       for (const path of [metrics, traces])
         assert.deepEqual(valuesOf(textOf(receiver, path), 'service.name'), [`shop-${i}`]);
