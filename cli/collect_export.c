@@ -50,7 +50,7 @@ static bool is_for_export(const char *variable)
 {
 	static const char *const names[] = {
 		"http_proxy=", "https_proxy=", "HTTPS_PROXY=", "all_proxy=",
-		"ALL_PROXY=",  "no_proxy=",    "NO_PROXY="};
+		"ALL_PROXY=",  "no_proxy=",    "NO_PROXY=",    "NODIAG_TAIL="};
 	size_t i;
 
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -225,6 +225,7 @@ static void set_options(struct collect_export *export)
 	export->options = (struct export_options){
 		.signals = {[ND_OTLP_METRICS] = exports & ND_EXPORTS_METRICS,
 			    [ND_OTLP_TRACES] = exports & ND_EXPORTS_TRACES},
+		.tail = export->sender.tail,
 		.is_unattended = true,
 		.interval_ns = export->sender.interval_ns,
 		.sink = {add_request, export},
@@ -260,9 +261,13 @@ int collect_export_open(struct channel *channel, const char *folder,
 	return 0;
 }
 
-/* What is said of the process may differ the next time: its runtime was not known at first. */
+/* Say what is in it; the next time begins anew. */
 static void forget_result(struct collect_export *export)
 {
+	const struct nd_tail_counts *tail = &export->result.tail;
+
+	say_count(export, tail->dropped, "traces", "that no rule kept");
+	say_count(export, tail->early, "traces", "of these that were not over yet");
 	nd_resource_free(export->result.resource);
 	export->result = (struct export_result){0};
 }
@@ -276,7 +281,7 @@ int collect_export_run(struct collect_export *export, struct nd_err *err)
 	int ret = export_process(&target, &export->options, &export->result, err);
 
 	if (!ret)
-		say_count(export, lag->dropped, "event", "dropped because the ring was full");
+		say_count(export, lag->dropped, "events", "dropped because the ring was full");
 	if (!ret && *lag->untraced)
 		collect_say(export->channel, "not all threads are traced: %s", lag->untraced);
 	forget_result(export);

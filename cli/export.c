@@ -19,6 +19,7 @@
 #include "cli/export_session.h"
 #include "cli/out.h"
 #include "cli/sender.h"
+#include "cli/tail.h"
 #include "cli/target.h"
 #include "cli/term.h"
 #include "cli/units.h"
@@ -47,6 +48,7 @@ struct export
 	size_t header_count;
 	bool dry_run;
 	bool signal_given;
+	bool has_tail;
 	struct arguments arguments;
 	char **command;					  /* what stands behind "--" */
 	struct nd_export_counts planned[ND_OTLP_SIGNALS]; /* of --dry-run: `added` is all */
@@ -55,12 +57,16 @@ struct export
 	struct nd_err err;
 };
 
-enum { OPT_ENDPOINT = 256, OPT_HEADER, OPT_SIGNAL, OPT_QUEUE, OPT_DRY_RUN };
+enum { OPT_ENDPOINT = 256, OPT_HEADER, OPT_SIGNAL, OPT_QUEUE, OPT_TAIL, OPT_DRY_RUN };
 
 static const struct argp_option options[] = {
 	{NULL, 0, NULL, 0, "What to send", 1},
 	{"signal", OPT_SIGNAL, "NAME", 0,
 	 "Only metrics, profiles or traces; may be given several times (default: all there is)", 1},
+	{"tail", OPT_TAIL, "RULES", 0,
+	 "Of traces, only those that a rule keeps: slow=200ms, errors, 1/100, or several as in "
+	 "slow=200ms,errors,1/100 (default $NODIAG_TAIL, else all)",
+	 1},
 	{"duration", 'd', "TIME", 0,
 	 "Watch a process that long: 500ms, 10s, 2m (default: until it ends, or Ctrl-C)", 1},
 	{NULL, 0, NULL, 0, "Where to", 2},
@@ -161,6 +167,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_QUEUE:
 		export->queue = arg;
 		return 0;
+	case OPT_TAIL:
+		export->has_tail = true;
+		return -tail_parse(arg, &export->session.tail, &export->err);
 	case OPT_DRY_RUN:
 		export->dry_run = true;
 		return 0;
@@ -197,6 +206,8 @@ static int read_options(struct export *export)
 	if (ret)
 		return ret == -ENOMEM ? EXIT_FAILED : EXIT_USAGE;
 	export->session.interval_ns = export->sender.interval_ns;
+	if (!export->has_tail)
+		export->session.tail = export->sender.tail;
 	return EXIT_DONE;
 }
 
@@ -317,6 +328,12 @@ static void note(uint64_t count, const char *item, const char *what)
 		term_note("%ss %s: %" PRIu64, item, what, count);
 }
 
+static void print_dropped(const struct nd_tail_counts *tail)
+{
+	note(tail->dropped, "trace", "that no rule kept");
+	note(tail->early, "trace", "of these that were not over yet");
+}
+
 /* How many of what went where. Returns whether all of it was taken, or is kept. */
 static bool print_counts(struct export *export)
 {
@@ -413,6 +430,7 @@ static int send(struct export *export)
 	}
 	if (sender_finish(&export->sender, is_file ? GIVE_UP_NS : LAST_NS, &export->err))
 		return fail_code(export);
+	print_dropped(&export->result.tail);
 	if (!is_file)
 		print_missing(&export->result.lag);
 	ret = print_counts(export) ? EXIT_DONE : fail_code(export);
@@ -427,7 +445,10 @@ static int run(struct export *export)
 		return send(export);
 	export->session.sink = (struct nd_sink){plan, export};
 	ret = export_file(&export->target, &export->session, &export->result, &export->err);
-	return ret ? ret : print_plan(export);
+	if (ret)
+		return ret;
+	print_dropped(&export->result.tail);
+	return print_plan(export);
 }
 
 static int print_help(struct export *export, char *name)

@@ -37,7 +37,8 @@
 struct export_watch {
 	struct export_session session;
 	struct lag_answer answer; /* of a tap */
-	uint64_t start_ns;	  /* by both clocks */
+	struct nd_tail *tail;
+	uint64_t start_ns; /* by both clocks */
 	uint64_t start_unix_ns;
 	uint64_t shown_ns; /* to a tap */
 	uint64_t asked_ns; /* when loops were asked for what they tell only then */
@@ -70,6 +71,13 @@ static int describe_process(struct export_session *s)
 	return ret ? ret : export_session_end_resource(s, NULL);
 }
 
+static int keep_span(void *arg, const struct nd_event_span *span)
+{
+	struct export_watch *watch = arg;
+
+	return nd_export_span(span, watch->start_unix_ns - watch->start_ns, &watch->session.spans);
+}
+
 static int add_span(void *arg, const struct nd_event_span *span)
 {
 	struct export_watch *watch = arg;
@@ -78,11 +86,13 @@ static int add_span(void *arg, const struct nd_event_span *span)
 
 	if (!ret && !s->resource.len)
 		ret = describe_process(s);
-	if (ret || span->event.kind != ND_EVENT_SPAN)
+	if (!ret)
+		ret = nd_tail_add(watch->tail, span);
+	if (ret)
 		return ret;
 	if (++watch->span_count % WORK_SPANS == 0)
 		s->options->work(s->options->arg, 0);
-	return nd_export_span(span, watch->start_unix_ns - watch->start_ns, &s->spans);
+	return 0;
 }
 
 /* Tell of the process until now. */
@@ -121,6 +131,8 @@ static void show(void *arg, struct nd_lag *lag)
 	if (!watch->error && !s->resource.len)
 		watch->error = describe_process(s);
 	if (!watch->error)
+		watch->error = nd_tail_settle(watch->tail, now_ns);
+	if (!watch->error)
 		watch->error = nd_batch_flush(&s->spans, NULL);
 	/* The first time at once: who gave a wrong endpoint should not have to wait to be told. */
 	if (!watch->error &&
@@ -138,7 +150,10 @@ static int tell_last(struct export_watch *watch, struct nd_err *err)
 	if (!ret && !s->resource.len)
 		ret = describe_process(s);
 	if (!ret)
+		ret = nd_tail_finish(watch->tail);
+	if (!ret)
 		ret = nd_batch_flush(&s->spans, NULL);
+	nd_tail_get_counts(watch->tail, &s->result->tail);
 	if (!ret)
 		ret = tell_process(s, nd_clock_monotonic_ns());
 	return ret ? nd_err_set_errno(err, ret, "cannot tell of %d", s->result->lag.pid) : 0;
@@ -156,7 +171,14 @@ static int init(struct export_watch *watch, struct nd_profile *frames,
 	watch->start_ns = s->told_ns = nd_clock_monotonic_ns();
 	watch->start_unix_ns = nd_clock_realtime_ns();
 	s->metrics = nd_metrics_new(watch->start_ns, watch->start_unix_ns);
-	return s->metrics ? 0 : no_memory(err);
+	watch->tail = nd_tail_new(&options->tail, keep_span, watch);
+	return s->metrics && watch->tail ? 0 : no_memory(err);
+}
+
+static void fini(struct export_watch *watch)
+{
+	nd_tail_free(watch->tail);
+	export_session_fini(&watch->session);
 }
 
 static int watch_target(struct export_watch *watch, const struct target *target, struct nd_err *err)
@@ -191,7 +213,7 @@ int export_process(const struct target *target, const struct export_options *opt
 	}
 	ret = init(&watch, frames, options, result, err);
 	ret = ret ? EXIT_FAILED : watch_target(&watch, target, err);
-	export_session_fini(&watch.session);
+	fini(&watch);
 	nd_profile_free(frames);
 	return ret;
 }
@@ -225,7 +247,7 @@ int export_watch(pid_t pid, struct nd_profile *frames, const struct export_optio
 	result->lag = (struct lag_result){.pid = pid};
 	ret = init(watch, frames, options, result, err);
 	if (ret) {
-		export_session_fini(&watch->session);
+		fini(watch);
 		free(watch);
 		return ret;
 	}
@@ -250,7 +272,7 @@ int export_unwatch(struct export_watch *watch, struct nd_err *err)
 	if (!watch->error)
 		watch->error = nd_lag_finish(watch->session.lag, nd_clock_monotonic_ns());
 	ret = tell_last(watch, err);
-	export_session_fini(&watch->session);
+	fini(watch);
 	free(watch);
 	return ret;
 }

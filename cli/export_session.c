@@ -210,9 +210,12 @@ static int send_profile(struct export_session *s, const char *path, const struct
 
 static int send_spans(struct export_session *s, const struct nd_buf *data, struct nd_err *err)
 {
+	const struct nd_recorded_spans what = {data->data, data->len, &s->source, &s->options->sink,
+					       s->options->tail};
+
 	if (!nd_frame_is_recording(data->data, data->len))
 		return nd_err_set(err, -ENODATA, "only recordings have requests");
-	return nd_export_recorded_spans(data->data, data->len, &s->source, &s->options->sink, err);
+	return nd_export_recorded_spans(&what, &s->result->tail, err);
 }
 
 static int send_signal(struct export_session *s, enum nd_otlp_signal signal, const char *path,

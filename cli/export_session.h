@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "analyzer/export/batch.h"
+#include "analyzer/export/tail.h"
 #include "cli/lag_session.h"
 #include "cli/lag_tap.h"
 
@@ -22,6 +23,7 @@ struct export_options {
 	bool signals[ND_OTLP_SIGNALS]; /* which are wanted */
 	bool all;		       /* whatever there is; else each has to be there */
 	bool is_unattended;	       /* of a process: as in lag_session.h */
+	struct nd_tail_rules tail;     /* which traces are kept */
 	uint64_t duration_ns;	       /* of a process; 0: until it ends */
 	uint64_t interval_ns;	       /* between two points of a metric */
 	struct nd_sink sink;
@@ -33,6 +35,7 @@ struct export_options {
 /* How it went. */
 struct export_result {
 	struct lag_result lag; /* of a process */
+	struct nd_tail_counts tail;
 	struct nd_resource
 		*resource; /* what was said of the target, freed by the caller; or NULL */
 };

@@ -142,6 +142,14 @@
 #define ND_REQUEST_SERIES_MAX 2000
 #define ND_REQUESTS_OPEN_MAX  (1u << 16)
 
+/* Traces about which it is not decided yet whether they are sent, the bytes of their spans, and how
+ * long they may wait; and decisions that are remembered.
+ */
+#define ND_TAIL_TRACES_MAX  (1u << 16)
+#define ND_TAIL_BYTES_MAX   (32u << 20)
+#define ND_TAIL_WAIT_NS     UINT64_C(30000000000)
+#define ND_TAIL_DECIDED_MAX (1u << 16)
+
 /* A recording: what can still be read back, and a day of a service at the usual rates. */
 #define ND_RECORDING_MAX ND_IMPORT_MAX
 

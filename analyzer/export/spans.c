@@ -8,6 +8,7 @@
 #include "analyzer/export/batch.h"
 #include "analyzer/export/spans_impl.h"
 #include "analyzer/utf8.h"
+#include "common/clock.h"
 #include "common/err.h"
 #include "proto/recording.h"
 #include "proto/span.h"
@@ -200,43 +201,75 @@ int nd_export_span(const struct nd_event_span *span, uint64_t unix_offset_ns,
 	return ret ? ret : nd_batch_added(batch, 1);
 }
 
-static int read_items(struct nd_recording *recording, struct nd_batch *batch, uint64_t *ret_count)
+/* A recording that is read. */
+struct reader {
+	const struct nd_recorded_spans *what;
+	struct nd_batch batch;
+	struct nd_tail *tail;
+	uint64_t offset_ns; /* between its clocks */
+	uint64_t settled_ns;
+	uint64_t count;
+};
+
+static int keep(void *arg, const struct nd_event_span *span)
 {
-	uint64_t offset_ns = 0;
+	struct reader *reader = arg;
+
+	return nd_export_span(span, reader->offset_ns, &reader->batch);
+}
+
+static int read_span(struct reader *reader, const struct nd_event_span *span)
+{
+	int ret = 0;
+
+	reader->count += span->event.kind == ND_EVENT_SPAN;
+	if (span->event.time_ns > reader->settled_ns + ND_NSEC_PER_SEC) {
+		reader->settled_ns = span->event.time_ns;
+		ret = nd_tail_settle(reader->tail, span->event.time_ns);
+	}
+	return ret ? ret : nd_tail_add(reader->tail, span);
+}
+
+static int read_items(struct reader *reader, struct nd_recording *recording)
+{
 	struct nd_item item;
 	int ret;
 
 	while ((ret = nd_recording_next(recording, &item)) > 0) {
 		ret = 0;
 		if (item.kind == ND_ITEM_HEADER)
-			offset_ns = item.header->start_unix_ns - item.header->start_ns;
-		if (item.kind == ND_ITEM_EVENT && item.event->event.kind == ND_EVENT_SPAN) {
-			ret = nd_export_span(item.event->spanned.span, offset_ns, batch);
-			(*ret_count)++;
-		}
+			reader->offset_ns = item.header->start_unix_ns - item.header->start_ns;
+		if (item.kind == ND_ITEM_EVENT && (item.event->event.kind == ND_EVENT_SPAN_START ||
+						   item.event->event.kind == ND_EVENT_SPAN))
+			ret = read_span(reader, item.event->spanned.span);
 		if (ret)
 			return ret;
 	}
-	return ret ? ret : nd_batch_flush(batch, NULL);
+	if (!ret)
+		ret = nd_tail_finish(reader->tail);
+	return ret ? ret : nd_batch_flush(&reader->batch, NULL);
 }
 
-int nd_export_recorded_spans(const void *data, size_t len, const struct nd_source *source,
-			     const struct nd_sink *sink, struct nd_err *err)
+int nd_export_recorded_spans(const struct nd_recorded_spans *what,
+			     struct nd_tail_counts *ret_counts, struct nd_err *err)
 {
+	struct reader reader = {.what = what};
 	struct nd_recording *recording;
-	struct nd_batch batch;
-	uint64_t count = 0;
-	int ret = nd_recording_open(data, len, &recording, err);
+	int ret = nd_recording_open(what->data, what->len, &recording, err);
 
 	if (ret)
 		return ret;
-	nd_batch_init(&batch, ND_OTLP_TRACES, source, *sink);
-	ret = read_items(recording, &batch, &count);
-	nd_batch_fini(&batch);
+	nd_batch_init(&reader.batch, ND_OTLP_TRACES, what->source, *what->sink);
+	reader.tail = nd_tail_new(&what->tail, keep, &reader);
+	ret = reader.tail ? read_items(&reader, recording) : -ENOMEM;
+	if (reader.tail)
+		nd_tail_get_counts(reader.tail, ret_counts);
+	nd_tail_free(reader.tail);
+	nd_batch_fini(&reader.batch);
 	nd_recording_close(recording);
 	if (ret)
 		return nd_err_set_errno(err, ret, "cannot send the requests of the recording");
-	if (count)
+	if (reader.count)
 		return 0;
 	nd_err_set(err, -ENODATA, "the recording has no requests");
 	nd_err_hint(err, "record them: nodiag record --trace PID");

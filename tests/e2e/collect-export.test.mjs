@@ -264,6 +264,19 @@ describe('a process whose environment names a collector', { concurrency: 4 }, ()
     assert.match(world.log(), /cannot write '\/proc\/nowhere\/x\.nd'/);
   });
 
+  itWith('of traces those that failed, of requests all', async (world) => {
+    const receiver = await world.receive();
+    const program = await startExpress(world.asTo(receiver.url, { NODIAG_TAIL: 'slow=1h,errors' }));
+    await getAll(program, '/users', 9);
+    await getAll(program, '/fail', 2);
+    await program.stop();
+    const counted = /name: "http\.server\.request\.duration"[^]*?\bcount: 9\b/;
+    await eventually(() => counted.test(textOf(receiver, metrics)), 'not all were counted');
+    const isThere = () => count(textOf(receiver, traces), 'name: "GET /fail/:id"') === 2;
+    await eventually(isThere, 'those that failed are missing');
+    assert.equal(count(textOf(receiver, traces), 'name: "GET /users/:id"'), 0);
+  });
+
   itWith('only metrics, and no sampling', async (world) => {
     const receiver = await world.receive();
     const programs = await Promise.all([

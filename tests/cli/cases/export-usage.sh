@@ -13,6 +13,9 @@ try --endpoint localhost:4318 "$recording"
 try --endpoint http://user:secret@ "$recording"
 try --header 'authorization: secret' "$recording"
 try -d 10 "$recording"
+try --tail slow=10 "$recording"
+try --tail errors, "$recording"
+try --tail 1/0 "$recording"
 try --dry-run 1
 try --signal profiles 1
 try 1 1
