@@ -49,6 +49,8 @@ struct export
 	bool dry_run;
 	bool signal_given;
 	bool has_tail;
+	bool has_packing;
+	enum nd_packing packing;
 	struct arguments arguments;
 	char **command;					  /* what stands behind "--" */
 	struct nd_export_counts planned[ND_OTLP_SIGNALS]; /* of --dry-run: `added` is all */
@@ -57,7 +59,15 @@ struct export
 	struct nd_err err;
 };
 
-enum { OPT_ENDPOINT = 256, OPT_HEADER, OPT_SIGNAL, OPT_QUEUE, OPT_TAIL, OPT_DRY_RUN };
+enum {
+	OPT_ENDPOINT = 256,
+	OPT_HEADER,
+	OPT_SIGNAL,
+	OPT_COMPRESSION,
+	OPT_QUEUE,
+	OPT_TAIL,
+	OPT_DRY_RUN
+};
 
 static const struct argp_option options[] = {
 	{NULL, 0, NULL, 0, "What to send", 1},
@@ -76,6 +86,8 @@ static const struct argp_option options[] = {
 	 2},
 	{"header", OPT_HEADER, "NAME=VALUE", 0,
 	 "Send that header too; secrets are safer in $OTEL_EXPORTER_OTLP_HEADERS", 2},
+	{"compression", OPT_COMPRESSION, "NAME", 0,
+	 "gzip, zstd or none (default $OTEL_EXPORTER_OTLP_COMPRESSION, else none)", 2},
 	{"queue", OPT_QUEUE, "FOLDER", 0,
 	 "Keep in FOLDER what was not taken, and send first what an earlier run left there", 2},
 	{"dry-run", OPT_DRY_RUN, NULL, 0, "Send nothing; print what would be sent, and where to",
@@ -152,6 +164,16 @@ static error_t parse_header(struct export *export, const char *arg)
 	return 0;
 }
 
+static error_t parse_compression(struct export *export, const char *arg)
+{
+	export->has_packing = !nd_packing_parse(arg, &export->packing);
+	if (export->has_packing)
+		return 0;
+	nd_err_set(&export->err, -EINVAL, "'%s' is no compression that nodiag knows", arg);
+	nd_err_hint(&export->err, "gzip, zstd or none");
+	return EINVAL;
+}
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct export *export = state->input;
@@ -164,6 +186,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return parse_header(export, arg);
 	case OPT_SIGNAL:
 		return parse_signal(export, arg);
+	case OPT_COMPRESSION:
+		return parse_compression(export, arg);
 	case OPT_QUEUE:
 		export->queue = arg;
 		return 0;
@@ -206,6 +230,8 @@ static int read_options(struct export *export)
 	if (ret)
 		return ret == -ENOMEM ? EXIT_FAILED : EXIT_USAGE;
 	export->session.interval_ns = export->sender.interval_ns;
+	if (export->has_packing)
+		nd_export_options_set_packing(&export->sender.options, export->packing);
 	if (!export->has_tail)
 		export->session.tail = export->sender.tail;
 	return EXIT_DONE;
