@@ -224,7 +224,8 @@ static void set_options(struct collect_export *export)
 
 	export->options = (struct export_options){
 		.signals = {[ND_OTLP_METRICS] = exports & ND_EXPORTS_METRICS,
-			    [ND_OTLP_TRACES] = exports & ND_EXPORTS_TRACES},
+			    [ND_OTLP_TRACES] = exports & ND_EXPORTS_TRACES,
+			    [ND_OTLP_PROFILES] = exports & ND_EXPORTS_PROFILES},
 		.tail = export->sender.tail,
 		.is_unattended = true,
 		.interval_ns = export->sender.interval_ns,

@@ -103,8 +103,9 @@ static const char documentation[] =
 	"TARGET is a recording (.nd), a profile that 'nodiag flame' reads, a process id, or -- and "
 	"a command to run with the agent. Without, the one Node.js process of yours. A process is "
 	"watched until it ends or Ctrl-C comes, and its metrics are sent every minute "
-	"($OTEL_METRIC_EXPORT_INTERVAL, in milliseconds); its requests too with '--signal "
-	"traces', which takes the agent; its profile can be recorded and sent later.\n\n"
+	"($OTEL_METRIC_EXPORT_INTERVAL, in milliseconds); with '--signal traces' its requests "
+	"too, and with '--signal profiles' a CPU profile as often, both of which take the "
+	"agent.\n\n"
 	"All variables OTEL_EXPORTER_OTLP_* of the OpenTelemetry specification are heeded, and "
 	"OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES.\n\n"
 	"Examples:\n"
@@ -245,12 +246,6 @@ static int check_target(struct export *export)
 		nd_err_set(&export->err, -EINVAL, "'%s': give one process id",
 			   export->arguments.list[1]);
 		nd_err_hint(&export->err, "nodiag export --help");
-		return EXIT_USAGE;
-	}
-	if (is_process && export->session.signals[ND_OTLP_PROFILES]) {
-		nd_err_set(&export->err, -EINVAL, "profiles are sent of recordings only");
-		nd_err_hint(&export->err,
-			    "nodiag record -o FILE.nd ..., then nodiag export FILE.nd");
 		return EXIT_USAGE;
 	}
 	if (is_process && export->dry_run) {
@@ -421,8 +416,8 @@ static void announce(const struct export *export)
 		nd_export_describe_url(export->sender.options.targets[signal].url, url,
 				       sizeof(url));
 		term_note("%s go to %s every %g s", nd_export_signal_name(signal), url,
-			  signal == ND_OTLP_METRICS ? (double)export->session.interval_ns / 1e9
-						    : 1.0);
+			  signal == ND_OTLP_TRACES ? 1.0
+						   : (double)export->session.interval_ns / 1e9);
 	}
 }
 

@@ -9,6 +9,7 @@
 #include "analyzer/export/metrics.h"
 #include "analyzer/export/requests.h"
 #include "analyzer/export/resource.h"
+#include "analyzer/export/samples.h"
 #include "analyzer/export/spans.h"
 #include "analyzer/lag/lag.h"
 #include "analyzer/profile/profile.h"
@@ -19,6 +20,7 @@
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/procfs.h"
+#include "proto/call.h"
 #include "proto/limits.h"
 #include "proto/span.h"
 
@@ -31,6 +33,9 @@
 #define WORK_NS	   (50 * ND_NSEC_PER_MSEC)
 #define WORK_SPANS 256
 
+/* As 'nodiag record' does it. */
+#define PROFILE_HZ 99
+
 /* A loop may be late to answer. */
 #define ASK_NS (2 * ND_NSEC_PER_SEC)
 
@@ -38,7 +43,9 @@ struct export_watch {
 	struct export_session session;
 	struct lag_answer answer; /* of a tap */
 	struct nd_tail *tail;
-	uint64_t start_ns; /* by both clocks */
+	struct nd_samples *samples; /* NULL: profiles are not wanted */
+	uint64_t profiled_ns;	    /* when the last profile was given away */
+	uint64_t start_ns;	    /* by both clocks */
 	uint64_t start_unix_ns;
 	uint64_t shown_ns; /* to a tap */
 	uint64_t asked_ns; /* when loops were asked for what they tell only then */
@@ -107,6 +114,34 @@ static int tell_process(struct export_session *s, uint64_t now_ns)
 	return ret && ret != -ESRCH ? ret : export_session_tell(s, now_ns);
 }
 
+static int add_sample(void *arg, const struct nd_event_sample *sample, const struct nd_call *calls,
+		      size_t depth)
+{
+	const struct export_watch *watch = arg;
+	const struct nd_stack stack = {
+		.calls = calls,
+		.depth = depth,
+		.count = 1,
+		.time_ns = sample->event.time_ns,
+		.pid = (uint32_t)watch->session.result->lag.pid,
+		.tid = sample->event.tid,
+	};
+	int ret = nd_samples_add(watch->samples, &stack);
+
+	/* A program without end of different stacks: those that are new have to wait. */
+	return ret == -E2BIG ? 0 : ret;
+}
+
+static int tell_profile(struct export_watch *watch, uint64_t now_ns)
+{
+	const struct export_session *s = &watch->session;
+
+	watch->profiled_ns = now_ns;
+	if (!watch->samples)
+		return 0;
+	return nd_samples_flush(watch->samples, now_ns, &s->source, &s->options->sink);
+}
+
 /* Once for each time that metrics are told, and some time before. */
 static bool ask(void *arg)
 {
@@ -138,6 +173,8 @@ static void show(void *arg, struct nd_lag *lag)
 	if (!watch->error &&
 	    (s->told_ns == watch->start_ns || now_ns - s->told_ns >= s->options->interval_ns))
 		watch->error = tell_process(s, now_ns);
+	if (!watch->error && now_ns - watch->profiled_ns >= s->options->interval_ns)
+		watch->error = tell_profile(watch, now_ns);
 	s->options->work(s->options->arg, WORK_NS);
 }
 
@@ -156,6 +193,8 @@ static int tell_last(struct export_watch *watch, struct nd_err *err)
 	nd_tail_get_counts(watch->tail, &s->result->tail);
 	if (!ret)
 		ret = tell_process(s, nd_clock_monotonic_ns());
+	if (!ret)
+		ret = tell_profile(watch, nd_clock_monotonic_ns());
 	return ret ? nd_err_set_errno(err, ret, "cannot tell of %d", s->result->lag.pid) : 0;
 }
 
@@ -168,16 +207,23 @@ static int init(struct export_watch *watch, struct nd_profile *frames,
 
 	if (ret)
 		return ret;
-	watch->start_ns = s->told_ns = nd_clock_monotonic_ns();
+	watch->start_ns = s->told_ns = watch->profiled_ns = nd_clock_monotonic_ns();
 	watch->start_unix_ns = nd_clock_realtime_ns();
 	s->metrics = nd_metrics_new(watch->start_ns, watch->start_unix_ns);
 	watch->tail = nd_tail_new(&options->tail, keep_span, watch);
-	return s->metrics && watch->tail ? 0 : no_memory(err);
+	if (!s->metrics || !watch->tail)
+		return no_memory(err);
+	if (!options->signals[ND_OTLP_PROFILES])
+		return 0;
+	watch->samples = nd_samples_new(frames, ND_NSEC_PER_SEC / PROFILE_HZ, watch->start_ns,
+					watch->start_unix_ns);
+	return watch->samples ? 0 : no_memory(err);
 }
 
 static void fini(struct export_watch *watch)
 {
 	nd_tail_free(watch->tail);
+	nd_samples_free(watch->samples);
 	export_session_fini(&watch->session);
 }
 
@@ -189,6 +235,8 @@ static int watch_target(struct export_watch *watch, const struct target *target,
 		.threshold_ns = ND_STALL_THRESHOLD_NS,
 		.is_unattended = s->options->is_unattended,
 		.add_span = s->options->signals[ND_OTLP_TRACES] ? add_span : NULL,
+		.add_sample = add_sample,
+		.hz = watch->samples ? PROFILE_HZ : 0,
 		.show = show,
 		.ask = ask,
 		.arg = watch,
@@ -254,6 +302,7 @@ int export_watch(pid_t pid, struct nd_profile *frames, const struct export_optio
 	watch->answer = (struct lag_answer){
 		.lag = watch->session.lag,
 		.add_span = options->signals[ND_OTLP_TRACES] ? add_span : NULL,
+		.add_sample = watch->samples ? add_sample : NULL,
 		.arg = watch,
 	};
 	*ret_watch = watch;

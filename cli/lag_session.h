@@ -15,6 +15,8 @@
 #include "cli/target.h"
 
 struct nd_err;
+struct nd_call;
+struct nd_event_sample;
 struct nd_event_span;
 struct nd_lag;
 struct nd_profile;
@@ -37,6 +39,10 @@ struct lag_options {
 	 * ends the observation.
 	 */
 	int (*add_span)(void *arg, const struct nd_event_span *span);
+	/* Gets CPU samples, of which the agent takes so many a second; likewise. */
+	int (*add_sample)(void *arg, const struct nd_event_sample *sample,
+			  const struct nd_call *calls, size_t depth);
+	unsigned int hz; /* at most AGENT_SAMPLER_HZ_MAX; 0: none */
 	/* Called once a second with the answer so far; NULL: not at all. */
 	void (*show)(void *arg, struct nd_lag *lag);
 	/* Called as often: whether handles and the heap's spaces are wanted anew; NULL: no. */

@@ -35,6 +35,14 @@ static int add_stack(void *impl, const struct nd_event_sample *sample, const str
 	return nd_lag_add_stack(answer->lag, &sample->event, calls, depth);
 }
 
+static int add_sample(void *impl, const struct nd_event_sample *sample, const struct nd_call *calls,
+		      size_t depth)
+{
+	const struct lag_answer *answer = impl;
+
+	return answer->add_sample ? answer->add_sample(answer->arg, sample, calls, depth) : 0;
+}
+
 static int set_counters(void *impl, const struct lag_counters *counters)
 {
 	const struct lag_answer *answer = impl;
@@ -49,6 +57,7 @@ struct lag_sink lag_sink_to_answer(struct lag_answer *answer)
 		.set_known = set_known,
 		.add_event = add_event,
 		.add_stack = add_stack,
+		.add_sample = add_sample,
 		.set_counters = set_counters,
 	};
 

@@ -38,7 +38,7 @@ struct lag_sink_ops {
 	/* A stack that was taken during a stall. Its copy of the stack is not there any more. */
 	int (*add_stack)(void *impl, const struct nd_event_sample *sample,
 			 const struct nd_call *calls, size_t depth);
-	/* The same of a CPU sample by the agent, where those are asked for; else NULL. */
+	/* The same of a CPU sample by the agent, where those are asked for. */
 	int (*add_sample)(void *impl, const struct nd_event_sample *sample,
 			  const struct nd_call *calls, size_t depth);
 	int (*set_counters)(void *impl, const struct lag_counters *counters);
@@ -55,6 +55,9 @@ struct lag_answer {
 	struct nd_trace *trace; /* gets the spans of requests; NULL: nobody wants them */
 	/* Gets those that have begun, and those that are over; likewise. */
 	int (*add_span)(void *arg, const struct nd_event_span *span);
+	/* Gets CPU samples by the agent, as that of struct lag_sink_ops; likewise. */
+	int (*add_sample)(void *arg, const struct nd_event_sample *sample,
+			  const struct nd_call *calls, size_t depth);
 	void *arg;
 };
 

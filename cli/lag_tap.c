@@ -26,18 +26,13 @@ static int add_stack(void *impl, const struct nd_event_sample *sample, const str
 	return ret ? ret : tee->second.ops->add_stack(tee->second.impl, sample, calls, depth);
 }
 
-/* CPU samples are wanted by at least one of them, or there are none. */
 static int add_sample(void *impl, const struct nd_event_sample *sample, const struct nd_call *calls,
 		      size_t depth)
 {
 	const struct lag_tee *tee = impl;
-	int ret = 0;
+	int ret = tee->first.ops->add_sample(tee->first.impl, sample, calls, depth);
 
-	if (tee->first.ops->add_sample)
-		ret = tee->first.ops->add_sample(tee->first.impl, sample, calls, depth);
-	if (!ret && tee->second.ops->add_sample)
-		ret = tee->second.ops->add_sample(tee->second.impl, sample, calls, depth);
-	return ret;
+	return ret ? ret : tee->second.ops->add_sample(tee->second.impl, sample, calls, depth);
 }
 
 static int set_counters(void *impl, const struct lag_counters *counters)

@@ -18,7 +18,6 @@ try --tail slow=10 "$recording"
 try --tail errors, "$recording"
 try --tail 1/0 "$recording"
 try --dry-run 1
-try --signal profiles 1
 try 1 1
 try none
 try --signal metrics small.cpuprofile
