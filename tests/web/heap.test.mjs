@@ -163,8 +163,8 @@ pageTest("the way to a suspect is told step by step", ["after"], {}, async (page
   await page.locator(".suspect summary").first().click();
   const steps = await texts(page, ".suspect:first-child .way li");
   assert.equal(steps.length, 7);
-  assert.match(steps[2], /^\.handle function handle \(app\/server\.js:12\) @5 6\.86 MiB$/);
-  assert.match(steps[6], /^\.request Array @\d+ 5\.86 MiB$/);
+  assert.match(steps[2], /^\.handle function handle \(app\/server\.js:12\) @5 retains 6\.86 MiB$/);
+  assert.match(steps[6], /^\.request Array @\d+ retains 5\.86 MiB$/);
 });
 
 pageTest("a suspect is shown in the map, and copied in words", ["after"], {}, async (page) => {
@@ -219,7 +219,7 @@ pageTest("tables are searched, by text and by regular expression", ["after"], {}
 });
 
 pageTest("strings that are there several times are listed", ["after"], {}, async (page) => {
-  assert.equal(await rowOf(page, "#strings tbody tr"), "187 KiB 2.67 % 6,000 32 B GET /users");
+  assert.equal(await rowOf(page, "#strings tbody tr"), '187 KiB 2.67 % 6,000 32 B "GET /users"');
 });
 
 pageTest("the largest objects have their ways", ["after"], {}, async (page) => {

@@ -13,7 +13,7 @@ const TONE_WORDS = {
   string: "strings",
   native: "native memory",
   code: "V8's own, code",
-  other: "others",
+  other: "numbers, others",
 };
 
 /* The last part of a path, which tells snapshots apart. */
@@ -227,7 +227,6 @@ class HeapPage {
       "/": () => this.tables[0]?.input.focus(),
       "?": () => byId("help").showModal(),
       Escape: () => this.out(),
-      Backspace: () => this.out(),
       0: () => this.zoomTo(0),
       m: () => {
         byId("map").scrollIntoView();

@@ -146,7 +146,7 @@ class DataTable {
     cell.dataset.label = column.label;
     if (column.kind === "share") {
       const { whole } = this.table;
-      cell.append(" ", element("span", { className: "share" }, formatPercent(value, whole)));
+      cell.append(" ", element("span", { className: "percent" }, formatPercent(value, whole)));
       cell.style.setProperty("--share", whole > 0 ? value / whole : 0);
     }
     if (column.kind === "growth")

@@ -9,6 +9,7 @@
 const HEAD = 19; /* pixels of a block's name in one line */
 const LINE = 16; /* and of each further line */
 const LINES = 3;
+const LINES_ROOM = 160; /* where fewer words fit, lines are of no use */
 const LETTER = 6.6; /* about the width of one */
 const SIZE_ROOM = 90; /* a block that is as wide has room for its size, too */
 const EDGE = 3; /* around what is inside */
@@ -154,7 +155,7 @@ class Treemap {
   /* What several blocks have in one is worth some room. */
   lines(box) {
     const room = Math.max(box.width - SIZE_ROOM, 1);
-    return box.chain.length < 2 || box.height < 8 * LINE ? 1
+    return box.chain.length < 2 || box.width < LINES_ROOM || box.height < 8 * LINE ? 1
       : Math.min(LINES, Math.ceil(this.label(box).length * LETTER / room));
   }
 
