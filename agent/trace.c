@@ -32,8 +32,8 @@ extern const unsigned int nd_trace_js_len __attribute__((visibility("hidden")));
 #define TRACE_SAMPLED	  1
 
 /*
- * What the script hands over of each span; trace.js has the same. Numbers are in an array that both
- * sides have, since each argument of a call costs more than all of them there.
+ * What the script hands over of each span; trace/span.js has the same. Numbers are in an array that
+ * both sides have, since each argument of a call costs more than all of them there.
  */
 enum number {
 	NUMBER_KIND,
@@ -162,6 +162,19 @@ static bool is_sampled(const struct nd_event_span *span, const char *remote)
 	return nd_otel_is_sampled(span->trace_id, parent);
 }
 
+/* The program's own tracer has made them: `remote_value` is of the request itself, once known. */
+static void fill_seen_ids(struct napi_env__ *env, struct napi_value__ *remote_value,
+			  struct nd_event_span *span)
+{
+	char remote[TRACEPARENT_LEN + 1];
+
+	if (!read_remote(env, remote_value, remote))
+		return;
+	read_hex(remote + 3, span->trace_id, sizeof(span->trace_id));
+	if (span->kind == ND_SPAN_SERVER)
+		read_hex(remote + TRACEPARENT_SPAN, span->seen_id, sizeof(span->seen_id));
+}
+
 /* Whose the span is. */
 static void fill_ids(const struct nd_thread *thread, struct napi_env__ *env,
 		     struct napi_value__ *remote_value, struct nd_event_span *span)
@@ -171,13 +184,17 @@ static void fill_ids(const struct nd_thread *thread, struct napi_env__ *env,
 	bool has_remote = read_remote(env, remote_value, remote);
 
 	make_span_id(thread, number(thread, NUMBER_SPAN), span->span_id);
+	if (parent)
+		make_span_id(thread, parent, span->parent_id);
+	if (span->flags & ND_SPAN_OBSERVED) {
+		fill_seen_ids(env, remote_value, span);
+		return;
+	}
 	if (has_remote)
 		read_hex(remote + 3, span->trace_id, sizeof(span->trace_id));
 	else
 		make_trace_id(thread, number(thread, NUMBER_ROOT), span->trace_id);
-	if (parent) {
-		make_span_id(thread, parent, span->parent_id);
-	} else if (has_remote) {
+	if (!parent && has_remote) {
 		read_hex(remote + TRACEPARENT_SPAN, span->parent_id, sizeof(span->parent_id));
 		span->flags |= ND_SPAN_REMOTE_PARENT;
 	}
@@ -364,7 +381,10 @@ static struct napi_value__ *on_name(struct napi_env__ *env, struct napi_callback
 	return name;
 }
 
-/* share(numbers): the array that goes with each call, which the script keeps alive. */
+/*
+ * share(numbers): the array that goes with each call, which the script keeps alive. Leaves in it
+ * what is to be propagated.
+ */
 static struct napi_value__ *on_share(struct napi_env__ *env, struct napi_callback_info__ *info)
 {
 	struct napi_value__ *argv[1];
@@ -374,8 +394,10 @@ static struct napi_value__ *on_share(struct napi_env__ *env, struct napi_callbac
 
 	if (!napi_get_cb_info(env, info, &argc, argv, NULL, &thread) &&
 	    !napi_get_typedarray_info(env, argv[0], &type, &length, &numbers, NULL, NULL) &&
-	    type == ND_NAPI_FLOAT64_ARRAY && length >= NUMBER_COUNT)
+	    type == ND_NAPI_FLOAT64_ARRAY && length >= NUMBER_COUNT) {
 		((struct nd_thread *)thread)->trace.numbers = numbers;
+		*(double *)numbers = nd_otel_get_propagators();
+	}
 	return NULL;
 }
 

@@ -3,8 +3,8 @@
 #define NODIAG_AGENT_TRACE_H
 
 /*
- * Spans of HTTP requests: the thread's JavaScript tells of them (trace.js), and each becomes one
- * record in its ring when it begins, and one when it ends (proto/span.h).
+ * Spans of HTTP requests: the thread's JavaScript tells of them (trace/span.js), and each becomes
+ * one record in its ring when it begins, and one when it ends (proto/span.h).
  *
  * The script is there only while a reader asks for spans, or from the beginning where NODIAG_TRACE
  * is set, or spans are to be sent (agent/otel.h).

@@ -20,6 +20,7 @@
 #include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/heap_file.h"
+#include "cli/heap_live.h"
 #include "cli/heap_page.h"
 #include "cli/heap_snapshot.h"
 #include "cli/out.h"
@@ -42,6 +43,7 @@ enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_HTML };
 
 struct heap {
 	enum format format;
+	bool is_live; /* summary: of a process, and not of a file */
 	uint32_t limit;
 	enum term_colour colour;
 	const char *fail_text; /* --fail-if as given; NULL: there is none */
@@ -72,7 +74,10 @@ enum {
 	OPT_COLOR,
 	OPT_FORCE,
 	OPT_TIMEOUT,
-	OPT_MEMORY
+	OPT_MEMORY,
+	OPT_LIVE,
+	OPT_REDACT,
+	OPT_WORKER
 };
 
 static const struct argp_option options[] = {
@@ -80,11 +85,17 @@ static const struct argp_option options[] = {
 	{"timeout", OPT_TIMEOUT, "TIME", 0, "Give up after TIME: 90s, 10m (default 5m)", 0},
 	{"child-memory", OPT_MEMORY, "SIZE", 0,
 	 "What the process's child may take: 512M, 4G (default 36 times the heap)", 0},
-	{NULL, 0, NULL, 0, "Comparing", 1},
+	{"redact", OPT_REDACT, NULL, 0,
+	 "Leave out what strings say; lengths and hashes stay, and names in the code", 0},
+	{"worker", OPT_WORKER, "N", 0,
+	 "Of the worker with that thread id, which 'nodiag lag' shows", 0},
+	{NULL, 0, NULL, 0, "Looking at a process", 1},
+	{"live", OPT_LIVE, NULL, 0, "summary: of a running process, without a snapshot", 1},
+	{NULL, 0, NULL, 0, "Comparing", 2},
 	{"fail-if", OPT_FAIL_IF, "SIZE", 0,
-	 "Exit with 5 if the heap grew by more than SIZE: 512K, 10M, 1G", 1},
-	{"ignore", OPT_IGNORE, "CLASS", 0, "Leave out a class that may grow; may be repeated", 1},
-	{NULL, 0, NULL, 0, "Output", 2},
+	 "Exit with 5 if the heap grew by more than SIZE: 512K, 10M, 1G", 2},
+	{"ignore", OPT_IGNORE, "CLASS", 0, "Leave out a class that may grow; may be repeated", 2},
+	{NULL, 0, NULL, 0, "Output", 3},
 	{"format", 'f', "FORMAT", 0,
 	 "text, json, or for summary and diff html, a page for a browser (default text)", 2},
 	{"output", 'o', "FILE", 0,
@@ -95,7 +106,7 @@ static const struct argp_option options[] = {
 	{"limit", OPT_LIMIT, "N", 0, "Rows of each table of the text (default 15)", 2},
 	{"json", OPT_JSON, NULL, 0, "Print JSON, for your own programs", 2},
 	{"color", OPT_COLOR, "WHEN", 0, "Colour the answer: auto, always or never (default auto)",
-	 2},
+	 3},
 	ARGUMENTS_HELP_OPTIONS,
 	{0},
 };
@@ -111,13 +122,16 @@ static const char documentation[] =
 	"standard input. 'node --heapsnapshot-signal=SIGUSR2' and v8.writeHeapSnapshot() write "
 	"them.\n\n"
 	"summary shows totals, the places where memory gathers, the largest classes and objects, "
-	"and strings that are there several times. diff shows first who is suspected to leak, "
+	"and strings that are there several times. With --live it shows what a running process has "
+	"in memory, by V8's spaces and by kind, and takes no snapshot. diff shows first who is "
+	"suspected to leak, "
 	"with the way to it, and then the classes that grew; of three snapshots or more, only "
 	"what grew each time. retainers shows what keeps an object, @ID, or the objects of a "
 	"class alive.\n\n"
 	"Examples:\n"
 	"  nodiag heap snapshot 4711 -o app.heapsnapshot\n"
 	"  nodiag heap summary app.heapsnapshot\n"
+	"  nodiag heap summary --live 4711\n"
 	"  nodiag heap diff before.heapsnapshot after.heapsnapshot\n"
 	"  nodiag heap diff -f html before.heapsnapshot after.heapsnapshot\n"
 	"  nodiag heap diff --fail-if 10M 1.heapsnapshot 2.heapsnapshot 3.heapsnapshot\n"
@@ -173,13 +187,36 @@ static error_t parse_child_memory(struct heap *heap, const char *arg)
 	return EINVAL;
 }
 
+static error_t parse_worker(struct heap *heap, const char *arg)
+{
+	uint64_t number;
+
+	if (units_parse_number(arg, 1, INT32_MAX, &number)) {
+		heap->taking.worker = (uint32_t)number;
+		return 0;
+	}
+	nd_err_set(&heap->err, -EINVAL, "'%s' is no id of a thread", arg);
+	nd_err_hint(&heap->err, "'nodiag lag' lists the threads of a process");
+	return EINVAL;
+}
+
 /* Those of `snapshot`. */
 static error_t parse_taking(int key, char *arg, struct heap *heap)
 {
 	heap->is_for_taking = true;
 	if (key == OPT_TIMEOUT)
 		return arguments_parse_time(arg, &heap->taking.timeout_ns, &heap->err);
-	return parse_child_memory(heap, arg);
+	switch (key) {
+	case OPT_TIMEOUT:
+		return arguments_parse_time(arg, &heap->taking.timeout_ns, &heap->err);
+	case OPT_MEMORY:
+		return parse_child_memory(heap, arg);
+	case OPT_WORKER:
+		return parse_worker(heap, arg);
+	default:
+		heap->taking.redact = true;
+		return 0;
+	}
 }
 
 static error_t parse_format(struct heap *heap, const char *arg)
@@ -215,6 +252,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_JSON:
 		heap->format = FORMAT_JSON;
 		return 0;
+	case OPT_LIVE:
+		heap->is_live = true;
+		return 0;
 	case 'o':
 		heap->taking.output = arg;
 		heap->is_for_file = true;
@@ -224,6 +264,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_TIMEOUT:
 	case OPT_MEMORY:
+	case OPT_REDACT:
+	case OPT_WORKER:
 		return parse_taking(key, arg, heap);
 	case OPT_COLOR:
 		return term_parse_colour(arg, &heap->colour, &heap->err);
@@ -232,14 +274,14 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static const struct argp argp = {
-	options,
-	parse_option,
-	"snapshot [PID]\nsummary FILE\ndiff FILE FILE...\nretainers FILE @ID|CLASS",
-	documentation,
-	NULL,
-	NULL,
-	NULL};
+static const struct argp argp = {options,
+				 parse_option,
+				 "snapshot [PID]\nsummary FILE\nsummary --live [PID]\ndiff FILE "
+				 "FILE...\nretainers FILE @ID|CLASS",
+				 documentation,
+				 NULL,
+				 NULL,
+				 NULL};
 
 /* The exit status of a failure to get something. */
 static int status_of(int code)
@@ -271,6 +313,19 @@ static int analyse(struct heap *heap, const char *path)
 	return ret ? status_of(ret) : EXIT_DONE;
 }
 
+/* The one process that the words name. */
+static int find_process(struct heap *heap, const char *command, char **words, pid_t *ret_pid)
+{
+	const struct target_syntax syntax = {.command = command, .pids_only = true};
+	struct target target = {0};
+	int ret =
+		target_parse(&syntax, words, heap->arguments.count - 1, NULL, &target, &heap->err);
+
+	if (!ret)
+		*ret_pid = target.pids[0];
+	return ret;
+}
+
 /* See that the page, if there will be one, has a place before the work begins. */
 static int claim_page(struct heap *heap)
 {
@@ -292,6 +347,23 @@ static int tell_page(struct heap *heap)
 	if (heap->format == FORMAT_HTML && !page_is_printed(heap))
 		printf("\n%s\n", heap->page.path);
 	return out_flush_stdout(&heap->err) ? EXIT_FAILED : EXIT_DONE;
+}
+
+static int look(struct heap *heap, char **words)
+{
+	const struct heap_live_options live = {heap->format == FORMAT_JSON,
+					       term_has_colour(heap->colour)};
+	struct nd_buf text;
+	pid_t pid;
+	int ret = find_process(heap, "nodiag heap summary --live", words, &pid);
+
+	if (ret)
+		return ret;
+	nd_buf_init(&text, ND_OUTPUT_MAX);
+	ret = heap_live_look(pid, &live, &text, &heap->err);
+	ret = ret ? target_fail(pid, ret, &heap->err) : print(heap, 0, &text);
+	nd_buf_fini(&text);
+	return ret;
 }
 
 static int print_summary(struct heap *heap, const struct nd_heap_summary *summary, const char *name)
@@ -316,8 +388,11 @@ static int summarize(struct heap *heap, char **files)
 	struct nd_heap_summary summary;
 	bool has_page = heap->format == FORMAT_HTML;
 	uint32_t limit = heap->limit;
-	int ret = claim_page(heap);
+	int ret;
 
+	if (heap->is_live)
+		return look(heap, files);
+	ret = claim_page(heap);
 	if (!ret)
 		ret = analyse(heap, files[0]);
 	if (ret)
@@ -514,15 +589,13 @@ static int explain(struct heap *heap, char **words)
 
 static int snapshot(struct heap *heap, char **words)
 {
-	const struct target_syntax syntax = {.command = "nodiag heap snapshot", .pids_only = true};
-	struct target target = {0};
-	int ret =
-		target_parse(&syntax, words, heap->arguments.count - 1, NULL, &target, &heap->err);
+	pid_t pid;
+	int ret = find_process(heap, "nodiag heap snapshot", words, &pid);
 
 	if (ret)
 		return ret;
-	ret = heap_snapshot_take(target.pids[0], &heap->taking, &heap->err);
-	return ret ? target_fail(target.pids[0], ret, &heap->err) : EXIT_DONE;
+	ret = heap_snapshot_take(pid, &heap->taking, &heap->err);
+	return ret ? target_fail(pid, ret, &heap->err) : EXIT_DONE;
 }
 
 /* What may stand behind "nodiag heap", with how many words behind it. */
@@ -541,18 +614,25 @@ static const struct question {
 
 #define QUESTIONS (sizeof(questions) / sizeof(questions[0]))
 
+/* As for all commands, no process is the one that there is. */
+static size_t least_words(const struct heap *heap, const struct question *question)
+{
+	return heap->is_live && question->answer == summarize ? 0 : question->min;
+}
+
 static const struct question *find_question(struct heap *heap)
 {
-	size_t words = heap->arguments.count ? heap->arguments.count - 1 : 0, i;
+	size_t words = heap->arguments.count ? heap->arguments.count - 1 : 0, i, least;
 	const char *name = heap->arguments.count ? heap->arguments.list[0] : NULL;
 
 	for (i = 0; i < QUESTIONS && name; i++) {
 		if (strcmp(questions[i].name, name) != 0)
 			continue;
-		if (words >= questions[i].min && words <= questions[i].max)
+		least = least_words(heap, &questions[i]);
+		if (words >= least && words <= questions[i].max)
 			return &questions[i];
 		nd_err_set(&heap->err, -EINVAL, "'%s' needs %s files or words than %zu", name,
-			   words < questions[i].min ? "more" : "less", words);
+			   words < least ? "more" : "less", words);
 		nd_err_hint(&heap->err, "%s", questions[i].usage);
 		return NULL;
 	}
@@ -575,7 +655,12 @@ static int check_options(struct heap *heap, const struct question *question)
 			   "--fail-if and --ignore are for 'nodiag heap diff'");
 	else if (heap->is_for_taking && !is_taking)
 		nd_err_set(&heap->err, -EINVAL,
-			   "--timeout and --child-memory are for 'nodiag heap snapshot'");
+			   "--timeout, --child-memory, --redact and --worker are for 'nodiag heap "
+			   "snapshot'");
+	else if (heap->is_live && question->answer != summarize)
+		nd_err_set(&heap->err, -EINVAL, "--live is for 'nodiag heap summary'");
+	else if (heap->is_live && heap->format == FORMAT_HTML)
+		nd_err_set(&heap->err, -EINVAL, "--live has text and JSON");
 	else if (heap->format == FORMAT_HTML && (is_taking || question->answer == explain))
 		nd_err_set(&heap->err, -EINVAL,
 			   "-f html is for 'nodiag heap summary' and 'nodiag heap diff'");

@@ -149,7 +149,7 @@ static void report_tracing(const struct lag_agent *agent, struct lag_report *rep
 		if (!channel_copy_slot(agent->channel, i, &slot) || slot.kind == ND_THREAD_AGENT)
 			continue;
 		report->spans_lost += slot.spans_lost;
-		if (slot.tracing > ND_TRACING_ON)
+		if (*channel_tracing_text(slot.tracing))
 			report->untraced = channel_tracing_text(slot.tracing);
 	}
 }

@@ -153,6 +153,8 @@ static void add_trace_id(const struct writer *w, const struct nd_event_span *spa
 {
 	size_t i;
 
+	if (!nd_span_has_trace(span))
+		return;
 	add_sgr(w, DIM);
 	nd_buf_add_str(w->out, "  trace ");
 	for (i = 0; i < sizeof(span->trace_id); i++)

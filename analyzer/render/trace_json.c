@@ -2,6 +2,7 @@
 #include "analyzer/trace/trace.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "analyzer/profile/profile.h"
 #include "analyzer/render/json_text.h"
@@ -45,10 +46,16 @@ static void add_text(struct nd_buf *out, const char *key, const struct nd_event_
 	nd_json_add_string(out, *str ? str : NULL);
 }
 
+/* null where it is not known. */
 static void add_id(struct nd_buf *out, const char *key, const uint8_t *id, size_t size)
 {
+	static const uint8_t none[16];
 	size_t i;
 
+	if (!memcmp(id, none, size)) {
+		nd_buf_addf(out, "\"%s\":null", key);
+		return;
+	}
 	nd_buf_addf(out, "\"%s\":\"", key);
 	for (i = 0; i < size; i++)
 		nd_buf_addf(out, "%02x", id[i]);
@@ -57,14 +64,16 @@ static void add_id(struct nd_buf *out, const char *key, const uint8_t *id, size_
 
 static void add_ids(struct nd_buf *out, const struct nd_event_span *span)
 {
+	static const uint8_t none[8];
+	bool observed = span->flags & ND_SPAN_OBSERVED;
+
 	add_id(out, "trace_id", span->trace_id, sizeof(span->trace_id));
 	nd_buf_add_char(out, ',');
-	add_id(out, "span_id", span->span_id, sizeof(span->span_id));
+	add_id(out, "span_id", observed ? span->seen_id : span->span_id, sizeof(none));
 	nd_buf_add_char(out, ',');
-	if (nd_span_has_parent(span))
-		add_id(out, "parent_id", span->parent_id, sizeof(span->parent_id));
-	else
-		nd_buf_add_str(out, "\"parent_id\":null");
+	/* Nodiag's own ids mean nothing to those who know the other tracer's. */
+	add_id(out, "parent_id", observed ? none : span->parent_id, sizeof(none));
+	add_bool(out, "observed", observed);
 }
 
 static void add_span(struct nd_buf *out, const struct nd_event_span *span, bool is_open)

@@ -108,8 +108,8 @@ _nodiag_lag() {
 }
 
 _nodiag_heap() {
-	local options='--timeout= --child-memory= --fail-if= --ignore= -f --format= -o --output= --force'
-	options+=' --limit= --color= --json --help --usage'
+	local options='--timeout= --child-memory= --redact --worker= --fail-if= --ignore= -f --format='
+	options+=' -o --output= --force --limit= --live --color= --json --help --usage'
 
 	case $previous in
 	heap)
@@ -118,7 +118,7 @@ _nodiag_heap() {
 			return
 		fi
 		;;&
-	snapshot)
+	snapshot | --live)
 		if [[ $current != -* ]]; then
 			mapfile -t COMPREPLY < <(compgen -W "$(_nodiag_pids)" -- "$current")
 			return
