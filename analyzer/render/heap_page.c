@@ -180,7 +180,7 @@ static void add_objects(struct nd_heap_page *page, const struct nd_heap_summary 
 {
 	static const struct nd_heap_page_column columns[] = {
 		{"Retained", "share", "what would be free without it"},
-		{"Object", "text", "what it is, and its id"},
+		{"Object", "object", "what it is, and its id"},
 		{"Way", "code", "a shortest way to it, as an expression"},
 	};
 	const struct nd_heap_page_table table = {"objects", "Largest objects",

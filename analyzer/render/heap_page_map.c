@@ -64,7 +64,8 @@ static int name_reference(struct map *map, uint32_t i)
 		return 0;
 	from = map->block[block->parent].node;
 	/* The references of V8's roots have numbers. */
-	if (heap->type[from] == ND_HEAP_SYNTHETIC || heap->first_edge[from + 1] - heap->first_edge[from] > EDGES_MAX)
+	if (heap->type[from] == ND_HEAP_SYNTHETIC ||
+	    heap->first_edge[from + 1] - heap->first_edge[from] > EDGES_MAX)
 		return 0;
 	edge = nd_heap_find_edge(heap, from, block->node);
 	if (edge == ND_HEAP_NONE)

@@ -225,6 +225,8 @@ pageTest("strings that are there several times are listed", ["after"], {}, async
 pageTest("the largest objects have their ways", ["after"], {}, async (page) => {
   assert.match(await rowOf(page, "#objects tbody tr"),
     /^6\.86 MiB 100 % function handle \(app\/server\.js:12\) @5 global\.handle$/);
+  await page.locator("#objects").getByRole("button", { name: "function handle" }).click();
+  assert.equal((await crumbs(page)).at(-1), ".handle: function handle (app/server.js:12)");
 });
 
 pageTest("a click goes into a block, Back and Escape go out", ["after"], {}, async (page) => {
@@ -255,6 +257,9 @@ pageTest("the map is used by keys", ["after"], {}, async (page) => {
   await page.keyboard.press("ArrowDown");
   assert.match(await focused(), /^bus \(context\): EventEmitter › .*, 5\.86 MiB, 85\.4 %$/);
   assert.match(await text(page, "#details"), /retainers .*after\.heapsnapshot @\d+/);
+  await page.setViewportSize({ width: 1000, height: 700 });
+  await page.waitForFunction(() => app.map.boxes[0].width < 1000);
+  assert.match(await focused(), /^bus /, "what was selected is when the window was made smaller");
   await page.keyboard.press("ArrowRight");
   assert.match(await focused(), /^cache \(context\): Map, 1\.00 MiB, 14\.6 %$/);
   await page.keyboard.press("ArrowLeft");

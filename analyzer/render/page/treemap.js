@@ -116,11 +116,8 @@ class Treemap {
     if (this.blocks.total() > 0 && width > 0)
       this.fillBox(this.zoomed, { x: 0, y: 0, width, height }, -1);
     fill(this.host, ...this.boxes.map((box, i) => this.element(box, i)));
-    this.selected = null;
     const again = kept && this.boxes.find((box) => box.at === kept.at && box.what === kept.what);
-    this.mark(again ?? this.boxes[0] ?? null);
-    if (again)
-      this.selected = again;
+    this.mark(again ?? this.boxes[0] ?? null, Boolean(again));
     if (focused)
       this.focusOn(again ?? this.boxes[0]);
   }
@@ -191,20 +188,21 @@ class Treemap {
     return this.host.children[this.boxes.indexOf(box)];
   }
 
-  /* The one that Tab comes to. */
-  mark(box) {
-    for (const marked of this.host.querySelectorAll('[tabindex="0"]'))
+  /* Make it the one that Tab comes to, and selected or not. */
+  mark(box, isSelected) {
+    for (const marked of this.host.querySelectorAll('[tabindex="0"], .selected')) {
       marked.tabIndex = -1;
-    for (const marked of this.host.querySelectorAll(".selected"))
       marked.classList.remove("selected");
-    if (box)
-      this.elementOf(box).tabIndex = 0;
+    }
+    this.selected = isSelected ? box : null;
+    if (!box)
+      return;
+    this.elementOf(box).tabIndex = 0;
+    this.elementOf(box).classList.toggle("selected", isSelected);
   }
 
   select(box) {
-    this.mark(box);
-    this.elementOf(box)?.classList.add("selected");
-    this.selected = box;
+    this.mark(box, true);
     this.on.select(box);
   }
 
