@@ -177,7 +177,11 @@ class HeapPage {
   zoomTo(at) {
     if (at === this.map.zoomed)
       return;
-    history.pushState(null, "", at > 0 ? `#block=${at}` : "#");
+    try {
+      history.pushState(null, "", at > 0 ? `#block=${at}` : "#");
+    } catch {
+      /* Where a page has no address of its own, there is no way Back; all else works. */
+    }
     this.showZoom(at);
   }
 
