@@ -215,7 +215,7 @@ class HeapPage {
         crumb.ariaCurrent = "true";
       return crumb;
     });
-    fill(byId("crumbs"), ...parts, element("span", { className: "size" },
+    fill(byId("crumbs"), ...parts, element("span", { className: "size end" },
       formatWeight(blocks.bytes(at), "bytes")));
   }
 
