@@ -13,6 +13,7 @@
 #include <sys/random.h>
 
 #include "agent/channel.h"
+#include "agent/context.h"
 #include "agent/core.h"
 #include "agent/node_abi.h"
 #include "agent/otel.h"
@@ -99,6 +100,14 @@ static void write_id(uint64_t secret, uint64_t number, uint8_t *ret)
 static void make_span_id(const struct nd_thread *thread, uint64_t number, uint8_t *ret)
 {
 	write_id(thread->trace.secret[0], number, ret);
+}
+
+void nd_trace_name_span(const struct nd_thread *thread, uint64_t number,
+			uint8_t ret_id[ND_SPAN_ID_SIZE])
+{
+	memset(ret_id, 0, ND_SPAN_ID_SIZE);
+	if (number)
+		make_span_id(thread, number, ret_id);
 }
 
 static void make_trace_id(const struct nd_thread *thread, uint64_t root, uint8_t *ret)
@@ -334,6 +343,7 @@ static struct napi_value__ *on_begin(struct napi_env__ *env, struct napi_callbac
 	if (!thread)
 		return NULL;
 	thread->trace.numbers[NUMBER_START] = (double)now;
+	nd_context_add(thread, number(thread, NUMBER_SPAN));
 	read_span(thread, env, argv, &draft);
 	draft.span.start_ns = now;
 	if (draft.span.kind == ND_SPAN_SERVER)
@@ -437,7 +447,9 @@ static void load(struct nd_thread *thread, struct napi_env__ *env)
 			 {"end", on_end},
 			 {"name", on_name},
 			 {"tell", on_tell},
-			 {"share", on_share}};
+			 {"share", on_share},
+			 {"frame", nd_context_on_frame},
+			 {"ids", nd_context_on_ids}};
 	struct napi_value__ *argv[sizeof(functions) / sizeof(functions[0])];
 	size_t argc = sizeof(functions) / sizeof(functions[0]), i;
 
@@ -447,6 +459,19 @@ static void load(struct nd_thread *thread, struct napi_env__ *env)
 			return;
 	make_secrets(thread);
 	thread->trace.toggle = nd_script_load(env, nd_trace_js, nd_trace_js_len, argc, argv);
+}
+
+/* Whether samples tell of requests from now on, for readers. */
+static void show_context(struct nd_thread *thread)
+{
+	uint32_t tracing = thread->slot->tracing, state = ND_CONTEXT_OFF;
+
+	if (tracing != ND_TRACING_ON && tracing != ND_TRACING_OBSERVED)
+		nd_context_forget(thread);
+	else
+		state = thread->context.way == ND_CONTEXT_BY_NOTHING ? ND_CONTEXT_UNREADABLE
+								     : ND_CONTEXT_ON;
+	__atomic_store_n(&thread->slot->context, state, __ATOMIC_RELAXED);
 }
 
 static void tell_script(struct nd_thread *thread, struct napi_env__ *env)
@@ -459,6 +484,7 @@ static void tell_script(struct nd_thread *thread, struct napi_env__ *env)
 		state = nd_script_switch(env, thread->trace.toggle, thread->trace.is_wanted,
 					 ND_TRACING_FAILED);
 	__atomic_store_n(&thread->slot->tracing, (uint32_t)state, __ATOMIC_RELAXED);
+	show_context(thread);
 }
 
 void nd_trace_update(struct nd_thread *thread)

@@ -76,6 +76,7 @@ static inline uint32_t nd_agent_known(uint32_t features)
 enum nd_channel_export {
 	ND_EXPORTS_METRICS = 1 << 0,
 	ND_EXPORTS_TRACES = 1 << 1,
+	ND_EXPORTS_PROFILES = 1 << 2,
 };
 
 struct nd_channel_head {
@@ -140,6 +141,14 @@ enum nd_tracing {
 	ND_TRACING_COUNT
 };
 
+/* Whether samples and pauses of a thread tell of the request that was handled. */
+enum nd_context {
+	ND_CONTEXT_OFF,
+	ND_CONTEXT_ON,
+	ND_CONTEXT_UNREADABLE, /* it is not where this Node.js is known to keep it */
+	ND_CONTEXT_COUNT
+};
+
 /* A thread's slot; its ring's data are at `ring_offset`. */
 struct nd_channel_slot {
 	uint32_t state;	     /* enum nd_slot_state */
@@ -150,8 +159,8 @@ struct nd_channel_slot {
 	struct nd_ring_head ring;
 	struct nd_loop_counters loop;
 	struct nd_gc_counters gc;
-	uint32_t tracing; /* enum nd_tracing */
-	uint32_t pad;
+	uint32_t tracing;    /* enum nd_tracing */
+	uint32_t context;    /* enum nd_context */
 	uint64_t spans_lost; /* requests that the script could make nothing of */
 };
 

@@ -33,6 +33,9 @@ const spanOf = new WeakMap(); /* by undici's request, or an HTTP/2 stream */
 const KIND = 0, FLAGS = 1, SPAN = 2, PARENT = 3, ROOT = 4, START = 5, STATUS = 6, VERSION = 7;
 const numbers = new Float64Array(8);
 
+/* Bits of a span's number that any build of V8 keeps in the object itself. */
+const SHORT = 2 ** 30 - 1;
+
 let propagators; /* what of a trace is taken from requests, and put on them */
 
 const cleanups = [];
@@ -45,6 +48,7 @@ class Span {
     this.kind = kind;
     this.flags = 0;
     this.number = ++number;
+    this.short = number & SHORT; /* what agent/context.c looks for */
     this.parent = parent === undefined ? 0 : parent.number;
     this.root = parent === undefined ? this.number : parent.root;
     this.remote = parent === undefined ? undefined : parent.remote;
@@ -64,6 +68,7 @@ class Span {
     this.sent = undefined; /* the "traceparent" that undici sends */
     this.handled = undefined; /* a framework's own request */
     this.resource = undefined;
+    this.resourceId = 0;
     this.next = undefined; /* of the same connection */
   }
 

@@ -7,6 +7,7 @@
 #include "analyzer/profile/profile.h"
 #include "analyzer/render/json_text.h"
 #include "analyzer/render/render.h"
+#include "analyzer/render/request.h"
 #include "common/buf.h"
 
 /* Grows by one when a field changes its meaning or goes; see docs/format-json.md. */
@@ -108,9 +109,12 @@ static void add_span(struct nd_buf *out, const struct nd_event_span *span, bool 
 		nd_buf_add_str(out, ",\"http_version\":null");
 }
 
-static void add_stall(struct nd_buf *out, const struct nd_lag_stall *stall,
+static void add_stall(struct nd_buf *out, const struct nd_trace_request *request,
 		      const struct nd_profile *frames)
 {
+	const struct nd_lag_stall *stall = &request->stall;
+	const struct nd_event_span *span = request->stall_span;
+	char name[ND_ROUTE_NAME_MAX];
 	const struct nd_culprit *culprit = &stall->culprit;
 	const struct nd_frame *frame;
 	uint32_t count;
@@ -129,6 +133,11 @@ static void add_stall(struct nd_buf *out, const struct nd_lag_stall *stall,
 	} else {
 		nd_buf_add_str(out, "null");
 	}
+	nd_buf_add_str(out, ",\"request\":");
+	if (span)
+		nd_trace_name(span, name);
+	nd_request_add_json(out, span ? name : NULL, span ? span->trace_id : NULL,
+			    span ? span->span_id : NULL);
 	nd_buf_add_char(out, '}');
 }
 
@@ -144,7 +153,7 @@ static void add_request(struct nd_buf *out, const struct nd_trace_request *reque
 	add_number(out, "outside_ns", request->outside_ns);
 	add_number(out, "unread_ns", request->unread_ns);
 	if (request->has_stall)
-		add_stall(out, &request->stall, frames);
+		add_stall(out, request, frames);
 	else
 		nd_buf_add_str(out, ",\"stall\":null");
 	add_number(out, "spans_left_out", request->nodes_left_out);

@@ -14,8 +14,8 @@ _nodiag_pids() {
 
 _nodiag_flame() {
 	local formats='html svg folded pprof speedscope cpuprofile json'
-	local options='-d --duration= -r --rate= --threads --kernel --no-kernel --idle --source-maps
-		-f --format= -o --output= --force --color= --help --usage'
+	local options='-d --duration= -r --rate= --threads --by= --kernel --no-kernel --idle
+		--source-maps -f --format= -o --output= --force --color= --help --usage'
 
 	case $previous in
 	-d | --duration)
@@ -26,6 +26,9 @@ _nodiag_flame() {
 		;;
 	-f | --format)
 		mapfile -t COMPREPLY < <(compgen -W "$formats" -- "$current")
+		;;
+	--by)
+		mapfile -t COMPREPLY < <(compgen -W 'route' -- "$current")
 		;;
 	--color)
 		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$current")
@@ -77,8 +80,8 @@ _nodiag_record() {
 }
 
 _nodiag_lag() {
-	local options='-d --duration= -l --live --async --startup --threshold= --color= --fail-if= --json
-		--help --usage'
+	local options='-d --duration= -l --live --async --trace --startup --threshold= --color=
+		--fail-if= --json --help --usage'
 
 	case $previous in
 	-d | --duration)
@@ -199,7 +202,8 @@ _nodiag_collect() {
 }
 
 _nodiag_export() {
-	local options='-d --duration= --dry-run --endpoint= --header= --queue= --signal= --help --usage'
+	local options='--compression= -d --duration= --dry-run --endpoint= --header= --queue= --signal=
+		--tail= --help --usage'
 
 	case $previous in
 	-d | --duration)
@@ -207,6 +211,13 @@ _nodiag_export() {
 		;;
 	--signal)
 		mapfile -t COMPREPLY < <(compgen -W 'metrics profiles traces' -- "$current")
+		;;
+	--compression)
+		mapfile -t COMPREPLY < <(compgen -W 'gzip zstd none' -- "$current")
+		;;
+	--tail)
+		mapfile -t COMPREPLY < <(compgen -W 'slow=200ms errors 1/100' -- "$current")
+		compopt -o nospace
 		;;
 	--endpoint | --header) ;;
 	--queue)
