@@ -29,7 +29,7 @@ struct lag_options {
 	 * `show` is called at once, too.
 	 */
 	bool is_unattended;
-	bool async; /* follow asynchronous resources, which only the agent can */
+	bool async;    /* follow asynchronous resources, which only the agent can */
 	bool requests; /* follow them, for stalls to name theirs; by the agent only */
 	/* Gets the spans of requests, of which only an agent tells; NULL: nobody wants them. */
 	struct nd_trace *trace;
