@@ -287,9 +287,12 @@ struct nd_output_stream_table {
 	int (*write_stats)(struct nd_output_stream *stream, void *data, int count);
 };
 
+struct nd_redact;
 struct nd_output_stream {
 	const struct nd_output_stream_table *table;
+	/* Of ours. */
 	int fd;
+	struct nd_redact *redact; /* NULL: everything goes out */
 };
 
 /* void HeapSnapshot::Serialize(OutputStream *, SerializationFormat) const: 0 is JSON */

@@ -111,8 +111,8 @@ _nodiag_lag() {
 }
 
 _nodiag_heap() {
-	local options='-o --output= --force --timeout= --child-memory= --fail-if= --ignore= --limit='
-	options+=' --color= --json --help --usage'
+	local options='--timeout= --child-memory= --redact --worker= --fail-if= --ignore= -f --format='
+	options+=' -o --output= --force --limit= --live --color= --json --help --usage'
 
 	case $previous in
 	heap)
@@ -121,7 +121,7 @@ _nodiag_heap() {
 			return
 		fi
 		;;&
-	snapshot)
+	snapshot | --live)
 		if [[ $current != -* ]]; then
 			mapfile -t COMPREPLY < <(compgen -W "$(_nodiag_pids)" -- "$current")
 			return
@@ -130,6 +130,9 @@ _nodiag_heap() {
 	-o | --output)
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		compopt -o filenames
+		;;
+	-f | --format)
+		mapfile -t COMPREPLY < <(compgen -W 'text json html' -- "$current")
 		;;
 	--timeout)
 		mapfile -t COMPREPLY < <(compgen -W '1m 5m 15m' -- "$current")
@@ -199,7 +202,8 @@ _nodiag_collect() {
 }
 
 _nodiag_export() {
-	local options='-d --duration= --dry-run --endpoint= --header= --queue= --signal= --help --usage'
+	local options='--compression= -d --duration= --dry-run --endpoint= --header= --queue= --signal=
+		--tail= --help --usage'
 
 	case $previous in
 	-d | --duration)
@@ -207,6 +211,13 @@ _nodiag_export() {
 		;;
 	--signal)
 		mapfile -t COMPREPLY < <(compgen -W 'metrics profiles traces' -- "$current")
+		;;
+	--compression)
+		mapfile -t COMPREPLY < <(compgen -W 'gzip zstd none' -- "$current")
+		;;
+	--tail)
+		mapfile -t COMPREPLY < <(compgen -W 'slow=200ms errors 1/100' -- "$current")
+		compopt -o nospace
 		;;
 	--endpoint | --header) ;;
 	--queue)
