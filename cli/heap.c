@@ -8,56 +8,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyzer/heap/analysis.h"
 #include "analyzer/heap/census.h"
-#include "analyzer/heap/diff.h"
 #include "analyzer/heap/heap.h"
-#include "analyzer/heap/path.h"
-#include "analyzer/heap/retainers.h"
-#include "analyzer/heap/summary.h"
 #include "analyzer/heap/suspects.h"
-#include "analyzer/render/heap.h"
-#include "cli/arguments.h"
 #include "cli/command.h"
-#include "cli/heap_file.h"
-#include "cli/heap_snapshot.h"
+#include "cli/heap.h"
 #include "cli/out.h"
 #include "cli/target.h"
-#include "cli/term.h"
 #include "cli/units.h"
-#include "common/buf.h"
 #include "common/clock.h"
-#include "common/err.h"
 #include "common/intern.h"
-#include "proto/limits.h"
 
 #define DEFAULT_LIMIT 15
 #define LIMIT_MAX     1000000
 
 /* Until the child that takes a snapshot is killed. */
 #define DEFAULT_TIMEOUT_NS (300 * ND_NSEC_PER_SEC)
-
-struct heap {
-	bool json;
-	uint32_t limit;
-	enum term_colour colour;
-	const char *fail_text; /* --fail-if as given; NULL: there is none */
-	uint64_t fail_bytes;
-	const char **ignore;
-	uint32_t ignore_count;
-	struct heap_snapshot_options taking;
-	bool is_for_taking; /* an option of `snapshot` was given */
-	struct arguments arguments;
-	struct nd_err err;
-
-	/* The last snapshot. */
-	struct nd_intern *names;
-	struct nd_heap *snapshot;
-	struct nd_heap_analysis analysis;
-	struct nd_heap_paths paths;
-	struct nd_heap_census *census; /* of the others */
-	uint32_t census_count;
-};
 
 enum {
 	OPT_JSON = 256,
@@ -102,7 +68,9 @@ static const char documentation[] =
 	"standard input. 'node --heapsnapshot-signal=SIGUSR2' and v8.writeHeapSnapshot() write "
 	"them.\n\n"
 	"summary shows totals, the places where memory gathers, the largest classes and objects, "
-	"and strings that are there several times. diff shows first who is suspected to leak, "
+	"strings that are there several times, the modules, functions and scopes that keep it, "
+	"big buffers, and collections that are empty or have much room. diff shows first who is "
+	"suspected to leak, "
 	"with the way to it, and then the classes that grew; of three snapshots or more, only "
 	"what grew each time. retainers shows what keeps an object, @ID, or the objects of a "
 	"class alive.\n\n"
@@ -216,216 +184,6 @@ static const struct argp argp = {
 	NULL,
 	NULL};
 
-/* The exit status of a failure to get something. */
-static int status_of(int code)
-{
-	if (code == -ENOENT)
-		return EXIT_NO_TARGET;
-	return code == -EACCES || code == -EPERM ? EXIT_PERMISSION : EXIT_FAILED;
-}
-
-/* Print what was rendered, unless that failed. */
-static int print(struct heap *heap, int ret, const struct nd_buf *text)
-{
-	if (ret)
-		nd_err_set_errno(&heap->err, ret, "cannot print the answer");
-	else
-		fwrite(text->data, 1, text->len, stdout);
-	return ret || out_flush_stdout(&heap->err) ? EXIT_FAILED : EXIT_DONE;
-}
-
-/* Read and analyse the last, or the only, snapshot. */
-static int analyse(struct heap *heap, const char *path)
-{
-	int ret = heap_file_read(path, &heap->snapshot, &heap->err);
-
-	if (!ret)
-		ret = nd_heap_analyse(heap->snapshot, heap->names, &heap->analysis, &heap->err);
-	if (!ret && nd_heap_paths_init(&heap->paths, heap->snapshot, &heap->analysis))
-		ret = nd_err_set(&heap->err, -ENOMEM, "out of memory");
-	return ret ? status_of(ret) : EXIT_DONE;
-}
-
-static int summarize(struct heap *heap, char **files)
-{
-	struct nd_heap_summary summary;
-	struct nd_buf text;
-	int ret = analyse(heap, files[0]);
-
-	if (ret)
-		return ret;
-	if (nd_heap_summarize(&heap->paths, heap->limit, &summary, &heap->err))
-		return EXIT_FAILED;
-	nd_buf_init(&text, ND_OUTPUT_MAX);
-	if (heap->json)
-		ret = nd_render_heap_summary_json(&summary, files[0], &text);
-	else
-		ret = nd_render_heap_summary(&summary, files[0], term_has_colour(heap->colour),
-					     &text);
-	ret = print(heap, ret, &text);
-	nd_buf_fini(&text);
-	nd_heap_summary_fini(&summary);
-	return ret;
-}
-
-/* Of all snapshots but the last one only a census is kept. */
-static int take_census(struct heap *heap, char **files, uint32_t count)
-{
-	struct nd_heap *snapshot;
-	int ret;
-
-	heap->census = calloc(count, sizeof(*heap->census));
-	if (!heap->census) {
-		nd_err_set(&heap->err, -ENOMEM, "out of memory");
-		return EXIT_FAILED;
-	}
-	for (; heap->census_count < count; heap->census_count++) {
-		ret = heap_file_read(files[heap->census_count], &snapshot, &heap->err);
-		if (ret)
-			return status_of(ret);
-		ret = nd_heap_census_take(snapshot, heap->names, &heap->census[heap->census_count],
-					  &heap->err);
-		nd_heap_free(snapshot);
-		if (ret)
-			return EXIT_FAILED;
-	}
-	return EXIT_DONE;
-}
-
-static int check_growth(const struct heap *heap, int64_t grown)
-{
-	if (!heap->fail_text || grown <= 0 || (uint64_t)grown <= heap->fail_bytes)
-		return EXIT_DONE;
-	term_note("the heap grew by %.1f MiB, over --fail-if %s", (double)grown / (1 << 20),
-		  heap->fail_text);
-	return EXIT_THRESHOLD;
-}
-
-static int answer_diff(struct heap *heap, char **files, const struct nd_heap_series *series)
-{
-	struct nd_heap_suspects suspects;
-	struct nd_heap_diff diff;
-	struct nd_heap_comparison comparison = {
-		.series = series,
-		.diff = &diff,
-		.suspects = &suspects,
-		.paths = &heap->paths,
-		.names = files,
-		.limit = heap->limit,
-	};
-	struct nd_buf text;
-	int ret;
-
-	if (nd_heap_compare(series, &diff, &heap->err))
-		return EXIT_FAILED;
-	if (nd_heap_diff_is_mixed(&diff))
-		term_note("'%s' and '%s' are not of one process: the same ids are of other "
-			  "objects, so what is new cannot be told",
-			  files[0], files[series->count]);
-	nd_buf_init(&text, ND_OUTPUT_MAX);
-	ret = nd_heap_find_growth(series, &suspects, &heap->err);
-	if (!ret) {
-		ret = heap->json ? nd_render_heap_diff_json(&comparison, &text)
-				 : nd_render_heap_diff(&comparison, term_has_colour(heap->colour),
-						       &text);
-		ret = print(heap, ret, &text);
-	}
-	if (!ret)
-		ret = check_growth(heap, diff.grown);
-	nd_buf_fini(&text);
-	nd_heap_diff_fini(&diff);
-	return ret < 0 ? EXIT_FAILED : ret;
-}
-
-static int compare(struct heap *heap, char **files)
-{
-	uint32_t count = (uint32_t)heap->arguments.count - 2, i;
-	struct nd_heap_series series;
-	int ret = take_census(heap, files, count);
-
-	if (!ret)
-		ret = analyse(heap, files[count]);
-	for (i = 0; i < count && !ret; i++)
-		if (nd_heap_census_class(&heap->census[i], &heap->analysis.interfaces,
-					 heap->names)) {
-			nd_err_set(&heap->err, -ENOMEM, "out of memory");
-			ret = EXIT_FAILED;
-		}
-	if (ret)
-		return ret;
-	series = (struct nd_heap_series){
-		.census = heap->census,
-		.count = count,
-		.heap = heap->snapshot,
-		.analysis = &heap->analysis,
-		.ignore = heap->ignore,
-		.ignore_count = heap->ignore_count,
-	};
-	return answer_diff(heap, files, &series);
-}
-
-static int explain_object(struct heap *heap, const char *path, const char *text)
-{
-	struct nd_buf out;
-	uint32_t node = ND_HEAP_NONE;
-	uint64_t id;
-	int ret;
-
-	if (units_parse_number(text + 1, 0, UINT32_MAX, &id))
-		node = nd_heap_find_id(heap->snapshot, (uint32_t)id);
-	if (node == ND_HEAP_NONE) {
-		nd_err_set(&heap->err, -ENOENT, "no object '%s' in '%s'", text, path);
-		nd_err_hint(&heap->err, "'nodiag heap summary %s' lists the largest", path);
-		return EXIT_NO_TARGET;
-	}
-	nd_buf_init(&out, ND_OUTPUT_MAX);
-	if (heap->json)
-		ret = nd_render_heap_retainers_json(&heap->paths, node, heap->limit, &out);
-	else
-		ret = nd_render_heap_retainers(&heap->paths, node, heap->limit,
-					       term_has_colour(heap->colour), &out);
-	ret = print(heap, ret, &out);
-	nd_buf_fini(&out);
-	return ret;
-}
-
-static int explain_class(struct heap *heap, const char *path, const char *class)
-{
-	struct nd_heap_ways ways;
-	struct nd_buf out;
-	int ret = nd_heap_find_ways(&heap->paths, class, &ways);
-
-	if (ret == -ENOENT) {
-		nd_err_set(&heap->err, ret, "no class '%s' in '%s'", class, path);
-		nd_err_hint(&heap->err, "'nodiag heap summary %s' lists the largest", path);
-		return EXIT_NO_TARGET;
-	}
-	if (ret) {
-		nd_err_set(&heap->err, ret, "out of memory");
-		return EXIT_FAILED;
-	}
-	nd_buf_init(&out, ND_OUTPUT_MAX);
-	if (heap->json)
-		ret = nd_render_heap_ways_json(&heap->paths, class, &ways, heap->limit, &out);
-	else
-		ret = nd_render_heap_ways(&heap->paths, class, &ways, heap->limit,
-					  term_has_colour(heap->colour), &out);
-	ret = print(heap, ret, &out);
-	nd_buf_fini(&out);
-	nd_heap_ways_fini(&ways);
-	return ret;
-}
-
-static int explain(struct heap *heap, char **words)
-{
-	int ret = analyse(heap, words[0]);
-
-	if (ret)
-		return ret;
-	return words[1][0] == '@' ? explain_object(heap, words[0], words[1])
-				  : explain_class(heap, words[0], words[1]);
-}
-
 static int snapshot(struct heap *heap, char **words)
 {
 	const struct target_syntax syntax = {.command = "nodiag heap snapshot", .pids_only = true};
@@ -448,9 +206,9 @@ static const struct question {
 	int (*answer)(struct heap *heap, char **words);
 } questions[] = {
 	{"snapshot", 0, 1, "nodiag heap snapshot PID", snapshot},
-	{"summary", 1, 1, "nodiag heap summary FILE", summarize},
-	{"diff", 2, ND_HEAP_SERIES_MAX, "nodiag heap diff BEFORE AFTER", compare},
-	{"retainers", 2, 2, "nodiag heap retainers FILE @ID, or a class", explain},
+	{"summary", 1, 1, "nodiag heap summary FILE", heap_answer_summary},
+	{"diff", 2, ND_HEAP_SERIES_MAX, "nodiag heap diff BEFORE AFTER", heap_answer_diff},
+	{"retainers", 2, 2, "nodiag heap retainers FILE @ID, or a class", heap_answer_retainers},
 };
 
 #define QUESTIONS (sizeof(questions) / sizeof(questions[0]))
@@ -485,7 +243,7 @@ static int run(struct heap *heap)
 
 	if (!question)
 		return EXIT_USAGE;
-	if ((heap->fail_text || heap->ignore_count) && question->answer != compare) {
+	if ((heap->fail_text || heap->ignore_count) && question->answer != heap_answer_diff) {
 		nd_err_set(&heap->err, -EINVAL,
 			   "--fail-if and --ignore are for 'nodiag heap diff'");
 		nd_err_hint(&heap->err, "nodiag heap --help");
@@ -513,6 +271,7 @@ static void fini(struct heap *heap)
 	for (i = 0; i < heap->census_count; i++)
 		nd_heap_census_fini(&heap->census[i]);
 	free(heap->census);
+	nd_heap_collections_fini(&heap->collections);
 	nd_heap_paths_fini(&heap->paths);
 	nd_heap_analysis_fini(&heap->analysis);
 	nd_heap_free(heap->snapshot);

@@ -8,6 +8,7 @@
 #include "analyzer/heap/distances.h"
 #include "analyzer/heap/dominators.h"
 #include "analyzer/heap/graph.h"
+#include "analyzer/heap/groups.h"
 #include "analyzer/heap/heap.h"
 #include "analyzer/heap/sizes.h"
 #include "common/err.h"
@@ -112,62 +113,20 @@ static void count_members(const struct nd_heap *heap, struct nd_heap_analysis *a
 	}
 }
 
-/*
- * Add what a node retains to its class, unless one of the same class above it did. Going down the
- * tree, `is_open` says which classes are above, and `opened` which node to close them with.
- */
-static void enter(const struct nd_heap *heap, struct nd_heap_analysis *a, uint32_t node,
-		  uint8_t *is_open, uint8_t *opened)
-{
-	uint32_t class = a->class_of[node];
-
-	if (!heap->self_size[node] || is_open[class])
-		return;
-	a->class[class].retained += a->retained[node];
-	is_open[class] = 1;
-	nd_heap_set_bit(opened, node);
-}
-
-static void sum_retained(const struct nd_heap *heap, struct nd_heap_analysis *a, uint8_t *is_open,
-			 uint8_t *opened)
-{
-	uint32_t node = heap->root;
-
-	enter(heap, a, node, is_open, opened);
-	for (;;) {
-		if (a->child[node] != ND_HEAP_NONE) {
-			node = a->child[node];
-			enter(heap, a, node, is_open, opened);
-			continue;
-		}
-		for (;; node = a->dominator[node]) {
-			if (nd_heap_bit(opened, node))
-				is_open[a->class_of[node]] = 0;
-			if (node == heap->root)
-				return;
-			if (a->sibling[node] != ND_HEAP_NONE)
-				break;
-		}
-		node = a->sibling[node];
-		enter(heap, a, node, is_open, opened);
-	}
-}
-
 static int sum_classes(const struct nd_heap *heap, struct nd_heap_analysis *a)
 {
-	uint32_t count = a->classes.keys.count;
-	uint8_t *is_open = calloc((size_t)count + 1, 1);
-	uint8_t *opened = calloc(heap->node_count / 8 + 1, 1);
+	uint32_t count = a->classes.keys.count, i;
+	uint64_t *retained = calloc((size_t)count + 1, sizeof(*retained));
 	int ret = -ENOMEM;
 
 	a->class = calloc((size_t)count + 1, sizeof(*a->class));
-	if (is_open && opened && a->class) {
+	if (retained && a->class) {
 		count_members(heap, a);
-		sum_retained(heap, a, is_open, opened);
-		ret = 0;
+		ret = nd_heap_sum_retained(heap, a, a->class_of, count, retained);
+		for (i = 0; i < count; i++)
+			a->class[i].retained = retained[i];
 	}
-	free(is_open);
-	free(opened);
+	free(retained);
 	return ret;
 }
 

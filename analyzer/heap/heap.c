@@ -101,6 +101,17 @@ uint32_t nd_heap_find_string(const struct nd_heap *heap, const char *text)
 	return ND_HEAP_NONE;
 }
 
+uint32_t nd_heap_follow(const struct nd_heap *heap, uint32_t node, uint32_t name)
+{
+	uint32_t e;
+
+	for (e = heap->first_edge[node]; e < heap->first_edge[node + 1]; e++)
+		if (nd_heap_edge_type(heap, e) == ND_HEAP_EDGE_INTERNAL &&
+		    heap->edge_name[e] == name)
+			return nd_heap_edge_to(heap, e);
+	return ND_HEAP_NONE;
+}
+
 static int compare_location(const void *key, const void *element)
 {
 	uint32_t node = *(const uint32_t *)key;

@@ -109,6 +109,9 @@ uint32_t nd_heap_find_string(const struct nd_heap *heap, const char *text);
 /* Where a node's function or constructor is, or NULL. */
 const struct nd_heap_location *nd_heap_find_location(const struct nd_heap *heap, uint32_t node);
 
+/* Where the internal edge of that name, a string, leads from a node, or ND_HEAP_NONE. */
+uint32_t nd_heap_follow(const struct nd_heap *heap, uint32_t node, uint32_t name);
+
 static inline const char *nd_heap_string(const struct nd_heap *heap, uint32_t string)
 {
 	return heap->string_bytes + heap->string_start[string];

@@ -4,6 +4,7 @@
 
 #include "analyzer/heap/analysis.h"
 #include "analyzer/heap/census.h"
+#include "analyzer/heap/collections.h"
 #include "analyzer/heap/diff.h"
 #include "analyzer/heap/heap.h"
 #include "analyzer/heap/path.h"
@@ -36,7 +37,8 @@ static struct nd_heap *read_heap(const uint8_t *data, size_t size)
 	return heap;
 }
 
-static void render(const struct nd_heap_paths *paths, const struct nd_heap_series *series)
+static void render(const struct nd_heap_paths *paths, const struct nd_heap_series *series,
+		   const struct nd_heap_collections *collections)
 {
 	char name[] = "a", *names[] = {name, name};
 	struct nd_heap_suspects suspects;
@@ -45,7 +47,7 @@ static void render(const struct nd_heap_paths *paths, const struct nd_heap_serie
 	struct nd_buf out;
 
 	nd_buf_init(&out, 1u << 24);
-	if (!nd_heap_summarize(paths, 5, &summary, NULL)) {
+	if (!nd_heap_summarize(paths, collections, 5, &summary, NULL)) {
 		nd_render_heap_summary(&summary, name, true, &out);
 		nd_render_heap_summary_json(&summary, name, &out);
 		nd_heap_summary_fini(&summary);
@@ -68,17 +70,23 @@ static void use_heap(struct nd_heap *heap, struct nd_heap_census *census, struct
 {
 	struct nd_heap_analysis analysis;
 	struct nd_heap_paths paths;
+	struct nd_heap_collections collections;
 	struct nd_heap_series series = {.census = census, .count = 1, .heap = heap};
 
-	if (nd_heap_analyse(heap, names, &analysis, NULL))
+	if (nd_heap_find_collections(heap, &collections))
 		return;
+	if (nd_heap_analyse(heap, names, &analysis, NULL)) {
+		nd_heap_collections_fini(&collections);
+		return;
+	}
 	series.analysis = &analysis;
 	if (!nd_heap_census_class(census, &analysis.interfaces, names) &&
 	    !nd_heap_paths_init(&paths, heap, &analysis)) {
-		render(&paths, &series);
+		render(&paths, &series, &collections);
 		nd_heap_paths_fini(&paths);
 	}
 	nd_heap_analysis_fini(&analysis);
+	nd_heap_collections_fini(&collections);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -18,6 +18,7 @@
 #include "analyzer/gzip.h"
 #include "analyzer/heap/analysis.h"
 #include "analyzer/heap/census.h"
+#include "analyzer/heap/collections.h"
 #include "analyzer/heap/diff.h"
 #include "analyzer/heap/path.h"
 #include "analyzer/heap/summary.h"
@@ -199,7 +200,8 @@ static int run_export_metrics(const struct scene *scene)
 	return ret;
 }
 
-static int answer_heap(const struct nd_heap_paths *paths, const struct nd_heap_series *series)
+static int answer_heap(const struct nd_heap_paths *paths, const struct nd_heap_series *series,
+		       const struct nd_heap_collections *collections)
 {
 	char name[] = "a", *names[] = {name, name};
 	struct nd_heap_suspects suspects;
@@ -207,12 +209,14 @@ static int answer_heap(const struct nd_heap_paths *paths, const struct nd_heap_s
 	struct nd_heap_diff diff;
 	struct nd_heap_comparison c = {series, &diff, &suspects, paths, names, 10};
 	struct nd_buf out;
-	int ret = nd_heap_summarize(paths, 10, &summary, NULL);
+	int ret = nd_heap_summarize(paths, collections, 10, &summary, NULL);
 
 	if (ret)
 		return ret;
 	nd_buf_init(&out, ND_OUTPUT_MAX);
 	ret = nd_render_heap_summary(&summary, name, true, &out);
+	if (!ret)
+		ret = nd_render_heap_summary_json(&summary, name, &out);
 	nd_heap_summary_fini(&summary);
 	if (!ret)
 		ret = nd_heap_find_growth(series, &suspects, NULL);
@@ -231,6 +235,7 @@ static int answer_heap(const struct nd_heap_paths *paths, const struct nd_heap_s
 /* A heap compared with a census of itself, in all its parts. */
 static int analyse_heap(struct nd_heap *heap, struct nd_intern *names)
 {
+	struct nd_heap_collections collections = {0};
 	struct nd_heap_analysis analysis = {0};
 	struct nd_heap_paths paths = {0};
 	struct nd_heap_census census;
@@ -239,15 +244,18 @@ static int analyse_heap(struct nd_heap *heap, struct nd_intern *names)
 
 	if (ret)
 		return ret;
-	ret = nd_heap_analyse(heap, names, &analysis, NULL);
+	ret = nd_heap_find_collections(heap, &collections);
+	if (!ret)
+		ret = nd_heap_analyse(heap, names, &analysis, NULL);
 	if (!ret)
 		ret = nd_heap_census_class(&census, &analysis.interfaces, names);
 	if (!ret)
 		ret = nd_heap_paths_init(&paths, heap, &analysis);
 	if (!ret)
-		ret = answer_heap(&paths, &series);
+		ret = answer_heap(&paths, &series, &collections);
 	nd_heap_paths_fini(&paths);
 	nd_heap_analysis_fini(&analysis);
+	nd_heap_collections_fini(&collections);
 	nd_heap_census_fini(&census);
 	return ret;
 }

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NODIAG_CLI_HEAP_H
+#define NODIAG_CLI_HEAP_H
+
+/*
+ * What the questions of 'nodiag heap' have in common: their options and what they read. Each answer
+ * gets the words behind the question's name, prints, and returns an exit status; where that is not
+ * 0, `err` says why.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "analyzer/heap/analysis.h"
+#include "analyzer/heap/collections.h"
+#include "analyzer/heap/path.h"
+#include "cli/arguments.h"
+#include "cli/heap_snapshot.h"
+#include "cli/term.h"
+#include "common/err.h"
+
+struct nd_buf;
+struct nd_heap;
+struct nd_heap_census;
+struct nd_intern;
+
+struct heap {
+	bool json;
+	uint32_t limit;
+	enum term_colour colour;
+	const char *fail_text; /* --fail-if as given; NULL: there is none */
+	uint64_t fail_bytes;
+	const char **ignore;
+	uint32_t ignore_count;
+	struct heap_snapshot_options taking;
+	bool is_for_taking; /* an option of `snapshot` was given */
+	struct arguments arguments;
+	struct nd_err err;
+
+	/* The last snapshot. */
+	struct nd_intern *names;
+	struct nd_heap *snapshot;
+	struct nd_heap_analysis analysis;
+	struct nd_heap_paths paths;
+	struct nd_heap_collections collections; /* only when `wants_collections` */
+	bool wants_collections;
+	struct nd_heap_census *census; /* of the others */
+	uint32_t census_count;
+};
+
+int heap_answer_summary(struct heap *heap, char **files);
+int heap_answer_diff(struct heap *heap, char **files);
+int heap_answer_retainers(struct heap *heap, char **words);
+
+/* Read and analyse the last, or the only, snapshot. An exit status. */
+int heap_analyse(struct heap *heap, const char *path);
+
+/* The exit status of a failure to get something. */
+int heap_status_of(int code);
+
+/* Print what was rendered, unless that failed. An exit status. */
+int heap_print(struct heap *heap, int ret, const struct nd_buf *text);
+
+/*
+ * The object that a word such as "@4711" names. EXIT_NO_TARGET when there is none in the file at
+ * `path`.
+ */
+int heap_find_object(struct heap *heap, const char *path, const char *word, uint32_t *ret_node);
+
+#endif /* NODIAG_CLI_HEAP_H */
