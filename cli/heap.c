@@ -13,6 +13,7 @@
 #include "analyzer/heap/suspects.h"
 #include "cli/command.h"
 #include "cli/heap.h"
+#include "cli/heap_query.h"
 #include "cli/out.h"
 #include "cli/target.h"
 #include "cli/units.h"
@@ -48,11 +49,22 @@ static const struct argp_option options[] = {
 	{"fail-if", OPT_FAIL_IF, "SIZE", 0,
 	 "Exit with 5 if the heap grew by more than SIZE: 512K, 10M, 1G", 1},
 	{"ignore", OPT_IGNORE, "CLASS", 0, "Leave out a class that may grow; may be repeated", 1},
-	{NULL, 0, NULL, 0, "Output", 2},
-	{"limit", OPT_LIMIT, "N", 0, "Rows of each table (default 15)", 2},
-	{"json", OPT_JSON, NULL, 0, "Print JSON, for your own programs", 2},
+	{NULL, 0, NULL, 0, "Searching", 2},
+	{"class", HEAP_QUERY_CLASS, "CLASS", 0, "Objects of that class", 2},
+	{"type", HEAP_QUERY_TYPE, "TYPE", 0,
+	 "Objects that V8 calls so: object, closure, string, array, native ...", 2},
+	{"min-self", HEAP_QUERY_SELF, "SIZE", 0, "Objects that have SIZE or more: 512K, 10M", 2},
+	{"min-retained", HEAP_QUERY_RETAINED, "SIZE", 0, "Objects that retain SIZE or more", 2},
+	{"max-distance", HEAP_QUERY_DISTANCE, "N", 0,
+	 "Objects at most N steps from the program's roots", 2},
+	{"retained-by", HEAP_QUERY_RETAINED_BY, "@ID", 0,
+	 "Objects that would be free without that one", 2},
+	{"sort", HEAP_QUERY_SORT, "WHAT", 0, "By retained (default), self, distance or id", 2},
+	{NULL, 0, NULL, 0, "Output", 3},
+	{"limit", OPT_LIMIT, "N", 0, "Rows of each table (default 15)", 3},
+	{"json", OPT_JSON, NULL, 0, "Print JSON, for your own programs", 3},
 	{"color", OPT_COLOR, "WHEN", 0, "Colour the answer: auto, always or never (default auto)",
-	 2},
+	 3},
 	ARGUMENTS_HELP_OPTIONS,
 	{0},
 };
@@ -73,14 +85,16 @@ static const char documentation[] =
 	"suspected to leak, "
 	"with the way to it, and then the classes that grew; of three snapshots or more, only "
 	"what grew each time. retainers shows what keeps an object, @ID, or the objects of a "
-	"class alive.\n\n"
+	"class alive; paths the different ways to it, each of which must be cut to free it; show "
+	"what it refers to. query lists the objects that are as you want them.\n\n"
 	"Examples:\n"
 	"  nodiag heap snapshot 4711 -o app.heapsnapshot\n"
 	"  nodiag heap summary app.heapsnapshot\n"
 	"  nodiag heap diff before.heapsnapshot after.heapsnapshot\n"
 	"  nodiag heap diff --fail-if 10M 1.heapsnapshot 2.heapsnapshot 3.heapsnapshot\n"
 	"  nodiag heap retainers app.heapsnapshot @4711\n"
-	"  nodiag heap retainers app.heapsnapshot Session\n\n"
+	"  nodiag heap retainers app.heapsnapshot Session\n"
+	"  nodiag heap query app.heapsnapshot --class Session --min-retained 1M\n\n"
 	"Exit status: 0 done, 1 failed, 2 wrong usage, 3 no such process, file, object or class, 4 "
 	"not permitted, 5 a --fail-if threshold was crossed.";
 
@@ -134,7 +148,7 @@ static error_t parse_child_memory(struct heap *heap, const char *arg)
 /* Those of `snapshot`. */
 static error_t parse_taking(int key, char *arg, struct heap *heap)
 {
-	heap->is_for_taking = true;
+	heap->given |= HEAP_TAKING;
 	switch (key) {
 	case OPT_FORCE:
 		heap->taking.force = true;
@@ -157,9 +171,20 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_LIMIT:
 		return parse_limit(heap, arg);
 	case OPT_FAIL_IF:
+		heap->given |= HEAP_COMPARING;
 		return parse_fail_if(heap, arg);
 	case OPT_IGNORE:
+		heap->given |= HEAP_COMPARING;
 		return add_ignored(heap, arg);
+	case HEAP_QUERY_CLASS:
+	case HEAP_QUERY_TYPE:
+	case HEAP_QUERY_SELF:
+	case HEAP_QUERY_RETAINED:
+	case HEAP_QUERY_DISTANCE:
+	case HEAP_QUERY_RETAINED_BY:
+	case HEAP_QUERY_SORT:
+		heap->given |= HEAP_SEARCHING;
+		return heap_query_parse(heap, key, arg);
 	case OPT_JSON:
 		heap->json = true;
 		return 0;
@@ -178,7 +203,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	options,
 	parse_option,
-	"snapshot [PID]\nsummary FILE\ndiff FILE FILE...\nretainers FILE @ID|CLASS",
+	"snapshot [PID]\nsummary FILE\ndiff FILE FILE...\nretainers FILE @ID|CLASS\n"
+	"paths FILE @ID|CLASS\nshow FILE @ID\nquery FILE",
 	documentation,
 	NULL,
 	NULL,
@@ -203,12 +229,17 @@ static const struct question {
 	size_t min;
 	size_t max;
 	const char *usage;
+	unsigned int options; /* enum heap_options */
 	int (*answer)(struct heap *heap, char **words);
 } questions[] = {
-	{"snapshot", 0, 1, "nodiag heap snapshot PID", snapshot},
-	{"summary", 1, 1, "nodiag heap summary FILE", heap_answer_summary},
-	{"diff", 2, ND_HEAP_SERIES_MAX, "nodiag heap diff BEFORE AFTER", heap_answer_diff},
-	{"retainers", 2, 2, "nodiag heap retainers FILE @ID, or a class", heap_answer_retainers},
+	{"snapshot", 0, 1, "nodiag heap snapshot PID", HEAP_TAKING, snapshot},
+	{"summary", 1, 1, "nodiag heap summary FILE", 0, heap_answer_summary},
+	{"diff", 2, ND_HEAP_SERIES_MAX, "nodiag heap diff BEFORE AFTER", HEAP_COMPARING,
+	 heap_answer_diff},
+	{"retainers", 2, 2, "nodiag heap retainers FILE @ID, or a class", 0, heap_answer_retainers},
+	{"paths", 2, 2, "nodiag heap paths FILE @ID, or a class", 0, heap_answer_paths},
+	{"show", 2, 2, "nodiag heap show FILE @ID", 0, heap_answer_show},
+	{"query", 1, 1, "nodiag heap query FILE --class CLASS", HEAP_SEARCHING, heap_answer_query},
 };
 
 #define QUESTIONS (sizeof(questions) / sizeof(questions[0]))
@@ -233,8 +264,36 @@ static const struct question *find_question(struct heap *heap)
 	else
 		nd_err_set(&heap->err, -EINVAL, "nothing is asked about a heap");
 	nd_err_hint(&heap->err,
-		    "nodiag heap snapshot and a process, or summary, diff or retainers and a file");
+		    "nodiag heap snapshot and a process, or summary, diff, retainers, paths, show "
+		    "or query and a file");
 	return NULL;
+}
+
+/* An option that the question has no use for was meant for another one. */
+static int check_options(struct heap *heap, const struct question *question)
+{
+	static const struct {
+		enum heap_options options;
+		const char *names;
+		const char *question;
+	} groups[] = {
+		{HEAP_TAKING, "-o, --force, --timeout and --child-memory", "snapshot"},
+		{HEAP_COMPARING, "--fail-if and --ignore", "diff"},
+		{HEAP_SEARCHING,
+		 "--class, --type, --min-self, --min-retained, --max-distance, --retained-by and "
+		 "--sort",
+		 "query"},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+		if (!(heap->given & groups[i].options & ~question->options))
+			continue;
+		nd_err_set(&heap->err, -EINVAL, "%s are for 'nodiag heap %s'", groups[i].names,
+			   groups[i].question);
+		return nd_err_hint(&heap->err, "nodiag heap --help");
+	}
+	return 0;
 }
 
 static int run(struct heap *heap)
@@ -243,19 +302,8 @@ static int run(struct heap *heap)
 
 	if (!question)
 		return EXIT_USAGE;
-	if ((heap->fail_text || heap->ignore_count) && question->answer != heap_answer_diff) {
-		nd_err_set(&heap->err, -EINVAL,
-			   "--fail-if and --ignore are for 'nodiag heap diff'");
-		nd_err_hint(&heap->err, "nodiag heap --help");
+	if (check_options(heap, question))
 		return EXIT_USAGE;
-	}
-	if (heap->is_for_taking && question->answer != snapshot) {
-		nd_err_set(&heap->err, -EINVAL,
-			   "-o, --force, --timeout and --child-memory are for 'nodiag heap "
-			   "snapshot'");
-		nd_err_hint(&heap->err, "nodiag heap --help");
-		return EXIT_USAGE;
-	}
 	heap->names = nd_intern_new();
 	if (!heap->names) {
 		nd_err_set(&heap->err, -ENOMEM, "out of memory");
@@ -281,7 +329,9 @@ static void fini(struct heap *heap)
 
 int command_heap(int argc, char **argv)
 {
-	struct heap heap = {.limit = DEFAULT_LIMIT, .taking = {.timeout_ns = DEFAULT_TIMEOUT_NS}};
+	struct heap heap = {.limit = DEFAULT_LIMIT,
+			    .taking = {.timeout_ns = DEFAULT_TIMEOUT_NS},
+			    .query = {.type = -1, .max_distance = -1, .retained_by = ND_HEAP_NONE}};
 	int ret;
 
 	if (argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, &heap)) {

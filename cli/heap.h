@@ -14,6 +14,7 @@
 #include "analyzer/heap/analysis.h"
 #include "analyzer/heap/collections.h"
 #include "analyzer/heap/path.h"
+#include "analyzer/heap/query.h"
 #include "cli/arguments.h"
 #include "cli/heap_snapshot.h"
 #include "cli/term.h"
@@ -24,6 +25,9 @@ struct nd_heap;
 struct nd_heap_census;
 struct nd_intern;
 
+/* Options that are not for every question. */
+enum heap_options { HEAP_TAKING = 1, HEAP_COMPARING = 2, HEAP_SEARCHING = 4 };
+
 struct heap {
 	bool json;
 	uint32_t limit;
@@ -33,7 +37,9 @@ struct heap {
 	const char **ignore;
 	uint32_t ignore_count;
 	struct heap_snapshot_options taking;
-	bool is_for_taking; /* an option of `snapshot` was given */
+	struct nd_heap_query query;
+	const char *retained_by; /* --retained-by as given, or NULL */
+	unsigned int given;	 /* enum heap_options: those that some were given of */
 	struct arguments arguments;
 	struct nd_err err;
 
@@ -51,6 +57,9 @@ struct heap {
 int heap_answer_summary(struct heap *heap, char **files);
 int heap_answer_diff(struct heap *heap, char **files);
 int heap_answer_retainers(struct heap *heap, char **words);
+int heap_answer_show(struct heap *heap, char **words);
+int heap_answer_paths(struct heap *heap, char **words);
+int heap_answer_query(struct heap *heap, char **words);
 
 /* Read and analyse the last, or the only, snapshot. An exit status. */
 int heap_analyse(struct heap *heap, const char *path);
@@ -66,5 +75,8 @@ int heap_print(struct heap *heap, int ret, const struct nd_buf *text);
  * `path`.
  */
 int heap_find_object(struct heap *heap, const char *path, const char *word, uint32_t *ret_node);
+
+/* There are no objects of that class. EXIT_NO_TARGET. */
+int heap_set_no_class(struct heap *heap, const char *path, const char *class);
 
 #endif /* NODIAG_CLI_HEAP_H */

@@ -55,3 +55,10 @@ int heap_find_object(struct heap *heap, const char *path, const char *word, uint
 	*ret_node = node;
 	return EXIT_DONE;
 }
+
+int heap_set_no_class(struct heap *heap, const char *path, const char *class)
+{
+	nd_err_set(&heap->err, -ENOENT, "no class '%s' in '%s'", class, path);
+	nd_err_hint(&heap->err, "'nodiag heap summary %s' lists the largest", path);
+	return EXIT_NO_TARGET;
+}

@@ -36,11 +36,8 @@ static int explain_class(struct heap *heap, const char *path, const char *class)
 	struct nd_buf out;
 	int ret = nd_heap_find_ways(&heap->paths, class, &ways);
 
-	if (ret == -ENOENT) {
-		nd_err_set(&heap->err, ret, "no class '%s' in '%s'", class, path);
-		nd_err_hint(&heap->err, "'nodiag heap summary %s' lists the largest", path);
-		return EXIT_NO_TARGET;
-	}
+	if (ret == -ENOENT)
+		return heap_set_no_class(heap, path, class);
 	if (ret) {
 		nd_err_set(&heap->err, ret, "out of memory");
 		return EXIT_FAILED;

@@ -310,11 +310,9 @@ static void add_step(struct words *w, uint32_t from, const struct nd_heap_step *
 		w->closure = ND_HEAP_NONE;
 }
 
-void nd_heap_add_words(const struct nd_heap_paths *paths, uint32_t node, bool is_general,
-		       struct nd_buf *out)
+void nd_heap_add_step_words(const struct nd_heap_paths *paths, const struct nd_heap_step *steps,
+			    uint32_t count, bool is_general, struct nd_buf *out)
 {
-	struct nd_heap_step steps[ND_HEAP_STEPS_MAX];
-	uint32_t count = nd_heap_find_way(paths, node, steps), i;
 	struct words w = {
 		.paths = paths,
 		.is_general = is_general,
@@ -322,8 +320,18 @@ void nd_heap_add_words(const struct nd_heap_paths *paths, uint32_t node, bool is
 		.start = out->len,
 		.out = out,
 	};
+	uint32_t i;
 
 	for (i = 1; i < count; i++)
 		if (steps[i].edge != ND_HEAP_NONE)
 			add_step(&w, steps[i - 1].node, &steps[i]);
+}
+
+void nd_heap_add_words(const struct nd_heap_paths *paths, uint32_t node, bool is_general,
+		       struct nd_buf *out)
+{
+	struct nd_heap_step steps[ND_HEAP_STEPS_MAX];
+	uint32_t count = nd_heap_find_way(paths, node, steps);
+
+	nd_heap_add_step_words(paths, steps, count, is_general, out);
 }

@@ -77,6 +77,10 @@ uint32_t nd_heap_find_way(const struct nd_heap_paths *paths, uint32_t node,
 void nd_heap_add_words(const struct nd_heap_paths *paths, uint32_t node, bool is_general,
 		       struct nd_buf *out);
 
+/* The same of any way, whose first step has no edge. */
+void nd_heap_add_step_words(const struct nd_heap_paths *paths, const struct nd_heap_step *steps,
+			    uint32_t count, bool is_general, struct nd_buf *out);
+
 /* Append what the name of an edge is in an expression: ".name", "[12]", "name" of a variable. */
 void nd_heap_add_edge(const struct nd_heap *heap, uint32_t edge, struct nd_buf *out);
 

@@ -109,12 +109,14 @@ _nodiag_lag() {
 
 _nodiag_heap() {
 	local options='-o --output= --force --timeout= --child-memory= --fail-if= --ignore= --limit='
+	options+=' --class= --type= --min-self= --min-retained= --max-distance= --retained-by= --sort='
 	options+=' --color= --json --help --usage'
+	local questions='snapshot summary diff retainers paths show query'
 
 	case $previous in
 	heap)
 		if [[ $current != -* ]]; then
-			mapfile -t COMPREPLY < <(compgen -W 'snapshot summary diff retainers' -- "$current")
+			mapfile -t COMPREPLY < <(compgen -W "$questions" -- "$current")
 			return
 		fi
 		;;&
@@ -140,7 +142,13 @@ _nodiag_heap() {
 	--color)
 		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$current")
 		;;
-	--ignore | --limit) ;;
+	--type)
+		mapfile -t COMPREPLY < <(compgen -W 'object closure string array native code' -- "$current")
+		;;
+	--sort)
+		mapfile -t COMPREPLY < <(compgen -W 'retained self distance id' -- "$current")
+		;;
+	--ignore | --limit | --class | --min-* | --max-distance | --retained-by) ;;
 	*)
 		if [[ $current == -* ]]; then
 			mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")

@@ -8,8 +8,10 @@
 #include "analyzer/heap/diff.h"
 #include "analyzer/heap/heap.h"
 #include "analyzer/heap/path.h"
+#include "analyzer/heap/query.h"
 #include "analyzer/heap/reader.h"
 #include "analyzer/heap/retainers.h"
+#include "analyzer/heap/routes.h"
 #include "analyzer/heap/summary.h"
 #include "analyzer/heap/suspects.h"
 #include "analyzer/render/heap.h"
@@ -37,6 +39,26 @@ static struct nd_heap *read_heap(const uint8_t *data, size_t size)
 	return heap;
 }
 
+static void search(const struct nd_heap_paths *paths, uint32_t node, struct nd_buf *out)
+{
+	struct nd_heap_query query = {
+		.type = -1, .max_distance = 5, .retained_by = paths->heap->root, .limit = 5};
+	struct nd_heap_matches matches;
+	struct nd_heap_routes routes;
+
+	if (!nd_heap_find_matches(paths->heap, paths->analysis, &query, &matches)) {
+		nd_render_heap_matches(paths, &matches, false, out);
+		nd_heap_matches_fini(&matches);
+	}
+	if (!nd_heap_find_routes(paths, node, 5, &routes)) {
+		nd_render_heap_routes(paths, node, &routes, false, out);
+		nd_render_heap_routes_json(paths, node, &routes, out);
+		nd_heap_routes_fini(&routes);
+	}
+	nd_render_heap_object(paths, node, 5, false, out);
+	nd_render_heap_object_json(paths, paths->heap->root, 5, out);
+}
+
 static void render(const struct nd_heap_paths *paths, const struct nd_heap_series *series,
 		   const struct nd_heap_collections *collections)
 {
@@ -60,6 +82,7 @@ static void render(const struct nd_heap_paths *paths, const struct nd_heap_serie
 		nd_render_heap_diff_json(&c, &out);
 		nd_heap_diff_fini(&diff);
 	}
+	search(paths, paths->heap->node_count - 1, &out);
 	nd_render_heap_retainers(paths, paths->heap->node_count - 1, 5, false, &out);
 	nd_render_heap_retainers_json(paths, paths->heap->root, 5, &out);
 	nd_buf_fini(&out);

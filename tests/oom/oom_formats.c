@@ -21,6 +21,8 @@
 #include "analyzer/heap/collections.h"
 #include "analyzer/heap/diff.h"
 #include "analyzer/heap/path.h"
+#include "analyzer/heap/query.h"
+#include "analyzer/heap/routes.h"
 #include "analyzer/heap/summary.h"
 #include "analyzer/heap/suspects.h"
 #include "analyzer/lag/lag.h"
@@ -200,6 +202,28 @@ static int run_export_metrics(const struct scene *scene)
 	return ret;
 }
 
+static int search_heap(const struct nd_heap_paths *paths, struct nd_buf *out)
+{
+	const struct nd_heap_query query = {
+		.type = -1, .max_distance = 5, .retained_by = paths->heap->root, .limit = 5};
+	uint32_t node = paths->heap->node_count - 1;
+	struct nd_heap_matches matches;
+	struct nd_heap_routes routes;
+	int ret = nd_heap_find_matches(paths->heap, paths->analysis, &query, &matches);
+
+	if (ret)
+		return ret;
+	ret = nd_render_heap_matches(paths, &matches, false, out);
+	nd_heap_matches_fini(&matches);
+	if (!ret)
+		ret = nd_heap_find_routes(paths, node, 5, &routes);
+	if (ret)
+		return ret;
+	ret = nd_render_heap_routes(paths, node, &routes, false, out);
+	nd_heap_routes_fini(&routes);
+	return ret ? ret : nd_render_heap_object(paths, node, 5, false, out);
+}
+
 static int answer_heap(const struct nd_heap_paths *paths, const struct nd_heap_series *series,
 		       const struct nd_heap_collections *collections)
 {
@@ -228,6 +252,8 @@ static int answer_heap(const struct nd_heap_paths *paths, const struct nd_heap_s
 	}
 	if (!ret)
 		ret = nd_render_heap_retainers(paths, paths->heap->node_count - 1, 10, true, &out);
+	if (!ret)
+		ret = search_heap(paths, &out);
 	nd_buf_fini(&out);
 	return ret;
 }
