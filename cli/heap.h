@@ -26,7 +26,7 @@ struct nd_heap_census;
 struct nd_intern;
 
 /* Options that are not for every question. */
-enum heap_options { HEAP_TAKING = 1, HEAP_COMPARING = 2, HEAP_SEARCHING = 4 };
+enum heap_options { HEAP_TAKING = 1, HEAP_COMPARING = 2, HEAP_SEARCHING = 4, HEAP_WRITING = 8 };
 
 struct heap {
 	bool json;
@@ -60,6 +60,7 @@ int heap_answer_retainers(struct heap *heap, char **words);
 int heap_answer_show(struct heap *heap, char **words);
 int heap_answer_paths(struct heap *heap, char **words);
 int heap_answer_query(struct heap *heap, char **words);
+int heap_answer_convert(struct heap *heap, char **files);
 
 /* Read and analyse the last, or the only, snapshot. An exit status. */
 int heap_analyse(struct heap *heap, const char *path);

@@ -6,11 +6,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "cli/heap_convert.h"
+
 struct nd_err;
 
 struct heap_snapshot_options {
 	const char *output; /* a path, "-" for stdout, NULL: named after the process and the time */
 	bool force;	    /* replace a file */
+	enum heap_format format;
 	uint64_t timeout_ns;
 	uint64_t child_memory; /* what the child may take, in bytes; 0: as much as it should need */
 };

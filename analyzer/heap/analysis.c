@@ -11,6 +11,7 @@
 #include "analyzer/heap/groups.h"
 #include "analyzer/heap/heap.h"
 #include "analyzer/heap/sizes.h"
+#include "analyzer/heap/stored.h"
 #include "common/err.h"
 
 void nd_heap_analysis_fini(struct nd_heap_analysis *a)
@@ -50,6 +51,30 @@ static int analyse_graph(struct nd_heap *heap, struct nd_heap_analysis *a)
 	return ret;
 }
 
+/* What plain objects look like is asked for when classes of another heap are compared with these.
+ */
+int nd_heap_find_interfaces(const struct nd_heap *heap, struct nd_intern *names,
+			    struct nd_heap_analysis *a, struct nd_err *err)
+{
+	struct nd_heap_shapes shapes = {0};
+	uint32_t *ignored;
+	int ret = 0;
+
+	if (a->has_interfaces)
+		return 0;
+	ignored = malloc(heap->node_count * sizeof(*ignored));
+	if (!ignored)
+		ret = -ENOMEM;
+	if (!ret)
+		ret = nd_heap_find_shapes(heap, names, &shapes, ignored);
+	if (!ret)
+		ret = nd_heap_infer_interfaces(&shapes, names, &a->interfaces);
+	a->has_interfaces = !ret;
+	free(ignored);
+	nd_heap_shapes_fini(&shapes);
+	return ret ? nd_err_set(err, ret, "out of memory for classes") : 0;
+}
+
 static int classify(const struct nd_heap *heap, struct nd_intern *names, struct nd_heap_analysis *a)
 {
 	struct nd_heap_shapes shapes = {0};
@@ -65,6 +90,7 @@ static int classify(const struct nd_heap *heap, struct nd_intern *names, struct 
 		ret = nd_heap_find_shapes(heap, names, &shapes, a->class_of);
 	if (!ret)
 		ret = nd_heap_infer_interfaces(&shapes, names, &a->interfaces);
+	a->has_interfaces = !ret;
 	if (!ret)
 		ret = nd_heap_class_shapes(&shapes, &a->interfaces, names, &a->classes,
 					   &class_of_shape);
@@ -158,18 +184,73 @@ static int find_top(const struct nd_heap *heap, struct nd_heap_analysis *a)
 	return 0;
 }
 
+static int analyse(struct nd_heap *heap, struct nd_intern *names, struct nd_heap_analysis *a)
+{
+	int ret = analyse_graph(heap, a);
+
+	if (!ret)
+		ret = classify(heap, names, a);
+	if (!ret)
+		ret = build_tree(heap, a);
+	return ret ? ret : sum_classes(heap, a);
+}
+
+/* Whether the root dominates all nodes: a file may say anything. */
+static bool is_tree(const struct nd_heap *heap, const struct nd_heap_analysis *a)
+{
+	uint32_t node = heap->root, count = 1;
+
+	for (;;) {
+		if (a->child[node] != ND_HEAP_NONE) {
+			node = a->child[node];
+			count++;
+			continue;
+		}
+		while (node != heap->root && a->sibling[node] == ND_HEAP_NONE)
+			node = a->dominator[node];
+		if (node == heap->root)
+			return count == heap->node_count;
+		node = a->sibling[node];
+		count++;
+	}
+}
+
+/* Whether all ways from node to node end. Each is gone until one that is known to, and then marked.
+ */
+static bool are_ways(const struct nd_heap *heap, const struct nd_heap_analysis *a, uint8_t *ends)
+{
+	uint32_t node, at, steps;
+
+	for (node = 0; node < heap->node_count; node++) {
+		for (at = node, steps = 0; at != ND_HEAP_NONE && !nd_heap_bit(ends, at);
+		     at = a->before[at])
+			if (++steps > heap->node_count)
+				return false;
+		for (at = node; at != ND_HEAP_NONE && !nd_heap_bit(ends, at); at = a->before[at])
+			nd_heap_set_bit(ends, at);
+	}
+	return true;
+}
+
+static int take_stored(struct nd_heap *heap, struct nd_heap_analysis *a)
+{
+	uint8_t *ends = calloc(heap->node_count / 8 + 1, 1);
+	int ret = ends ? nd_heap_stored_take(heap, a) : -ENOMEM;
+
+	if (!ret)
+		ret = build_tree(heap, a);
+	if (!ret && (!is_tree(heap, a) || !are_ways(heap, a, ends)))
+		ret = -EBADMSG;
+	free(ends);
+	return ret;
+}
+
 int nd_heap_analyse(struct nd_heap *heap, struct nd_intern *names, struct nd_heap_analysis *ret,
 		    struct nd_err *err)
 {
 	struct nd_heap_analysis a = {0};
-	int code = analyse_graph(heap, &a);
+	int code = heap->stored ? take_stored(heap, &a) : analyse(heap, names, &a);
 
-	if (!code)
-		code = classify(heap, names, &a);
-	if (!code)
-		code = build_tree(heap, &a);
-	if (!code)
-		code = sum_classes(heap, &a);
 	if (!code)
 		code = find_top(heap, &a);
 	if (!code) {
@@ -177,5 +258,7 @@ int nd_heap_analyse(struct nd_heap *heap, struct nd_intern *names, struct nd_hea
 		return 0;
 	}
 	nd_heap_analysis_fini(&a);
+	if (code == -EBADMSG)
+		return nd_err_set(err, code, "the analysis that came with the snapshot is damaged");
 	return nd_err_set(err, code, "out of memory for a heap of %u objects", heap->node_count);
 }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/heap/stored.h"
+
 static const char *const node_types[ND_HEAP_NODE_TYPES] = {
 	[ND_HEAP_HIDDEN] = "hidden",
 	[ND_HEAP_ARRAY] = "array",
@@ -46,6 +48,7 @@ void nd_heap_free(struct nd_heap *heap)
 	free(heap->location);
 	free(heap->string_bytes);
 	free(heap->string_start);
+	nd_heap_stored_free(heap->stored);
 	free(heap);
 }
 

@@ -54,6 +54,8 @@ enum nd_heap_edge_type {
 #define ND_HEAP_TO_BITS 29
 #define ND_HEAP_TO_MASK ((UINT32_C(1) << ND_HEAP_TO_BITS) - 1)
 
+struct nd_heap_stored;
+
 /* No node, string, class and the like. */
 #define ND_HEAP_NONE UINT32_MAX
 
@@ -88,6 +90,8 @@ struct nd_heap {
 	size_t *string_start;
 
 	uint64_t extra_native_bytes; /* memory outside of the heap that has no node */
+
+	struct nd_heap_stored *stored; /* what an earlier analysis found; NULL: nothing */
 };
 
 void nd_heap_free(struct nd_heap *heap);

@@ -108,10 +108,10 @@ _nodiag_lag() {
 }
 
 _nodiag_heap() {
-	local options='-o --output= --force --timeout= --child-memory= --fail-if= --ignore= --limit='
-	options+=' --class= --type= --min-self= --min-retained= --max-distance= --retained-by= --sort='
+	local options='-o --output= -f --format= --force --timeout= --child-memory= --fail-if= --ignore='
+	options+=' --limit= --class= --type= --min-self= --min-retained= --max-distance= --retained-by= --sort='
 	options+=' --color= --json --help --usage'
-	local questions='snapshot summary diff retainers paths show query'
+	local questions='snapshot summary diff retainers paths show query convert'
 
 	case $previous in
 	heap)
@@ -129,6 +129,9 @@ _nodiag_heap() {
 	-o | --output)
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		compopt -o filenames
+		;;
+	-f | --format)
+		mapfile -t COMPREPLY < <(compgen -W 'nd heapsnapshot' -- "$current")
 		;;
 	--timeout)
 		mapfile -t COMPREPLY < <(compgen -W '1m 5m 15m' -- "$current")

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NODIAG_CLI_HEAP_CONVERT_H
+#define NODIAG_CLI_HEAP_CONVERT_H
+
+#include <stdbool.h>
+
+struct nd_err;
+struct nd_heap;
+struct out;
+
+/* What a heap snapshot is written as. */
+enum heap_format { HEAP_FORMAT_UNSET, HEAP_FORMAT_ND, HEAP_FORMAT_HEAPSNAPSHOT };
+
+/* The format of a word, "nd" or "heapsnapshot"; -EINVAL with `err` set. */
+int heap_format_parse(const char *word, enum heap_format *ret_format, struct nd_err *err);
+
+/*
+ * Write a heap that was read and not analysed, all but out_commit(). As a packed snapshot it is
+ * analysed on the way, so that nobody has to again. A negative errno with `err` set.
+ */
+int heap_write(struct nd_heap *heap, enum heap_format format, struct out *out, struct nd_err *err);
+
+#endif /* NODIAG_CLI_HEAP_CONVERT_H */
