@@ -12,8 +12,12 @@
 #include "analyzer/heap/path.h"
 #include "common/set.h"
 
-/* Where a function is; V8 writes its script, line and column. */
-struct place {
+/* Groups of all kinds are summed up together, for that is a walk through the whole heap. */
+enum kind { CLOSURE, SCOPE, DETACHED, KINDS };
+
+/* Where a function is, by V8's script, line and column, or in place of the script a class. */
+struct key {
+	uint32_t kind;
 	uint32_t script;
 	uint32_t line;
 	uint32_t column;
@@ -26,65 +30,32 @@ struct grouping {
 	uint32_t *group_of;
 };
 
-static int begin(struct grouping *g, const struct nd_heap_paths *paths, size_t key_size)
-{
-	size_t size = paths->heap->node_count * sizeof(*g->group_of);
-
-	*g = (struct grouping){.paths = paths, .keys.size = key_size, .group_of = malloc(size)};
-	if (!g->group_of)
-		return -ENOMEM;
-	memset(g->group_of, 0xff, size);
-	return 0;
-}
-
-static int add(struct grouping *g, uint32_t node, const void *key)
+static int add(struct grouping *g, uint32_t node, const struct key *key)
 {
 	return nd_set_add(&g->keys, key, UINT32_MAX, &g->group_of[node]) ? -ENOMEM : 0;
 }
 
-static int add_placed(struct grouping *g, uint32_t node, const struct nd_heap_location *location)
+static int add_placed(struct grouping *g, enum kind kind, uint32_t node,
+		      const struct nd_heap_location *location)
 {
-	const struct place place = {location->script, location->line, location->column};
+	const struct key key = {kind, location->script, location->line, location->column};
 
-	return add(g, node, &place);
+	return add(g, node, &key);
 }
 
-/* Sum the groups up, unless there was an error before, and forget them. */
-static int end(struct grouping *g, int code, struct nd_heap_table *ret)
+static int add_closures(struct grouping *g)
 {
-	struct nd_heap_table table = {.count = g->keys.count};
-	uint32_t i;
-
-	if (!code)
-		code = nd_heap_sum_groups(g->paths->heap, g->paths->analysis, g->group_of,
-					  table.count, &table.row);
-	nd_set_fini(&g->keys);
-	free(g->group_of);
-	if (code)
-		return code;
-	for (i = 0; i < table.count; i++) {
-		table.objects += table.row[i].count;
-		table.self += table.row[i].self;
-	}
-	nd_heap_sort_groups(table.row, table.count);
-	*ret = table;
-	return 0;
-}
-
-int nd_heap_find_closures(const struct nd_heap_paths *paths, struct nd_heap_table *ret)
-{
-	const struct nd_heap *heap = paths->heap;
+	const struct nd_heap *heap = g->paths->heap;
 	const struct nd_heap_location *location;
-	struct grouping g;
-	int code = begin(&g, paths, sizeof(struct place));
 	uint32_t i;
+	int code = 0;
 
 	for (i = 0; i < heap->location_count && !code; i++) {
 		location = &heap->location[i];
 		if (heap->type[location->node] == ND_HEAP_CLOSURE)
-			code = add_placed(&g, location->node, location);
+			code = add_placed(g, CLOSURE, location->node, location);
 	}
-	return end(&g, code, ret);
+	return code;
 }
 
 uint32_t nd_heap_find_scope_function(const struct nd_heap_paths *paths, uint32_t scope)
@@ -114,7 +85,7 @@ static void find_held(const struct nd_heap *heap, uint8_t *is_scope, uint8_t *is
 	}
 }
 
-static int add_scopes(struct grouping *g, const uint8_t *is_held)
+static int add_scopes_but(struct grouping *g, const uint8_t *is_held)
 {
 	const struct nd_heap_paths *paths = g->paths;
 	const struct nd_heap_location *location;
@@ -125,42 +96,112 @@ static int add_scopes(struct grouping *g, const uint8_t *is_held)
 		scope = ((const uint32_t *)paths->scopes.records)[i];
 		location = nd_heap_find_location(paths->heap, paths->function[i]);
 		if (location && !nd_heap_bit(is_held, scope))
-			code = add_placed(g, scope, location);
+			code = add_placed(g, SCOPE, scope, location);
 	}
 	return code;
 }
 
-int nd_heap_find_detached_scopes(const struct nd_heap_paths *paths, struct nd_heap_table *ret)
+static int add_scopes(struct grouping *g)
 {
-	size_t bytes = paths->heap->node_count / 8 + 1;
+	size_t bytes = g->paths->heap->node_count / 8 + 1;
 	uint8_t *is_scope = calloc(bytes, 1), *is_held = calloc(bytes, 1);
-	struct grouping g;
-	int code = begin(&g, paths, sizeof(struct place));
+	int code = -ENOMEM;
 
-	if (!is_scope || !is_held)
-		code = -ENOMEM;
-	if (!code) {
-		find_held(paths->heap, is_scope, is_held);
-		code = add_scopes(&g, is_held);
+	if (is_scope && is_held) {
+		find_held(g->paths->heap, is_scope, is_held);
+		code = add_scopes_but(g, is_held);
 	}
 	free(is_scope);
 	free(is_held);
-	return end(&g, code, ret);
+	return code;
 }
 
-int nd_heap_find_detached_nodes(const struct nd_heap_paths *paths, struct nd_heap_table *ret)
+static int add_detached(struct grouping *g)
 {
-	const struct nd_heap *heap = paths->heap;
-	uint8_t *is_detached = NULL;
-	struct grouping g;
-	int code = begin(&g, paths, sizeof(uint32_t));
+	const struct nd_heap *heap = g->paths->heap;
+	struct key key = {.kind = DETACHED};
+	uint8_t *is_detached;
 	uint32_t node;
+	int code = nd_heap_find_detached(heap, &is_detached);
+
+	for (node = 0; is_detached && node < heap->node_count && !code; node++) {
+		key.script = g->paths->analysis->class_of[node];
+		if (nd_heap_bit(is_detached, node))
+			code = add(g, node, &key);
+	}
+	free(is_detached);
+	return code;
+}
+
+static int split(const struct grouping *g, const struct nd_heap_group *groups, enum kind kind,
+		 struct nd_heap_table *ret)
+{
+	const struct key *keys = (const struct key *)g->keys.records;
+	struct nd_heap_table table = {
+		.row = malloc(((size_t)g->keys.count + 1) * sizeof(*table.row))};
+	uint32_t i;
+
+	if (!table.row)
+		return -ENOMEM;
+	for (i = 0; i < g->keys.count; i++) {
+		if (keys[i].kind != (uint32_t)kind)
+			continue;
+		table.row[table.count++] = groups[i];
+		table.objects += groups[i].count;
+		table.self += groups[i].self;
+	}
+	nd_heap_sort_groups(table.row, table.count);
+	*ret = table;
+	return 0;
+}
+
+static int gather(struct grouping *g, struct nd_heap_keepers *keepers)
+{
+	struct nd_heap_group *groups = NULL;
+	int code = add_closures(g);
 
 	if (!code)
-		code = nd_heap_find_detached(heap, &is_detached);
-	for (node = 0; is_detached && node < heap->node_count && !code; node++)
-		if (nd_heap_bit(is_detached, node))
-			code = add(&g, node, &paths->analysis->class_of[node]);
-	free(is_detached);
-	return end(&g, code, ret);
+		code = add_scopes(g);
+	if (!code)
+		code = add_detached(g);
+	if (!code)
+		code = nd_heap_sum_groups(g->paths->heap, g->paths->analysis, g->group_of,
+					  g->keys.count, &groups);
+	if (!code)
+		code = split(g, groups, CLOSURE, &keepers->closures);
+	if (!code)
+		code = split(g, groups, SCOPE, &keepers->scopes);
+	if (!code)
+		code = split(g, groups, DETACHED, &keepers->detached);
+	free(groups);
+	return code;
+}
+
+int nd_heap_find_keepers(const struct nd_heap_paths *paths, struct nd_heap_keepers *ret)
+{
+	size_t size = paths->heap->node_count * sizeof(uint32_t);
+	struct grouping g = {
+		.paths = paths, .keys.size = sizeof(struct key), .group_of = malloc(size)};
+	struct nd_heap_keepers keepers = {0};
+	int code = -ENOMEM;
+
+	if (g.group_of) {
+		memset(g.group_of, 0xff, size);
+		code = gather(&g, &keepers);
+	}
+	nd_set_fini(&g.keys);
+	free(g.group_of);
+	if (code)
+		nd_heap_keepers_fini(&keepers);
+	else
+		*ret = keepers;
+	return code;
+}
+
+void nd_heap_keepers_fini(struct nd_heap_keepers *keepers)
+{
+	free(keepers->closures.row);
+	free(keepers->scopes.row);
+	free(keepers->detached.row);
+	*keepers = (struct nd_heap_keepers){0};
 }

@@ -19,24 +19,29 @@ struct nd_heap_table {
 	uint64_t self;
 };
 
-/*
- * Functions, those with one place of definition taken together. The caller frees the rows, as of
- * all of these. V8's own functions have no place and are left out. 0 or -ENOMEM.
- */
-int nd_heap_find_closures(const struct nd_heap_paths *paths, struct nd_heap_table *ret);
+/* What nd_heap_find_keepers() finds; the caller frees the rows of each. */
+struct nd_heap_keepers {
+	/* Functions, by the place of their definition. V8's own have none, and are left out. */
+	struct nd_heap_table closures;
 
-/*
- * Scopes whose call is over: what holds their variables, "system / Context", is referred to by
- * nothing but functions and by scopes within it, not by the stack, nor by a generator or async
- * function that may go on. They are taken together by the place of the first function in them; of
- * each group, an example's function is nd_heap_find_scope_function(). 0 or -ENOMEM.
- */
-int nd_heap_find_detached_scopes(const struct nd_heap_paths *paths, struct nd_heap_table *ret);
+	/*
+	 * Scopes whose call is over: what holds their variables, "system / Context", is referred to
+	 * by nothing but functions and by scopes within it, not by the stack, nor by a generator or
+	 * async function that may go on. By the place of the first function in them, which of an
+	 * example is nd_heap_find_scope_function().
+	 */
+	struct nd_heap_table scopes;
+
+	/* Nodes that the snapshot says are of no page any more (analyzer/heap/detached.h), by
+	 * class. */
+	struct nd_heap_table detached;
+};
+
+/* 0 or -ENOMEM. */
+int nd_heap_find_keepers(const struct nd_heap_paths *paths, struct nd_heap_keepers *ret);
+void nd_heap_keepers_fini(struct nd_heap_keepers *keepers);
 
 /* The first function in the source that is in a scope, or ND_HEAP_NONE. */
 uint32_t nd_heap_find_scope_function(const struct nd_heap_paths *paths, uint32_t scope);
-
-/* Nodes that the snapshot says are of no page any more (analyzer/heap/detached.h), by class. */
-int nd_heap_find_detached_nodes(const struct nd_heap_paths *paths, struct nd_heap_table *ret);
 
 #endif /* NODIAG_ANALYZER_HEAP_FUNCTIONS_H */

@@ -117,17 +117,6 @@ static int rank_buffers(struct nd_heap_summary *s, uint32_t limit)
 	return s->buffer ? 0 : -ENOMEM;
 }
 
-static int find_keepers(struct nd_heap_summary *s)
-{
-	int code = nd_heap_find_closures(s->paths, &s->closures);
-
-	if (!code)
-		code = nd_heap_find_detached_scopes(s->paths, &s->scopes);
-	if (!code)
-		code = nd_heap_find_detached_nodes(s->paths, &s->detached);
-	return code ? code : nd_heap_find_modules(s->paths, &s->modules);
-}
-
 int nd_heap_summarize(const struct nd_heap_paths *paths,
 		      const struct nd_heap_collections *collections, uint32_t limit,
 		      struct nd_heap_summary *ret, struct nd_err *err)
@@ -145,7 +134,9 @@ int nd_heap_summarize(const struct nd_heap_paths *paths,
 		code = nd_heap_find_duplicates(paths->heap, limit, &s.duplicate, &s.duplicate_count,
 					       &s.waste);
 	if (!code)
-		code = find_keepers(&s);
+		code = nd_heap_find_keepers(paths, &s.keepers);
+	if (!code)
+		code = nd_heap_find_modules(paths, &s.modules);
 	if (!code)
 		code = nd_heap_find_gatherers(paths->heap, paths->analysis, &s.suspects, err);
 	if (!code) {
@@ -162,9 +153,7 @@ void nd_heap_summary_fini(struct nd_heap_summary *s)
 	free(s->object);
 	free(s->duplicate);
 	free(s->buffer);
-	free(s->closures.row);
-	free(s->scopes.row);
-	free(s->detached.row);
+	nd_heap_keepers_fini(&s->keepers);
 	nd_heap_modules_fini(&s->modules);
 	*s = (struct nd_heap_summary){0};
 }

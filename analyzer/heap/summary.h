@@ -40,9 +40,7 @@ struct nd_heap_summary {
 	uint32_t duplicate_count;
 	uint64_t waste;
 	struct nd_heap_suspects suspects;
-	struct nd_heap_table closures; /* these are not cut */
-	struct nd_heap_table scopes;
-	struct nd_heap_table detached;
+	struct nd_heap_keepers keepers; /* these are not cut */
 	struct nd_heap_modules modules;
 	struct nd_heap_kind buffers; /* what ArrayBuffers and Buffers hold outside of the heap */
 	uint32_t *buffer;	     /* the big ones, the largest first */

@@ -50,8 +50,7 @@ struct nd_heap_unpacker *nd_heap_unpacker_new(void)
 	nd_buf_init(&r->out, ND_PART_UNPACKED_MAX);
 	r->packer = nd_packer_new();
 	r->u.heap = calloc(1, sizeof(*r->u.heap));
-	r->u.values = malloc(ND_HEAP_CHUNK * sizeof(*r->u.values));
-	if (r->packer && r->u.heap && r->u.values)
+	if (r->packer && r->u.heap)
 		return r;
 	nd_heap_unpacker_free(r);
 	return NULL;
@@ -66,7 +65,6 @@ void nd_heap_unpacker_free(struct nd_heap_unpacker *r)
 	nd_packer_free(r->packer);
 	nd_heap_free(r->u.heap);
 	nd_heap_stored_free(r->u.stored);
-	free(r->u.values);
 	free(r);
 }
 

@@ -15,15 +15,9 @@
 /* The first room of a column; it doubles. */
 #define FIRST_VALUES (1u << 16)
 
-/* Where the values of a column go. */
-struct place {
-	void **column;
-	size_t size; /* bytes of a value */
-};
-
-static struct place find_stored(struct nd_heap_stored *s, int column)
+static struct nd_heap_place find_stored(struct nd_heap_stored *s, int column)
 {
-	const struct place places[] = {
+	const struct nd_heap_place places[] = {
 		{(void **)&s->charged, sizeof(*s->charged)},
 		{(void **)&s->dominator, sizeof(*s->dominator)},
 		{(void **)&s->retained, sizeof(*s->retained)},
@@ -45,37 +39,37 @@ static struct place find_stored(struct nd_heap_stored *s, int column)
 	return places[column - ND_HEAP_FIRST_ANALYSED];
 }
 
-static struct place find_place(struct nd_heap_unpacked *u)
+struct nd_heap_place nd_heap_unpacked_place(struct nd_heap_unpacked *u)
 {
 	struct nd_heap *h = u->heap;
 
 	switch (u->column) {
 	case ND_HEAP_NODE_TYPES_COLUMN:
-		return (struct place){(void **)&h->type, sizeof(*h->type)};
+		return (struct nd_heap_place){(void **)&h->type, sizeof(*h->type)};
 	case ND_HEAP_NODE_NAMES:
-		return (struct place){(void **)&h->name, sizeof(*h->name)};
+		return (struct nd_heap_place){(void **)&h->name, sizeof(*h->name)};
 	case ND_HEAP_NODE_IDS:
-		return (struct place){(void **)&h->id, sizeof(*h->id)};
+		return (struct nd_heap_place){(void **)&h->id, sizeof(*h->id)};
 	case ND_HEAP_NODE_SIZES:
-		return (struct place){(void **)&h->self_size, sizeof(*h->self_size)};
+		return (struct nd_heap_place){(void **)&h->self_size, sizeof(*h->self_size)};
 	case ND_HEAP_NODE_EDGES:
-		return (struct place){(void **)&h->first_edge, sizeof(*h->first_edge)};
+		return (struct nd_heap_place){(void **)&h->first_edge, sizeof(*h->first_edge)};
 	case ND_HEAP_NODE_DETACHED:
-		return (struct place){(void **)&h->detachedness, sizeof(*h->detachedness)};
+		return (struct nd_heap_place){(void **)&h->detachedness, sizeof(*h->detachedness)};
 	case ND_HEAP_EDGE_TYPES_COLUMN:
 	case ND_HEAP_EDGE_NODES:
-		return (struct place){(void **)&h->edge, sizeof(*h->edge)};
+		return (struct nd_heap_place){(void **)&h->edge, sizeof(*h->edge)};
 	case ND_HEAP_EDGE_NAMES:
-		return (struct place){(void **)&h->edge_name, sizeof(*h->edge_name)};
+		return (struct nd_heap_place){(void **)&h->edge_name, sizeof(*h->edge_name)};
 	case ND_HEAP_LOCATION_NODES:
 	case ND_HEAP_LOCATION_SCRIPTS:
 	case ND_HEAP_LOCATION_LINES:
 	case ND_HEAP_LOCATION_COLUMNS:
-		return (struct place){(void **)&h->location, sizeof(*h->location)};
+		return (struct nd_heap_place){(void **)&h->location, sizeof(*h->location)};
 	case ND_HEAP_STRING_SIZES:
-		return (struct place){(void **)&h->string_start, sizeof(*h->string_start)};
+		return (struct nd_heap_place){(void **)&h->string_start, sizeof(*h->string_start)};
 	case ND_HEAP_STRING_BYTES:
-		return (struct place){(void **)&h->string_bytes, sizeof(*h->string_bytes)};
+		return (struct nd_heap_place){(void **)&h->string_bytes, sizeof(*h->string_bytes)};
 	default:
 		return find_stored(u->stored, u->column);
 	}
@@ -89,7 +83,7 @@ static uint64_t size_of(const struct nd_heap_unpacked *u)
 /* Room for what comes, and, behind all, for one more: where the last edge or string ends. */
 static int reserve(struct nd_heap_unpacked *u, uint32_t count)
 {
-	struct place place = find_place(u);
+	struct nd_heap_place place = nd_heap_unpacked_place(u);
 	uint64_t cap = u->cap ? u->cap : FIRST_VALUES, need = u->done + count, total = size_of(u);
 	void *bytes;
 
@@ -119,8 +113,9 @@ static int skip_empty(struct nd_heap_unpacked *u, int end)
 			u->column++;
 			continue;
 		}
-		if (reserve(u, 0) || (!*find_place(u).column &&
-				      !(*find_place(u).column = calloc(1, find_place(u).size))))
+		if (reserve(u, 0) || (!*nd_heap_unpacked_place(u).column &&
+				      !(*nd_heap_unpacked_place(u).column =
+						calloc(1, nd_heap_unpacked_place(u).size))))
 			return -ENOMEM;
 		u->column++;
 	}
@@ -143,264 +138,6 @@ int nd_heap_unpacked_begin_analysis(struct nd_heap_unpacked *u, struct nd_err *e
 	u->stored->class_count = (uint32_t)u->analysis_head[ND_HEAP_HEAD_CLASSES];
 	u->stored->class_bytes = u->analysis_head[ND_HEAP_HEAD_CLASS_BYTES];
 	return 0;
-}
-
-/* Put values together from their planes. */
-static void join_planes(uint64_t *values, const uint8_t *planes, uint32_t count, uint32_t width)
-{
-	uint32_t i, plane;
-
-	memset(values, 0, count * sizeof(*values));
-	for (plane = 0; plane < width; plane++, planes += count)
-		for (i = 0; i < count; i++)
-			values[i] |= (uint64_t)planes[i] << (8 * plane);
-}
-
-/* Values must be less than this. */
-static uint64_t limit_of(const struct nd_heap_unpacked *u)
-{
-	switch (u->column) {
-	case ND_HEAP_NODE_TYPES_COLUMN:
-		return ND_HEAP_NODE_TYPES;
-	case ND_HEAP_NODE_NAMES:
-		return u->head[ND_HEAP_HEAD_STRINGS];
-	case ND_HEAP_NODE_DETACHED:
-		return UINT8_MAX + 1;
-	case ND_HEAP_NODE_EDGES:
-		return u->head[ND_HEAP_HEAD_EDGES] + 1;
-	case ND_HEAP_EDGE_TYPES_COLUMN:
-		return ND_HEAP_EDGE_TYPES;
-	case ND_HEAP_EDGE_NODES:
-	case ND_HEAP_LOCATION_NODES:
-	case ND_HEAP_DOMINATORS:
-		return u->head[ND_HEAP_HEAD_NODES];
-	case ND_HEAP_STRING_SIZES:
-		return u->head[ND_HEAP_HEAD_STRING_BYTES] + 1;
-	case ND_HEAP_NODE_SIZES:
-	case ND_HEAP_CHARGED:
-	case ND_HEAP_RETAINED:
-	case ND_HEAP_CLASS_SELF:
-	case ND_HEAP_CLASS_RETAINED:
-		return ND_HEAP_BYTES_MAX + 1;
-	case ND_HEAP_CLASS_OF:
-		return u->analysis_head[ND_HEAP_HEAD_CLASSES];
-	case ND_HEAP_CLASS_NAME_SIZES:
-		return u->analysis_head[ND_HEAP_HEAD_CLASS_BYTES] + 1;
-	case ND_HEAP_CLASS_LOCATED:
-		return 2;
-	default:
-		return UINT64_C(1) << 32;
-	}
-}
-
-/* Differences to the value before become values, and what is counted where it begins. */
-static void add_up(struct nd_heap_unpacked *u, uint32_t count)
-{
-	uint64_t *v = u->values, value;
-	uint32_t i;
-
-	for (i = 0; i < count; i++) {
-		if (u->column == ND_HEAP_NODE_IDS) {
-			u->sum += (uint64_t)nd_heap_unzigzag(v[i]);
-			v[i] = u->sum;
-		} else if (u->column == ND_HEAP_LOCATION_NODES) {
-			u->sum += v[i];
-			v[i] = u->sum;
-		} else {
-			value = v[i];
-			v[i] = u->sum;
-			u->sum += value;
-		}
-	}
-}
-
-/* Nodes are written as far as they are from the node that they are of. */
-static void unpack_nodes(struct nd_heap_unpacked *u, uint32_t count)
-{
-	const struct nd_heap *heap = u->heap;
-	uint64_t *v = u->values, from;
-	uint32_t i;
-
-	for (i = 0; i < count; i++) {
-		from = u->done + i;
-		if (u->column == ND_HEAP_EDGE_NODES) {
-			while (heap->first_edge[u->from + 1] <= from)
-				u->from++;
-			from = u->from;
-		}
-		v[i] = from + (uint64_t)nd_heap_unzigzag(v[i]);
-	}
-}
-
-static void unpack_before(struct nd_heap_unpacked *u, uint32_t count)
-{
-	uint64_t *v = u->values, node;
-	uint32_t i;
-
-	for (i = 0, node = u->done; i < count; i++, node++) {
-		if (!v[i])
-			v[i] = u->stored->dominator[node];
-		else if (v[i] == 1)
-			v[i] = ND_HEAP_NONE;
-		else
-			v[i] = node + (uint64_t)nd_heap_unzigzag(v[i] - 2);
-	}
-}
-
-/* Whether they are as `before` may be: a node or none. */
-static bool is_before(const struct nd_heap_unpacked *u, uint32_t count)
-{
-	uint32_t i;
-
-	for (i = 0; i < count; i++)
-		if (u->values[i] >= u->head[ND_HEAP_HEAD_NODES] && u->values[i] != ND_HEAP_NONE)
-			return false;
-	return true;
-}
-
-static void unpack_sizes(struct nd_heap_unpacked *u, uint32_t count)
-{
-	uint64_t *v = u->values;
-	uint32_t i;
-
-	for (i = 0; i < count; i++)
-		if (u->column == ND_HEAP_CHARGED)
-			v[i] = (uint64_t)nd_heap_unzigzag(v[i]) + u->heap->self_size[u->done + i];
-		else
-			v[i] += u->stored->charged[u->done + i];
-}
-
-static bool unpack_distances(struct nd_heap_unpacked *u, uint32_t count)
-{
-	uint64_t *v = u->values;
-	int64_t value;
-	uint32_t i;
-
-	for (i = 0; i < count; i++) {
-		value = nd_heap_unzigzag(v[i]);
-		if (value < INT32_MIN || value > INT32_MAX)
-			return false;
-		v[i] = (uint32_t)value;
-	}
-	return true;
-}
-
-/* The numbers of elements are anything; other names are strings. */
-static bool are_names(const struct nd_heap_unpacked *u, uint32_t count)
-{
-	uint64_t strings = u->head[ND_HEAP_HEAD_STRINGS];
-	enum nd_heap_edge_type type;
-	uint32_t i;
-
-	for (i = 0; i < count; i++) {
-		type = nd_heap_edge_type(u->heap, (uint32_t)u->done + i);
-		if (u->values[i] > UINT32_MAX ||
-		    (u->values[i] >= strings && !nd_heap_edge_is_numbered(type)))
-			return false;
-	}
-	return true;
-}
-
-/* Sizes may not add up to more than is allowed; each text has at least its NUL. */
-static bool is_within(struct nd_heap_unpacked *u, uint32_t count, uint64_t min, uint64_t max)
-{
-	uint32_t i;
-
-	for (i = 0; i < count; i++) {
-		if (u->values[i] < min || u->values[i] > max)
-			return false;
-		u->sum += u->values[i];
-		if (u->sum > max)
-			return false;
-	}
-	return true;
-}
-
-static bool unpack(struct nd_heap_unpacked *u, uint32_t count)
-{
-	switch (u->column) {
-	case ND_HEAP_NODE_IDS:
-	case ND_HEAP_NODE_EDGES:
-	case ND_HEAP_LOCATION_NODES:
-	case ND_HEAP_STRING_SIZES:
-		add_up(u, count);
-		return true;
-	case ND_HEAP_NODE_SIZES:
-		return is_within(u, count, 0, ND_HEAP_BYTES_MAX);
-	case ND_HEAP_CHARGED:
-		unpack_sizes(u, count);
-		return is_within(u, count, 0, ND_HEAP_BYTES_MAX);
-	case ND_HEAP_CLASS_NAME_SIZES:
-		return is_within(u, count, 1, u->analysis_head[ND_HEAP_HEAD_CLASS_BYTES]);
-	case ND_HEAP_EDGE_NODES:
-	case ND_HEAP_DOMINATORS:
-		unpack_nodes(u, count);
-		return true;
-	case ND_HEAP_EDGE_NAMES:
-		return are_names(u, count);
-	case ND_HEAP_RETAINED:
-		unpack_sizes(u, count);
-		return true;
-	case ND_HEAP_DISTANCES:
-	case ND_HEAP_CLASS_DISTANCES:
-		return unpack_distances(u, count);
-	case ND_HEAP_BEFORE:
-		unpack_before(u, count);
-		return is_before(u, count);
-	default:
-		return true;
-	}
-}
-
-static void store_edges(struct nd_heap_unpacked *u, uint32_t count)
-{
-	uint32_t *edge = u->heap->edge + u->done, i;
-
-	for (i = 0; i < count; i++)
-		if (u->column == ND_HEAP_EDGE_NODES)
-			edge[i] |= (uint32_t)u->values[i];
-		else
-			edge[i] = (uint32_t)u->values[i] << ND_HEAP_TO_BITS;
-}
-
-static void store_locations(struct nd_heap_unpacked *u, uint32_t count)
-{
-	struct nd_heap_location *location = u->heap->location + u->done;
-	uint32_t i;
-
-	for (i = 0; i < count; i++)
-		if (u->column == ND_HEAP_LOCATION_NODES)
-			location[i].node = (uint32_t)u->values[i];
-		else if (u->column == ND_HEAP_LOCATION_SCRIPTS)
-			location[i].script = (uint32_t)u->values[i];
-		else if (u->column == ND_HEAP_LOCATION_LINES)
-			location[i].line = (uint32_t)u->values[i];
-		else
-			location[i].column = (uint32_t)u->values[i];
-}
-
-static void store(struct nd_heap_unpacked *u, uint32_t count)
-{
-	struct place place = find_place(u);
-	uint32_t i;
-
-	if (u->column == ND_HEAP_EDGE_TYPES_COLUMN || u->column == ND_HEAP_EDGE_NODES) {
-		store_edges(u, count);
-	} else if (u->column >= ND_HEAP_LOCATION_NODES && u->column <= ND_HEAP_LOCATION_COLUMNS) {
-		store_locations(u, count);
-	} else if (place.size == 1) {
-		uint8_t *to = (uint8_t *)*place.column + u->done;
-
-		for (i = 0; i < count; i++)
-			to[i] = (uint8_t)u->values[i];
-	} else if (place.size == 4) {
-		uint32_t *to = (uint32_t *)*place.column + u->done;
-
-		for (i = 0; i < count; i++)
-			to[i] = (uint32_t)u->values[i];
-	} else {
-		memcpy((uint64_t *)*place.column + u->done, u->values, count * sizeof(uint64_t));
-	}
 }
 
 /* Each text ends with a NUL at its end. */
@@ -447,16 +184,6 @@ static bool end_column(struct nd_heap_unpacked *u)
 	}
 }
 
-static bool are_below(const uint64_t *values, uint32_t count, uint64_t limit)
-{
-	bool bad = false;
-	uint32_t i;
-
-	for (i = 0; i < count; i++)
-		bad |= values[i] >= limit;
-	return !bad;
-}
-
 static int next_column(struct nd_heap_unpacked *u, const char **ret_what)
 {
 	if (!end_column(u)) {
@@ -483,28 +210,29 @@ static bool read_chunk_head(const struct nd_heap_unpacked *u, const uint8_t *par
 	memcpy(&count, part + 4, sizeof(count));
 	*ret_count = le32toh(count);
 	return *ret_count && *ret_count <= ND_HEAP_CHUNK && *ret_count <= size_of(u) - u->done &&
+	       (part[1] <= sizeof(uint32_t) || !nd_heap_unpacked_is_narrow(u)) &&
 	       len - ND_HEAP_CHUNK_HEAD == (size_t)part[1] * *ret_count;
 }
 
+/* A few values at a time, so that they stay in the first cache on their way. */
 int nd_heap_unpacked_add(struct nd_heap_unpacked *u, const uint8_t *part, size_t len,
 			 const char **ret_what)
 {
-	uint32_t count;
+	uint32_t total, at, count;
 
 	*ret_what = "a number out of range";
-	if (!read_chunk_head(u, part, len, &count)) {
+	if (!read_chunk_head(u, part, len, &total)) {
 		*ret_what = "another column than comes next";
 		return -EBADMSG;
 	}
-	if (reserve(u, count))
+	if (reserve(u, total))
 		return -ENOMEM;
-	join_planes(u->values, part + ND_HEAP_CHUNK_HEAD, count, part[1]);
-	if (!unpack(u, count))
-		return -EBADMSG;
-	if (u->column != ND_HEAP_BEFORE && !are_below(u->values, count, limit_of(u)))
-		return -EBADMSG;
-	store(u, count);
-	u->done += count;
+	for (at = 0; at < total; at += count) {
+		count = total - at < ND_HEAP_VALUES ? total - at : ND_HEAP_VALUES;
+		if (!nd_heap_unpacked_add_values(u, part + ND_HEAP_CHUNK_HEAD + at, total, part[1],
+						 count))
+			return -EBADMSG;
+	}
 	return u->done < size_of(u) ? 0 : next_column(u, ret_what);
 }
 

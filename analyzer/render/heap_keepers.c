@@ -59,21 +59,21 @@ static void add_group(const struct nd_heap_text *t, const struct nd_heap_summary
 
 static void add_closures(const struct nd_heap_text *t, const struct nd_heap_summary *s)
 {
-	uint32_t i, rows = rows_of(s, s->closures.count);
+	uint32_t i, rows = rows_of(s, s->keepers.closures.count);
 
 	if (!rows)
 		return;
 	nd_heap_text_styled(t, BOLD, "\n   closures        self    retained          such as\n");
 	for (i = 0; i < rows; i++) {
-		add_group(t, s, &s->closures.row[i]);
-		nd_heap_text_object(t, s->closures.row[i].example);
+		add_group(t, s, &s->keepers.closures.row[i]);
+		nd_heap_text_object(t, s->keepers.closures.row[i].example);
 		nd_buf_add_char(t->out, '\n');
 	}
 }
 
 static void add_scopes(const struct nd_heap_text *t, const struct nd_heap_summary *s)
 {
-	uint32_t i, rows = rows_of(s, s->scopes.count);
+	uint32_t i, rows = rows_of(s, s->keepers.scopes.count);
 
 	if (!rows)
 		return;
@@ -82,9 +82,9 @@ static void add_scopes(const struct nd_heap_text *t, const struct nd_heap_summar
 		"\n     scopes        self    retained          of calls that are over, "
 		"kept by\n");
 	for (i = 0; i < rows; i++) {
-		add_group(t, s, &s->scopes.row[i]);
+		add_group(t, s, &s->keepers.scopes.row[i]);
 		nd_heap_text_object(
-			t, nd_heap_find_scope_function(s->paths, s->scopes.row[i].example));
+			t, nd_heap_find_scope_function(s->paths, s->keepers.scopes.row[i].example));
 		nd_buf_add_char(t->out, '\n');
 	}
 }
@@ -92,14 +92,14 @@ static void add_scopes(const struct nd_heap_text *t, const struct nd_heap_summar
 static void add_detached(const struct nd_heap_text *t, const struct nd_heap_summary *s)
 {
 	const struct nd_heap_analysis *a = s->paths->analysis;
-	uint32_t i, rows = rows_of(s, s->detached.count);
+	uint32_t i, rows = rows_of(s, s->keepers.detached.count);
 
 	if (!rows)
 		return;
 	nd_heap_text_styled(t, BOLD, "\n      nodes        self    retained          detached\n");
 	for (i = 0; i < rows; i++) {
-		add_group(t, s, &s->detached.row[i]);
-		nd_heap_text_class(t, &a->classes, a->class_of[s->detached.row[i].example]);
+		add_group(t, s, &s->keepers.detached.row[i]);
+		nd_heap_text_class(t, &a->classes, a->class_of[s->keepers.detached.row[i].example]);
 		nd_buf_add_char(t->out, '\n');
 	}
 }

@@ -66,16 +66,17 @@ static void add_table(const struct nd_heap_summary *s, const char *name,
 
 static void add_scopes(const struct nd_heap_summary *s, struct nd_buf *out)
 {
-	uint32_t i, rows = rows_of(s, s->scopes.count);
+	uint32_t i, rows = rows_of(s, s->keepers.scopes.count);
 
-	begin_table("detached_scopes", &s->scopes, out);
+	begin_table("detached_scopes", &s->keepers.scopes, out);
 	for (i = 0; i < rows; i++) {
 		nd_buf_add_str(out, i ? ",\n" : "\n");
-		add_group(s, &s->scopes.row[i], out);
+		add_group(s, &s->keepers.scopes.row[i], out);
 		nd_buf_add_str(out, ",\"function\":");
-		nd_heap_json_object(s->paths,
-				    nd_heap_find_scope_function(s->paths, s->scopes.row[i].example),
-				    false, out);
+		nd_heap_json_object(
+			s->paths,
+			nd_heap_find_scope_function(s->paths, s->keepers.scopes.row[i].example),
+			false, out);
 		nd_buf_add_char(out, '}');
 	}
 	nd_buf_add_str(out, "]}");
@@ -134,9 +135,9 @@ static void add_collections(const struct nd_heap_summary *s, struct nd_buf *out)
 void nd_heap_json_keepers(const struct nd_heap_summary *s, struct nd_buf *out)
 {
 	add_modules(s, out);
-	add_table(s, "closures", &s->closures, out);
+	add_table(s, "closures", &s->keepers.closures, out);
 	add_scopes(s, out);
-	add_table(s, "detached_nodes", &s->detached, out);
+	add_table(s, "detached_nodes", &s->keepers.detached, out);
 	add_buffers(s, out);
 	add_collections(s, out);
 }

@@ -93,11 +93,13 @@ static const struct build build = {nodes, COUNT(nodes), edges, COUNT(edges), loc
 
 static void test_closures(void **state)
 {
+	struct nd_heap_keepers keepers;
 	struct nd_heap_table table;
 	struct known k;
 
 	analyse(&k, &build);
-	assert_int_equal(nd_heap_find_closures(&k.paths, &table), 0);
+	assert_int_equal(nd_heap_find_keepers(&k.paths, &keepers), 0);
+	table = keepers.closures;
 	assert_int_equal(table.count, 3);
 	assert_int_equal(table.objects, 4);
 	assert_int_equal(table.self, 80);
@@ -108,23 +110,25 @@ static void test_closures(void **state)
 	assert_int_equal(table.row[1].count, 2);
 	assert_int_equal(table.row[1].self, 40);
 	assert_int_equal(table.row[1].retained, 2 * (20 + 30 + 100));
-	free(table.row);
+	nd_heap_keepers_fini(&keepers);
 	forget(&k);
 }
 
 static void test_detached_scopes(void **state)
 {
+	struct nd_heap_keepers keepers;
 	struct nd_heap_table table;
 	struct known k;
 
 	analyse(&k, &build);
-	assert_int_equal(nd_heap_find_detached_scopes(&k.paths, &table), 0);
+	assert_int_equal(nd_heap_find_keepers(&k.paths, &keepers), 0);
+	table = keepers.scopes;
 	assert_int_equal(table.count, 1);
 	assert_int_equal(table.row[0].count, 2);
 	assert_int_equal(table.row[0].self, 60);
 	assert_int_equal(table.row[0].retained, 260);
 	assert_int_equal(nd_heap_find_scope_function(&k.paths, table.row[0].example), 2);
-	free(table.row);
+	nd_heap_keepers_fini(&keepers);
 	forget(&k);
 }
 
@@ -162,6 +166,7 @@ static void test_detached_nodes(void **state)
 			   "\"nodes\":[9,0,1,0,2,0, 8,1,2,50,1,2, 8,2,4,20,0,0, 8,3,6,5,0,1],"
 			   "\"edges\":[1,1,6,1,2,18,2,4,12],\"locations\":[],"
 			   "\"strings\":[\"\",\"<div id=a>\",\"Text\",\"<p>\",\"firstChild\"]}";
+	struct nd_heap_keepers keepers;
 	struct nd_heap_table table;
 	struct known k;
 
@@ -169,14 +174,15 @@ static void test_detached_nodes(void **state)
 	k.names = nd_intern_new();
 	assert_int_equal(nd_heap_analyse(k.heap, k.names, &k.a, NULL), 0);
 	assert_int_equal(nd_heap_paths_init(&k.paths, k.heap, &k.a), 0);
-	assert_int_equal(nd_heap_find_detached_nodes(&k.paths, &table), 0);
+	assert_int_equal(nd_heap_find_keepers(&k.paths, &keepers), 0);
+	table = keepers.detached;
 	assert_int_equal(table.objects, 2);
 	assert_int_equal(table.self, 70);
 	assert_int_equal(table.count, 2);
 	assert_int_equal(table.row[0].retained, 70);
 	assert_string_equal(nd_heap_class_name(&k.a.classes, k.a.class_of[table.row[0].example]),
 			    "Detached <div>");
-	free(table.row);
+	nd_heap_keepers_fini(&keepers);
 	forget(&k);
 }
 
