@@ -14,7 +14,6 @@
 #include "cli/command.h"
 #include "cli/heap.h"
 #include "cli/heap_query.h"
-#include "cli/out.h"
 #include "cli/target.h"
 #include "cli/units.h"
 #include "common/clock.h"
@@ -34,39 +33,53 @@ enum {
 	OPT_COLOR,
 	OPT_FORCE,
 	OPT_TIMEOUT,
-	OPT_MEMORY
+	OPT_MEMORY,
+	OPT_LIVE,
+	OPT_REDACT,
+	OPT_WORKER
 };
 
 static const struct argp_option options[] = {
-	{NULL, 0, NULL, 0, "Taking or converting a snapshot", 0},
-	{"output", 'o', "FILE", 0,
-	 "Write to FILE, or - for a pipe (default heap-PID-TIME.heapsnapshot, or FILE's name)", 0},
-	{"format", 'f', "FORMAT", 0,
-	 "Write it as nd, packed, or as heapsnapshot (default nd where it is converted)", 0},
-	{"force", OPT_FORCE, NULL, 0, "Replace FILE if it exists", 0},
+	{NULL, 0, NULL, 0, "Taking a snapshot", 0},
 	{"timeout", OPT_TIMEOUT, "TIME", 0, "Give up after TIME: 90s, 10m (default 5m)", 0},
 	{"child-memory", OPT_MEMORY, "SIZE", 0,
 	 "What the process's child may take: 512M, 4G (default 36 times the heap)", 0},
-	{NULL, 0, NULL, 0, "Comparing", 1},
+	{"redact", OPT_REDACT, NULL, 0,
+	 "Leave out what strings say; lengths and hashes stay, and names in the code", 0},
+	{"worker", OPT_WORKER, "N", 0,
+	 "Of the worker with that thread id, which 'nodiag lag' shows", 0},
+	{NULL, 0, NULL, 0, "Looking at a process", 1},
+	{"live", OPT_LIVE, NULL, 0, "summary: of a running process, without a snapshot", 1},
+	{NULL, 0, NULL, 0, "Comparing", 2},
 	{"fail-if", OPT_FAIL_IF, "SIZE", 0,
-	 "Exit with 5 if the heap grew by more than SIZE: 512K, 10M, 1G", 1},
-	{"ignore", OPT_IGNORE, "CLASS", 0, "Leave out a class that may grow; may be repeated", 1},
-	{NULL, 0, NULL, 0, "Searching", 2},
-	{"class", HEAP_QUERY_CLASS, "CLASS", 0, "Objects of that class", 2},
+	 "Exit with 5 if the heap grew by more than SIZE: 512K, 10M, 1G", 2},
+	{"ignore", OPT_IGNORE, "CLASS", 0, "Leave out a class that may grow; may be repeated", 2},
+	{NULL, 0, NULL, 0, "Searching", 3},
+	{"class", HEAP_QUERY_CLASS, "CLASS", 0, "Objects of that class", 3},
 	{"type", HEAP_QUERY_TYPE, "TYPE", 0,
-	 "Objects that V8 calls so: object, closure, string, array, native ...", 2},
-	{"min-self", HEAP_QUERY_SELF, "SIZE", 0, "Objects that have SIZE or more: 512K, 10M", 2},
-	{"min-retained", HEAP_QUERY_RETAINED, "SIZE", 0, "Objects that retain SIZE or more", 2},
+	 "Objects that V8 calls so: object, closure, string, array, native ...", 3},
+	{"min-self", HEAP_QUERY_SELF, "SIZE", 0, "Objects that have SIZE or more: 512K, 10M", 3},
+	{"min-retained", HEAP_QUERY_RETAINED, "SIZE", 0, "Objects that retain SIZE or more", 3},
 	{"max-distance", HEAP_QUERY_DISTANCE, "N", 0,
-	 "Objects at most N steps from the program's roots", 2},
+	 "Objects at most N steps from the program's roots", 3},
 	{"retained-by", HEAP_QUERY_RETAINED_BY, "@ID", 0,
-	 "Objects that would be free without that one", 2},
-	{"sort", HEAP_QUERY_SORT, "WHAT", 0, "By retained (default), self, distance or id", 2},
-	{NULL, 0, NULL, 0, "Output", 3},
-	{"limit", OPT_LIMIT, "N", 0, "Rows of each table (default 15)", 3},
-	{"json", OPT_JSON, NULL, 0, "Print JSON, for your own programs", 3},
+	 "Objects that would be free without that one", 3},
+	{"sort", HEAP_QUERY_SORT, "WHAT", 0, "By retained (default), self, distance or id", 3},
+	{NULL, 0, NULL, 0, "Output", 4},
+	{"format", 'f', "FORMAT", 0,
+	 "text, json, or for summary and diff html, a page (default text); for snapshot and "
+	 "convert "
+	 "heapsnapshot, or nd, packed",
+	 4},
+	{"output", 'o', "FILE", 0,
+	 "Write the snapshot or the page to FILE, - for stdout (default "
+	 "heap-PID-TIME.heapsnapshot, heap-TIME.html, or FILE's name)",
+	 4},
+	{"force", OPT_FORCE, NULL, 0, "Replace FILE if it exists", 4},
+	{"limit", OPT_LIMIT, "N", 0, "Rows of each table of the text (default 15)", 4},
+	{"json", OPT_JSON, NULL, 0, "Print JSON, for your own programs", 4},
 	{"color", OPT_COLOR, "WHEN", 0, "Colour the answer: auto, always or never (default auto)",
-	 3},
+	 4},
 	ARGUMENTS_HELP_OPTIONS,
 	{0},
 };
@@ -84,25 +97,28 @@ static const char documentation[] =
 	"standard input. 'node --heapsnapshot-signal=SIGUSR2' and v8.writeHeapSnapshot() write "
 	"them.\n\n"
 	"summary shows totals, the places where memory gathers, the largest classes and objects, "
-	"strings that are there several times, the modules, functions and scopes that keep it, "
-	"big buffers, and collections that are empty or have much room. diff shows first who is "
+	"strings that are there several times, the modules, functions and scopes that keep it, big "
+	"buffers, and collections that are empty or have much room. With --live it shows what a "
+	"running process has "
+	"in memory, by V8's spaces and by kind, and takes no snapshot. diff shows first who is "
 	"suspected to leak, "
 	"with the way to it, and then the classes that grew; of three snapshots or more, only "
 	"what grew each time. retainers shows what keeps an object, @ID, or the objects of a "
 	"class alive; paths the different ways to it, each of which must be cut to free it; show "
 	"what it refers to. query lists the objects that are as you want them. convert packs a "
-	"snapshot "
-	"to a ninth of its size, with what its analysis found, so that it opens fast; and back, "
-	"for "
-	"DevTools.\n\n"
+	"snapshot to a tenth of its size, with what its analysis found, so that it opens fast; and "
+	"back, for DevTools.\n\n"
 	"Examples:\n"
 	"  nodiag heap snapshot 4711 -o app.heapsnapshot\n"
 	"  nodiag heap summary app.heapsnapshot\n"
+	"  nodiag heap summary --live 4711\n"
 	"  nodiag heap diff before.heapsnapshot after.heapsnapshot\n"
+	"  nodiag heap diff -f html before.heapsnapshot after.heapsnapshot\n"
 	"  nodiag heap diff --fail-if 10M 1.heapsnapshot 2.heapsnapshot 3.heapsnapshot\n"
 	"  nodiag heap retainers app.heapsnapshot @4711\n"
 	"  nodiag heap retainers app.heapsnapshot Session\n"
-	"  nodiag heap query app.heapsnapshot --class Session --min-retained 1M\n\n"
+	"  nodiag heap query app.heapsnapshot --class Session --min-retained 1M\n"
+	"  nodiag heap convert app.heapsnapshot\n\n"
 	"Exit status: 0 done, 1 failed, 2 wrong usage, 3 no such process, file, object or class, 4 "
 	"not permitted, 5 a --fail-if threshold was crossed.";
 
@@ -153,24 +169,74 @@ static error_t parse_child_memory(struct heap *heap, const char *arg)
 	return EINVAL;
 }
 
+static error_t parse_worker(struct heap *heap, const char *arg)
+{
+	uint64_t number;
+
+	if (units_parse_number(arg, 1, INT32_MAX, &number)) {
+		heap->taking.worker = (uint32_t)number;
+		return 0;
+	}
+	nd_err_set(&heap->err, -EINVAL, "'%s' is no id of a thread", arg);
+	nd_err_hint(&heap->err, "'nodiag lag' lists the threads of a process");
+	return EINVAL;
+}
+
 /* Those of `snapshot`. */
 static error_t parse_taking(int key, char *arg, struct heap *heap)
 {
-	heap->given |= key == OPT_TIMEOUT || key == OPT_MEMORY ? HEAP_TAKING : HEAP_WRITING;
+	heap->given |= HEAP_TAKING;
 	switch (key) {
-	case OPT_FORCE:
-		heap->taking.force = true;
-		return 0;
-	case 'f':
-		return heap_format_parse(arg, &heap->taking.format, &heap->err) ? EINVAL : 0;
 	case OPT_TIMEOUT:
 		return arguments_parse_time(arg, &heap->taking.timeout_ns, &heap->err);
 	case OPT_MEMORY:
 		return parse_child_memory(heap, arg);
+	case OPT_WORKER:
+		return parse_worker(heap, arg);
 	default:
-		heap->taking.output = arg;
+		heap->taking.redact = true;
 		return 0;
 	}
+}
+
+/* Those of what is written into a file. */
+static error_t parse_writing(int key, char *arg, struct heap *heap)
+{
+	heap->given |= HEAP_WRITING;
+	if (key == 'o')
+		heap->taking.output = arg;
+	else
+		heap->taking.force = true;
+	return 0;
+}
+
+static error_t parse_comparing(int key, char *arg, struct heap *heap)
+{
+	heap->given |= HEAP_COMPARING;
+	return key == OPT_FAIL_IF ? parse_fail_if(heap, arg) : add_ignored(heap, arg);
+}
+
+static const char *const format_names[] = {
+	[HEAP_FORMAT_TEXT] = "text",
+	[HEAP_FORMAT_JSON] = "json",
+	[HEAP_FORMAT_HTML] = "html",
+	[HEAP_FORMAT_ND] = "nd",
+	[HEAP_FORMAT_HEAPSNAPSHOT] = "heapsnapshot",
+};
+
+static error_t parse_format(struct heap *heap, const char *arg)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(format_names) / sizeof(format_names[0]); i++) {
+		if (strcmp(format_names[i], arg) != 0)
+			continue;
+		heap->format = (enum heap_format)i;
+		return 0;
+	}
+	nd_err_set(&heap->err, -EINVAL, "'%s' is no format of this answer", arg);
+	nd_err_hint(&heap->err, "text, json or html; for a snapshot heapsnapshot or nd");
+	return EINVAL;
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -181,11 +247,20 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_LIMIT:
 		return parse_limit(heap, arg);
 	case OPT_FAIL_IF:
-		heap->given |= HEAP_COMPARING;
-		return parse_fail_if(heap, arg);
 	case OPT_IGNORE:
-		heap->given |= HEAP_COMPARING;
-		return add_ignored(heap, arg);
+		return parse_comparing(key, arg, heap);
+	case 'f':
+		return parse_format(heap, arg);
+	case OPT_JSON:
+		heap->format = HEAP_FORMAT_JSON;
+		return 0;
+	case OPT_LIVE:
+		heap->is_live = true;
+		heap->given |= HEAP_LOOKING;
+		return 0;
+	case 'o':
+	case OPT_FORCE:
+		return parse_writing(key, arg, heap);
 	case HEAP_QUERY_CLASS:
 	case HEAP_QUERY_TYPE:
 	case HEAP_QUERY_SELF:
@@ -195,14 +270,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case HEAP_QUERY_SORT:
 		heap->given |= HEAP_SEARCHING;
 		return heap_query_parse(heap, key, arg);
-	case OPT_JSON:
-		heap->json = true;
-		return 0;
-	case 'o':
-	case 'f':
-	case OPT_FORCE:
 	case OPT_TIMEOUT:
 	case OPT_MEMORY:
+	case OPT_REDACT:
+	case OPT_WORKER:
 		return parse_taking(key, arg, heap);
 	case OPT_COLOR:
 		return term_parse_colour(arg, &heap->colour, &heap->err);
@@ -211,28 +282,31 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static const struct argp argp = {
-	options,
-	parse_option,
-	"snapshot [PID]\nsummary FILE\ndiff FILE FILE...\nretainers FILE @ID|CLASS\n"
-	"paths FILE @ID|CLASS\nshow FILE @ID\nquery FILE\nconvert FILE",
-	documentation,
-	NULL,
-	NULL,
-	NULL};
+static const struct argp argp = {options,
+				 parse_option,
+				 "snapshot [PID]\nsummary FILE\nsummary --live [PID]\ndiff FILE "
+				 "FILE...\nretainers FILE @ID|CLASS\npaths FILE @ID|CLASS\n"
+				 "show FILE @ID\nquery FILE\nconvert FILE",
+				 documentation,
+				 NULL,
+				 NULL,
+				 NULL};
 
 static int snapshot(struct heap *heap, char **words)
 {
-	const struct target_syntax syntax = {.command = "nodiag heap snapshot", .pids_only = true};
-	struct target target = {0};
-	int ret =
-		target_parse(&syntax, words, heap->arguments.count - 1, NULL, &target, &heap->err);
+	pid_t pid;
+	int ret = heap_find_process(heap, "nodiag heap snapshot", words, &pid);
 
 	if (ret)
 		return ret;
-	ret = heap_snapshot_take(target.pids[0], &heap->taking, &heap->err);
-	return ret ? target_fail(target.pids[0], ret, &heap->err) : EXIT_DONE;
+	heap->taking.format = heap->format;
+	ret = heap_snapshot_take(pid, &heap->taking, &heap->err);
+	return ret ? target_fail(pid, ret, &heap->err) : EXIT_DONE;
 }
+
+#define TEXT	  (1U << HEAP_FORMAT_TEXT | 1U << HEAP_FORMAT_JSON)
+#define PAGES	  (TEXT | 1U << HEAP_FORMAT_HTML)
+#define SNAPSHOTS (1U << HEAP_FORMAT_TEXT | 1U << HEAP_FORMAT_ND | 1U << HEAP_FORMAT_HEAPSNAPSHOT)
 
 /* What may stand behind "nodiag heap", with how many words behind it. */
 static const struct question {
@@ -241,33 +315,44 @@ static const struct question {
 	size_t max;
 	const char *usage;
 	unsigned int options; /* enum heap_options */
+	unsigned int formats; /* a bit for each enum heap_format */
 	int (*answer)(struct heap *heap, char **words);
 } questions[] = {
-	{"snapshot", 0, 1, "nodiag heap snapshot PID", HEAP_TAKING | HEAP_WRITING, snapshot},
-	{"summary", 1, 1, "nodiag heap summary FILE", 0, heap_answer_summary},
-	{"diff", 2, ND_HEAP_SERIES_MAX, "nodiag heap diff BEFORE AFTER", HEAP_COMPARING,
+	{"snapshot", 0, 1, "nodiag heap snapshot PID", HEAP_TAKING | HEAP_WRITING, SNAPSHOTS,
+	 snapshot},
+	{"summary", 1, 1, "nodiag heap summary FILE", HEAP_LOOKING, PAGES, heap_answer_summary},
+	{"diff", 2, ND_HEAP_SERIES_MAX, "nodiag heap diff BEFORE AFTER", HEAP_COMPARING, PAGES,
 	 heap_answer_diff},
-	{"retainers", 2, 2, "nodiag heap retainers FILE @ID, or a class", 0, heap_answer_retainers},
-	{"paths", 2, 2, "nodiag heap paths FILE @ID, or a class", 0, heap_answer_paths},
-	{"show", 2, 2, "nodiag heap show FILE @ID", 0, heap_answer_show},
-	{"query", 1, 1, "nodiag heap query FILE --class CLASS", HEAP_SEARCHING, heap_answer_query},
-	{"convert", 1, 1, "nodiag heap convert FILE", HEAP_WRITING, heap_answer_convert},
+	{"retainers", 2, 2, "nodiag heap retainers FILE @ID, or a class", 0, TEXT,
+	 heap_answer_retainers},
+	{"paths", 2, 2, "nodiag heap paths FILE @ID, or a class", 0, TEXT, heap_answer_paths},
+	{"show", 2, 2, "nodiag heap show FILE @ID", 0, TEXT, heap_answer_show},
+	{"query", 1, 1, "nodiag heap query FILE --class CLASS", HEAP_SEARCHING, TEXT,
+	 heap_answer_query},
+	{"convert", 1, 1, "nodiag heap convert FILE", HEAP_WRITING, SNAPSHOTS, heap_answer_convert},
 };
 
 #define QUESTIONS (sizeof(questions) / sizeof(questions[0]))
 
+/* As for all commands, no process is the one that there is. */
+static size_t least_words(const struct heap *heap, const struct question *question)
+{
+	return heap->is_live && question->answer == heap_answer_summary ? 0 : question->min;
+}
+
 static const struct question *find_question(struct heap *heap)
 {
-	size_t words = heap->arguments.count ? heap->arguments.count - 1 : 0, i;
+	size_t words = heap->arguments.count ? heap->arguments.count - 1 : 0, i, least;
 	const char *name = heap->arguments.count ? heap->arguments.list[0] : NULL;
 
 	for (i = 0; i < QUESTIONS && name; i++) {
 		if (strcmp(questions[i].name, name) != 0)
 			continue;
-		if (words >= questions[i].min && words <= questions[i].max)
+		least = least_words(heap, &questions[i]);
+		if (words >= least && words <= questions[i].max)
 			return &questions[i];
 		nd_err_set(&heap->err, -EINVAL, "'%s' needs %s files or words than %zu", name,
-			   words < questions[i].min ? "more" : "less", words);
+			   words < least ? "more" : "less", words);
 		nd_err_hint(&heap->err, "%s", questions[i].usage);
 		return NULL;
 	}
@@ -282,31 +367,53 @@ static const struct question *find_question(struct heap *heap)
 }
 
 /* An option that the question has no use for was meant for another one. */
-static int check_options(struct heap *heap, const struct question *question)
+static bool check_groups(struct heap *heap, const struct question *question)
 {
 	static const struct {
 		enum heap_options options;
 		const char *names;
-		const char *question;
 	} groups[] = {
-		{HEAP_TAKING, "--timeout and --child-memory", "snapshot"},
-		{HEAP_WRITING, "-o, -f and --force", "snapshot' and 'nodiag heap convert"},
-		{HEAP_COMPARING, "--fail-if and --ignore", "diff"},
-		{HEAP_SEARCHING,
-		 "--class, --type, --min-self, --min-retained, --max-distance, --retained-by and "
-		 "--sort",
-		 "query"},
+		{HEAP_TAKING,
+		 "--timeout, --child-memory, --redact and --worker are for 'nodiag heap "
+		 "snapshot'"},
+		{HEAP_WRITING, "-o and --force are for 'nodiag heap snapshot', 'nodiag heap "
+			       "convert' and -f html"},
+		{HEAP_COMPARING, "--fail-if and --ignore are for 'nodiag heap diff'"},
+		{HEAP_LOOKING, "--live is for 'nodiag heap summary'"},
+		{HEAP_SEARCHING, "--class, --type, --min-self, --min-retained, --max-distance, "
+				 "--retained-by and --sort are for 'nodiag heap query'"},
 	};
+	unsigned int meant = question->options;
 	size_t i;
 
-	for (i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
-		if (!(heap->given & groups[i].options & ~question->options))
-			continue;
-		nd_err_set(&heap->err, -EINVAL, "%s are for 'nodiag heap %s'", groups[i].names,
-			   groups[i].question);
-		return nd_err_hint(&heap->err, "nodiag heap --help");
+	if (heap->format == HEAP_FORMAT_HTML)
+		meant |= HEAP_WRITING;
+	for (i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+		if (heap->given & groups[i].options & ~meant) {
+			nd_err_set(&heap->err, -EINVAL, "%s", groups[i].names);
+			return false;
+		}
+	return true;
+}
+
+/* Whether all options are about what was asked. */
+static int check_options(struct heap *heap, const struct question *question)
+{
+	bool is_fine = check_groups(heap, question);
+
+	if (is_fine && heap->is_live && heap->format == HEAP_FORMAT_HTML) {
+		nd_err_set(&heap->err, -EINVAL, "--live has text and JSON");
+		is_fine = false;
 	}
-	return 0;
+	if (is_fine && !(question->formats >> heap->format & 1)) {
+		nd_err_set(&heap->err, -EINVAL, "'nodiag heap %s' has no format '%s'",
+			   question->name, format_names[heap->format]);
+		is_fine = false;
+	}
+	if (is_fine)
+		return EXIT_DONE;
+	nd_err_hint(&heap->err, "nodiag heap --help");
+	return EXIT_USAGE;
 }
 
 static int run(struct heap *heap)
@@ -329,6 +436,7 @@ static void fini(struct heap *heap)
 {
 	uint32_t i;
 
+	out_close(&heap->page);
 	for (i = 0; i < heap->census_count; i++)
 		nd_heap_census_fini(&heap->census[i]);
 	free(heap->census);
@@ -342,9 +450,12 @@ static void fini(struct heap *heap)
 
 int command_heap(int argc, char **argv)
 {
-	struct heap heap = {.limit = DEFAULT_LIMIT,
-			    .taking = {.timeout_ns = DEFAULT_TIMEOUT_NS},
-			    .query = {.type = -1, .max_distance = -1, .retained_by = ND_HEAP_NONE}};
+	struct heap heap = {
+		.limit = DEFAULT_LIMIT,
+		.taking = {.timeout_ns = DEFAULT_TIMEOUT_NS},
+		.page.fd = -1,
+		.query = {.type = -1, .max_distance = -1, .retained_by = ND_HEAP_NONE},
+	};
 	int ret;
 
 	if (argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, &heap)) {

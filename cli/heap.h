@@ -16,7 +16,9 @@
 #include "analyzer/heap/path.h"
 #include "analyzer/heap/query.h"
 #include "cli/arguments.h"
+#include "cli/heap_format.h"
 #include "cli/heap_snapshot.h"
+#include "cli/out.h"
 #include "cli/term.h"
 #include "common/err.h"
 
@@ -26,10 +28,17 @@ struct nd_heap_census;
 struct nd_intern;
 
 /* Options that are not for every question. */
-enum heap_options { HEAP_TAKING = 1, HEAP_COMPARING = 2, HEAP_SEARCHING = 4, HEAP_WRITING = 8 };
+enum heap_options {
+	HEAP_TAKING = 1,
+	HEAP_COMPARING = 2,
+	HEAP_SEARCHING = 4,
+	HEAP_WRITING = 8,
+	HEAP_LOOKING = 16
+};
 
 struct heap {
-	bool json;
+	enum heap_format format;
+	bool is_live; /* summary: of a process, and not of a file */
 	uint32_t limit;
 	enum term_colour colour;
 	const char *fail_text; /* --fail-if as given; NULL: there is none */
@@ -40,6 +49,7 @@ struct heap {
 	struct nd_heap_query query;
 	const char *retained_by; /* --retained-by as given, or NULL */
 	unsigned int given;	 /* enum heap_options: those that some were given of */
+	struct out page;	 /* where the page of -f html goes */
 	struct arguments arguments;
 	struct nd_err err;
 
@@ -61,6 +71,18 @@ int heap_answer_show(struct heap *heap, char **words);
 int heap_answer_paths(struct heap *heap, char **words);
 int heap_answer_query(struct heap *heap, char **words);
 int heap_answer_convert(struct heap *heap, char **files);
+
+/* The one process that the words name. An exit status, as of all of these. */
+int heap_find_process(struct heap *heap, const char *command, char **words, pid_t *ret_pid);
+
+/* See that the page, if there will be one, has a place before the work begins. */
+int heap_claim_page(struct heap *heap);
+
+/* Whether the page is all that is wanted on stdout. */
+bool heap_page_is_printed(const struct heap *heap);
+
+/* Say, behind the answer in text, where the page is. */
+int heap_tell_page(struct heap *heap);
 
 /* Read and analyse the last, or the only, snapshot. An exit status. */
 int heap_analyse(struct heap *heap, const char *path);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "analyzer/heap/heap.h"
 #include "cli/command.h"
 #include "cli/heap.h"
 #include "cli/heap_file.h"
+#include "cli/heap_page.h"
 #include "cli/out.h"
+#include "cli/target.h"
 #include "cli/units.h"
 #include "common/buf.h"
 
@@ -38,6 +41,38 @@ int heap_analyse(struct heap *heap, const char *path)
 	if (!ret && nd_heap_paths_init(&heap->paths, heap->snapshot, &heap->analysis))
 		ret = nd_err_set(&heap->err, -ENOMEM, "out of memory");
 	return ret ? heap_status_of(ret) : EXIT_DONE;
+}
+
+int heap_find_process(struct heap *heap, const char *command, char **words, pid_t *ret_pid)
+{
+	const struct target_syntax syntax = {.command = command, .pids_only = true};
+	struct target target = {0};
+	int ret =
+		target_parse(&syntax, words, heap->arguments.count - 1, NULL, &target, &heap->err);
+
+	if (!ret)
+		*ret_pid = target.pids[0];
+	return ret;
+}
+
+int heap_claim_page(struct heap *heap)
+{
+	if (heap->format == HEAP_FORMAT_HTML &&
+	    heap_page_open(&heap->page, heap->taking.output, heap->taking.force, &heap->err))
+		return EXIT_FAILED;
+	return EXIT_DONE;
+}
+
+bool heap_page_is_printed(const struct heap *heap)
+{
+	return heap->format == HEAP_FORMAT_HTML && !strcmp(heap->page.path, "-");
+}
+
+int heap_tell_page(struct heap *heap)
+{
+	if (heap->format == HEAP_FORMAT_HTML && !heap_page_is_printed(heap))
+		printf("\n%s\n", heap->page.path);
+	return out_flush_stdout(&heap->err) ? EXIT_FAILED : EXIT_DONE;
 }
 
 int heap_find_object(struct heap *heap, const char *path, const char *word, uint32_t *ret_node)

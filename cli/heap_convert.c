@@ -19,19 +19,6 @@
 #include "cli/heap_file.h"
 #include "cli/out.h"
 
-int heap_format_parse(const char *word, enum heap_format *ret_format, struct nd_err *err)
-{
-	if (!strcmp(word, "nd")) {
-		*ret_format = HEAP_FORMAT_ND;
-	} else if (!strcmp(word, "heapsnapshot")) {
-		*ret_format = HEAP_FORMAT_HEAPSNAPSHOT;
-	} else {
-		nd_err_set(err, -EINVAL, "'%s' is no format of heap snapshots", word);
-		return nd_err_hint(err, "nd, or heapsnapshot for Chrome DevTools");
-	}
-	return 0;
-}
-
 static int take(void *arg, const void *data, size_t len, struct nd_err *err)
 {
 	return out_write(arg, data, len, err);
@@ -76,7 +63,7 @@ static void report(const char *from, const char *to)
 int heap_answer_convert(struct heap *heap, char **files)
 {
 	enum heap_format format =
-		heap->taking.format == HEAP_FORMAT_UNSET ? HEAP_FORMAT_ND : heap->taking.format;
+		heap->format == HEAP_FORMAT_HEAPSNAPSHOT ? heap->format : HEAP_FORMAT_ND;
 	struct out out = {.fd = -1};
 	char name[4096];
 	int ret;

@@ -2,17 +2,11 @@
 #ifndef NODIAG_CLI_HEAP_CONVERT_H
 #define NODIAG_CLI_HEAP_CONVERT_H
 
-#include <stdbool.h>
+#include "cli/heap_format.h"
 
 struct nd_err;
 struct nd_heap;
 struct out;
-
-/* What a heap snapshot is written as. */
-enum heap_format { HEAP_FORMAT_UNSET, HEAP_FORMAT_ND, HEAP_FORMAT_HEAPSNAPSHOT };
-
-/* The format of a word, "nd" or "heapsnapshot"; -EINVAL with `err` set. */
-int heap_format_parse(const char *word, enum heap_format *ret_format, struct nd_err *err);
 
 /*
  * Write a heap that was read and not analysed, all but out_commit(). As a packed snapshot it is

@@ -13,6 +13,7 @@
 #include "cli/command.h"
 #include "cli/heap.h"
 #include "cli/heap_file.h"
+#include "cli/heap_page.h"
 #include "common/buf.h"
 #include "proto/limits.h"
 
@@ -49,6 +50,23 @@ static int check_growth(const struct heap *heap, int64_t grown)
 	return EXIT_THRESHOLD;
 }
 
+static int print_diff(struct heap *heap, const struct nd_heap_comparison *comparison)
+{
+	struct nd_buf text;
+	int ret;
+
+	if (heap_page_is_printed(heap))
+		return EXIT_DONE;
+	nd_buf_init(&text, ND_OUTPUT_MAX);
+	if (heap->format == HEAP_FORMAT_JSON)
+		ret = nd_render_heap_diff_json(comparison, &text);
+	else
+		ret = nd_render_heap_diff(comparison, term_has_colour(heap->colour), &text);
+	ret = heap_print(heap, ret, &text);
+	nd_buf_fini(&text);
+	return ret;
+}
+
 static int answer(struct heap *heap, char **files, const struct nd_heap_series *series)
 {
 	struct nd_heap_suspects suspects;
@@ -61,7 +79,6 @@ static int answer(struct heap *heap, char **files, const struct nd_heap_series *
 		.names = files,
 		.limit = heap->limit,
 	};
-	struct nd_buf text;
 	int ret;
 
 	if (nd_heap_compare(series, &diff, &heap->err))
@@ -70,27 +87,28 @@ static int answer(struct heap *heap, char **files, const struct nd_heap_series *
 		term_note("'%s' and '%s' are not of one process: the same ids are of other "
 			  "objects, so what is new cannot be told",
 			  files[0], files[series->count]);
-	nd_buf_init(&text, ND_OUTPUT_MAX);
-	ret = nd_heap_find_growth(series, &suspects, &heap->err);
-	if (!ret) {
-		ret = heap->json ? nd_render_heap_diff_json(&comparison, &text)
-				 : nd_render_heap_diff(&comparison, term_has_colour(heap->colour),
-						       &text);
-		ret = heap_print(heap, ret, &text);
-	}
+	ret = nd_heap_find_growth(series, &suspects, &heap->err) ? EXIT_FAILED : EXIT_DONE;
+	if (!ret && heap->format == HEAP_FORMAT_HTML &&
+	    heap_page_write_diff(&heap->page, &comparison, &heap->err))
+		ret = EXIT_FAILED;
+	if (!ret)
+		ret = print_diff(heap, &comparison);
+	if (!ret)
+		ret = heap_tell_page(heap);
 	if (!ret)
 		ret = check_growth(heap, diff.grown);
-	nd_buf_fini(&text);
 	nd_heap_diff_fini(&diff);
-	return ret < 0 ? EXIT_FAILED : ret;
+	return ret;
 }
 
 int heap_answer_diff(struct heap *heap, char **files)
 {
 	uint32_t count = (uint32_t)heap->arguments.count - 2, i;
 	struct nd_heap_series series;
-	int ret = take_census(heap, files, count);
+	int ret = heap_claim_page(heap);
 
+	if (!ret)
+		ret = take_census(heap, files, count);
 	if (!ret)
 		ret = heap_analyse(heap, files[count]);
 	if (!ret &&

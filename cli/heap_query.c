@@ -108,9 +108,10 @@ int heap_answer_query(struct heap *heap, char **words)
 		return EXIT_FAILED;
 	}
 	nd_buf_init(&out, ND_OUTPUT_MAX);
-	ret = heap->json ? nd_render_heap_matches_json(&heap->paths, &matches, &out)
-			 : nd_render_heap_matches(&heap->paths, &matches,
-						  term_has_colour(heap->colour), &out);
+	ret = heap->format == HEAP_FORMAT_JSON
+		      ? nd_render_heap_matches_json(&heap->paths, &matches, &out)
+		      : nd_render_heap_matches(&heap->paths, &matches,
+					       term_has_colour(heap->colour), &out);
 	ret = heap_print(heap, ret, &out);
 	nd_buf_fini(&out);
 	nd_heap_matches_fini(&matches);

@@ -20,7 +20,7 @@ static int explain_object(struct heap *heap, const char *path, const char *text)
 	if (ret)
 		return ret;
 	nd_buf_init(&out, ND_OUTPUT_MAX);
-	if (heap->json)
+	if (heap->format == HEAP_FORMAT_JSON)
 		ret = nd_render_heap_retainers_json(&heap->paths, node, heap->limit, &out);
 	else
 		ret = nd_render_heap_retainers(&heap->paths, node, heap->limit,
@@ -43,7 +43,7 @@ static int explain_class(struct heap *heap, const char *path, const char *class)
 		return EXIT_FAILED;
 	}
 	nd_buf_init(&out, ND_OUTPUT_MAX);
-	if (heap->json)
+	if (heap->format == HEAP_FORMAT_JSON)
 		ret = nd_render_heap_ways_json(&heap->paths, class, &ways, heap->limit, &out);
 	else
 		ret = nd_render_heap_ways(&heap->paths, class, &ways, heap->limit,

@@ -24,7 +24,7 @@ int heap_answer_show(struct heap *heap, char **words)
 	if (ret)
 		return ret;
 	nd_buf_init(&out, ND_OUTPUT_MAX);
-	if (heap->json)
+	if (heap->format == HEAP_FORMAT_JSON)
 		ret = nd_render_heap_object_json(&heap->paths, node, heap->limit, &out);
 	else
 		ret = nd_render_heap_object(&heap->paths, node, heap->limit,
@@ -69,7 +69,7 @@ int heap_answer_paths(struct heap *heap, char **words)
 		return EXIT_FAILED;
 	}
 	nd_buf_init(&out, ND_OUTPUT_MAX);
-	if (heap->json)
+	if (heap->format == HEAP_FORMAT_JSON)
 		ret = nd_render_heap_routes_json(&heap->paths, node, &routes, &out);
 	else
 		ret = nd_render_heap_routes(&heap->paths, node, &routes,

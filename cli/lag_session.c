@@ -85,6 +85,7 @@ static void keep_report(struct session *s)
 	s->result->left_out = report.left_out + left_out;
 	s->result->reason = report.reason;
 	s->result->untraced = report.untraced;
+	s->result->unread = report.unread;
 	s->result->spans_lost = report.spans_lost;
 }
 
@@ -289,7 +290,7 @@ int lag_session_run(const struct target *target, const struct lag_options *optio
 		.frames = frames,
 		.answer = {lag, options->trace, options->add_span, options->arg},
 		.o = {.threshold_ns = options->threshold_ns,
-		      .trace = options->trace || options->add_span,
+		      .trace = options->trace || options->add_span || options->requests,
 		      .async = options->async,
 		      .no_stacks = options->is_unattended},
 		.child = {.pid = -1, .go_fd = -1, .status_fd = -1},
@@ -297,7 +298,8 @@ int lag_session_run(const struct target *target, const struct lag_options *optio
 	};
 	int ret;
 
-	*ret_result = (struct lag_result){.source = "", .adds = "", .reason = "", .untraced = ""};
+	*ret_result = (struct lag_result){
+		.source = "", .adds = "", .reason = "", .untraced = "", .unread = ""};
 	s.o.sink = lag_sink_to_answer(&s.answer);
 	interrupt_catch();
 	ret = run(&s, err);

@@ -30,6 +30,7 @@ struct lag_options {
 	 */
 	bool is_unattended;
 	bool async; /* follow asynchronous resources, which only the agent can */
+	bool requests; /* follow them, for stalls to name theirs; by the agent only */
 	/* Gets the spans of requests, of which only an agent tells; NULL: nobody wants them. */
 	struct nd_trace *trace;
 	/* Gets each of them that is over, likewise; what it returns but 0 ends the observation. */
@@ -55,6 +56,7 @@ struct lag_result {
 	uint64_t stalls_left_out; /* by more functions than are told apart */
 	uint64_t spans_lost;	  /* requests that could not be followed */
 	const char *untraced;	  /* why requests of some thread were not traced, or "" */
+	const char *unread;	  /* why stacks of some thread tell of no request, or "" */
 	uint64_t own_cpu_ns;
 	bool target_ended;
 	struct child child; /* the command, which may go on: child_wait() */

@@ -12,10 +12,10 @@
 #include "analyzer/render/heap_text.h"
 #include "analyzer/render/json_text.h"
 #include "common/buf.h"
-#include "proto/limits.h"
 
 #define BOLD "1"
 
+/* Of the ways of a class. */
 #define WAY_COLUMNS 160
 
 /* Grows by one when a field changes its meaning or goes; see docs/format-json.md. */

@@ -96,7 +96,7 @@ void nd_heap_text_class(const struct nd_heap_text *t, const struct nd_heap_class
 		add_place(t, key->script, key->line);
 }
 
-void nd_heap_text_object(const struct nd_heap_text *t, uint32_t node)
+void nd_heap_text_what(const struct nd_heap_text *t, uint32_t node)
 {
 	const struct nd_heap *heap = t->paths->heap;
 	const struct nd_heap_analysis *a = t->paths->analysis;
@@ -121,7 +121,12 @@ void nd_heap_text_object(const struct nd_heap_text *t, uint32_t node)
 			t, *name ? name : nd_heap_class_name(&a->classes, a->class_of[node]),
 			NAME_COLUMNS);
 	}
-	nd_buf_addf(t->out, " @%" PRIu32, heap->id[node]);
+}
+
+void nd_heap_text_object(const struct nd_heap_text *t, uint32_t node)
+{
+	nd_heap_text_what(t, node);
+	nd_buf_addf(t->out, " @%" PRIu32, t->paths->heap->id[node]);
 }
 
 void nd_heap_text_head(const struct nd_heap_text *t, uint32_t node)

@@ -37,6 +37,9 @@ void nd_heap_text_class(const struct nd_heap_text *t, const struct nd_heap_class
 			uint32_t class);
 
 /* An object: a function by its name and place, a string by how it begins, all else by its class. */
+void nd_heap_text_what(const struct nd_heap_text *t, uint32_t node);
+
+/* The same with its id. */
 void nd_heap_text_object(const struct nd_heap_text *t, uint32_t node);
 
 /* What an answer about an object begins with: what it is, its sizes, and the way to it. */

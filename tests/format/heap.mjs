@@ -83,7 +83,7 @@ async function checkPacked(file, snapshot) {
   const packed = `${file}.nd`;
   const back = `${file}.back`;
   execFileSync(NODIAG, ["heap", "convert", file, "-o", packed], { stdio: "pipe" });
-  assert.ok(statSync(packed).size * 8 < statSync(file).size);
+  assert.ok(statSync(packed).size * 5 < statSync(file).size);
   checkNodes(packed, snapshot);
   checkClasses(packed, snapshot);
   execFileSync(NODIAG, ["heap", "convert", "-f", "heapsnapshot", packed, "-o", back],

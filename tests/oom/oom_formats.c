@@ -20,6 +20,7 @@
 #include "analyzer/heap/census.h"
 #include "analyzer/heap/collections.h"
 #include "analyzer/heap/diff.h"
+#include "analyzer/heap/outline.h"
 #include "analyzer/heap/path.h"
 #include "analyzer/heap/query.h"
 #include "analyzer/heap/routes.h"
@@ -224,6 +225,23 @@ static int search_heap(const struct nd_heap_paths *paths, struct nd_buf *out)
 	return ret ? ret : nd_render_heap_object(paths, node, 5, false, out);
 }
 
+/* The pages, with a map of all or of what is new. */
+static int draw_heap(const struct nd_heap_summary *summary, const struct nd_heap_comparison *c,
+		     struct nd_buf *out)
+{
+	const struct nd_heap_paths *paths = summary ? summary->paths : c->paths;
+	struct nd_heap_outline outline;
+	int ret = nd_heap_outline_make(paths->heap, paths->analysis, c ? c->series->census : NULL,
+				       &outline, NULL);
+
+	if (ret)
+		return ret;
+	ret = summary ? nd_render_heap_summary_html(summary, &outline, "a", out)
+		      : nd_render_heap_diff_html(c, &outline, out);
+	nd_heap_outline_fini(&outline);
+	return ret;
+}
+
 static int answer_heap(const struct nd_heap_paths *paths, const struct nd_heap_series *series,
 		       const struct nd_heap_collections *collections)
 {
@@ -241,6 +259,8 @@ static int answer_heap(const struct nd_heap_paths *paths, const struct nd_heap_s
 	ret = nd_render_heap_summary(&summary, name, true, &out);
 	if (!ret)
 		ret = nd_render_heap_summary_json(&summary, name, &out);
+	if (!ret)
+		ret = draw_heap(&summary, NULL, &out);
 	nd_heap_summary_fini(&summary);
 	if (!ret)
 		ret = nd_heap_find_growth(series, &suspects, NULL);
@@ -248,6 +268,8 @@ static int answer_heap(const struct nd_heap_paths *paths, const struct nd_heap_s
 		ret = nd_heap_compare(series, &diff, NULL);
 	if (!ret) {
 		ret = nd_render_heap_diff_json(&c, &out);
+		if (!ret)
+			ret = draw_heap(NULL, &c, &out);
 		nd_heap_diff_fini(&diff);
 	}
 	if (!ret)
