@@ -16,7 +16,7 @@
 int heap_answer_show(struct heap *heap, char **words)
 {
 	struct nd_buf out;
-	uint32_t node;
+	uint32_t node = ND_HEAP_NONE;
 	int ret = heap_analyse(heap, words[0]);
 
 	if (!ret)
@@ -55,7 +55,7 @@ int heap_answer_paths(struct heap *heap, char **words)
 {
 	struct nd_heap_routes routes;
 	struct nd_buf out;
-	uint32_t node;
+	uint32_t node = ND_HEAP_NONE;
 	int ret = heap_analyse(heap, words[0]);
 
 	if (!ret && words[1][0] == '@')

@@ -34,7 +34,8 @@ struct pack {
 
 static int no_memory(struct nd_err *err)
 {
-	return nd_err_set(err, -ENOMEM, "out of memory to pack the snapshot");
+	nd_err_set(err, -ENOMEM, "out of memory to pack the snapshot");
+	return -ENOMEM;
 }
 
 static int hand_on(struct pack *p)

@@ -108,7 +108,7 @@ static int add_route(struct search *s, struct nd_heap_routes *routes)
 			nd_heap_set_bit(s->banned, node);
 	}
 	route.step[0] = (struct nd_heap_step){ND_HEAP_NONE, s->gate};
-	spend(s, route.step[route.count - 2].node);
+	spend(s, find_owner(heap, s->by[s->target]));
 	list[routes->count++] = route;
 	return 0;
 }

@@ -21,11 +21,13 @@
 #include "analyzer/heap/collections.h"
 #include "analyzer/heap/diff.h"
 #include "analyzer/heap/outline.h"
+#include "analyzer/heap/pack.h"
 #include "analyzer/heap/path.h"
 #include "analyzer/heap/query.h"
 #include "analyzer/heap/routes.h"
 #include "analyzer/heap/summary.h"
 #include "analyzer/heap/suspects.h"
+#include "analyzer/heap/write.h"
 #include "analyzer/lag/lag.h"
 #include "analyzer/lag/recorded.h"
 #include "analyzer/profile/import.h"
@@ -322,6 +324,54 @@ static int run_heap(const struct scene *scene)
 	return ret;
 }
 
+static int take_bytes(void *arg, const void *data, size_t len, struct nd_err *err)
+{
+	int ret = nd_buf_add(arg, data, len);
+
+	return ret ? nd_err_set(err, ret, "out of memory") : 0;
+}
+
+/* Read what was packed, with what was found of it, and write it as text again. */
+static int unpack_heap(const struct nd_buf *file, struct nd_intern *names, struct nd_buf *text)
+{
+	const struct nd_heap_sink sink = {take_bytes, text};
+	struct nd_heap_analysis analysis = {0};
+	struct nd_heap *heap = NULL;
+	int ret = build_read(file->data, file->len, 1000, &heap, NULL);
+
+	if (!ret)
+		ret = nd_heap_write(heap, &sink, NULL);
+	if (!ret)
+		ret = nd_heap_analyse(heap, names, &analysis, NULL);
+	if (!ret)
+		ret = nd_heap_find_interfaces(heap, names, &analysis, NULL);
+	nd_heap_analysis_fini(&analysis);
+	nd_heap_free(heap);
+	return ret;
+}
+
+static int run_heap_convert(const struct scene *scene)
+{
+	struct nd_intern *names = nd_intern_new();
+	struct nd_heap *heap = NULL;
+	struct nd_buf file, text;
+	const struct nd_heap_sink sink = {take_bytes, &file};
+	int ret = names ? build_read(scene->file->data, scene->file->len, 1000, &heap, NULL)
+			: -ENOMEM;
+
+	nd_buf_init(&file, ND_OUTPUT_MAX);
+	nd_buf_init(&text, ND_OUTPUT_MAX);
+	if (!ret)
+		ret = nd_heap_pack_analysed(heap, &sink, NULL);
+	if (!ret)
+		ret = unpack_heap(&file, names, &text);
+	nd_buf_fini(&file);
+	nd_buf_fini(&text);
+	nd_heap_free(heap);
+	nd_intern_free(names);
+	return ret;
+}
+
 /* Returns how many runs ended as they must not. */
 static int fail_each(const char *name, run_fn run, const struct scene *scene)
 {
@@ -475,6 +525,7 @@ static int fail_heaps(void)
 	build_text(&build, &file);
 	scene.file = &file;
 	bad = fail_each("heap snapshot", run_heap, &scene);
+	bad += fail_each("converted heap snapshot", run_heap_convert, &scene);
 	if (nd_gzip(file.data, file.len, &packed)) {
 		printf("cannot pack\n");
 		bad++;
