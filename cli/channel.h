@@ -35,7 +35,8 @@ const char *channel_reason_text(uint32_t reason);
 /* Why a thread's requests are not traced: of enum nd_tracing, or a newer one; "" when they are. */
 const char *channel_tracing_text(uint32_t tracing);
 
-/* Why a thread's samples tell of no request: of enum nd_context, or a newer one; "" when they do. */
+/* Why a thread's samples tell of no request: of enum nd_context, or a newer one; "" when they do.
+ */
 const char *channel_context_text(uint32_t context);
 
 /*
