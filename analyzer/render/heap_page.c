@@ -180,7 +180,7 @@ static void add_objects(struct nd_heap_page *page, const struct nd_heap_summary 
 {
 	static const struct nd_heap_page_column columns[] = {
 		{"Retained", "share", "what would be free without it"},
-		{"Object", "text", "what it is, and its id"},
+		{"Object", "object", "what it is, and its id"},
 		{"Way", "code", "a shortest way to it, as an expression"},
 	};
 	const struct nd_heap_page_table table = {"objects", "Largest objects",
@@ -226,8 +226,10 @@ static void add_duplicates(struct nd_heap_page *page, const struct nd_heap_summa
 		nd_heap_page_add_number(page, nd_heap_duplicate_waste(duplicate));
 		nd_heap_page_add_number(page, duplicate->count);
 		nd_heap_page_add_number(page, duplicate->size);
+		nd_buf_add_char(&page->words, '"');
 		nd_heap_text_foreign(&page->text, nd_heap_string(s->paths->heap, duplicate->string),
 				     STRING_COLUMNS);
+		nd_buf_add_char(&page->words, '"');
 		nd_heap_page_add_words(page);
 		waste -= nd_heap_duplicate_waste(duplicate);
 	}

@@ -163,8 +163,8 @@ pageTest("the way to a suspect is told step by step", ["after"], {}, async (page
   await page.locator(".suspect summary").first().click();
   const steps = await texts(page, ".suspect:first-child .way li");
   assert.equal(steps.length, 7);
-  assert.match(steps[2], /^\.handle function handle \(app\/server\.js:12\) @5 6\.86 MiB$/);
-  assert.match(steps[6], /^\.request Array @\d+ 5\.86 MiB$/);
+  assert.match(steps[2], /^\.handle function handle \(app\/server\.js:12\) @5 retains 6\.86 MiB$/);
+  assert.match(steps[6], /^\.request Array @\d+ retains 5\.86 MiB$/);
 });
 
 pageTest("a suspect is shown in the map, and copied in words", ["after"], {}, async (page) => {
@@ -219,12 +219,14 @@ pageTest("tables are searched, by text and by regular expression", ["after"], {}
 });
 
 pageTest("strings that are there several times are listed", ["after"], {}, async (page) => {
-  assert.equal(await rowOf(page, "#strings tbody tr"), "187 KiB 2.67 % 6,000 32 B GET /users");
+  assert.equal(await rowOf(page, "#strings tbody tr"), '187 KiB 2.67 % 6,000 32 B "GET /users"');
 });
 
 pageTest("the largest objects have their ways", ["after"], {}, async (page) => {
   assert.match(await rowOf(page, "#objects tbody tr"),
     /^6\.86 MiB 100 % function handle \(app\/server\.js:12\) @5 global\.handle$/);
+  await page.locator("#objects").getByRole("button", { name: "function handle" }).click();
+  assert.equal((await crumbs(page)).at(-1), ".handle: function handle (app/server.js:12)");
 });
 
 pageTest("a click goes into a block, Back and Escape go out", ["after"], {}, async (page) => {
@@ -255,6 +257,9 @@ pageTest("the map is used by keys", ["after"], {}, async (page) => {
   await page.keyboard.press("ArrowDown");
   assert.match(await focused(), /^bus \(context\): EventEmitter › .*, 5\.86 MiB, 85\.4 %$/);
   assert.match(await text(page, "#details"), /retainers .*after\.heapsnapshot @\d+/);
+  await page.setViewportSize({ width: 1000, height: 700 });
+  await page.waitForFunction(() => app.map.boxes[0].width < 1000);
+  assert.match(await focused(), /^bus /, "what was selected is when the window was made smaller");
   await page.keyboard.press("ArrowRight");
   assert.match(await focused(), /^cache \(context\): Map, 1\.00 MiB, 14\.6 %$/);
   await page.keyboard.press("ArrowLeft");
