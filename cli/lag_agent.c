@@ -120,6 +120,14 @@ static int agent_start(void *impl, const struct lag_observation *o, struct nd_er
 	return 0;
 }
 
+static void agent_ask(void *impl)
+{
+	struct lag_agent *agent = impl;
+
+	if (!channel_is_over(agent->channel))
+		channel_want_handles(agent->channel, NULL);
+}
+
 static int agent_finish(void *impl, const struct lag_observation *o)
 {
 	struct lag_agent *agent = impl;
@@ -199,6 +207,7 @@ static const struct lag_source_ops agent_ops = {
 	.adds = "",
 	.start = agent_start,
 	.read = agent_read,
+	.ask = agent_ask,
 	.finish = agent_finish,
 	.is_over = agent_is_over,
 	.is_late = agent_is_late,

@@ -307,6 +307,11 @@ static int forget_open(struct lag_probes *p, pid_t tid)
 	return forget_before(p, (uint32_t)tid, now_ns);
 }
 
+/* From outside nobody can be asked. */
+static void probes_ask(void *impl)
+{
+}
+
 static int probes_finish(void *impl, const struct lag_observation *o)
 {
 	struct lag_probes *p = impl;
@@ -364,6 +369,7 @@ static const struct lag_source_ops probes_ops = {
 	.adds = "phases, exact GC pauses, the heap, and stacks of threads that run at a fixed pace",
 	.start = probes_start,
 	.read = probes_read,
+	.ask = probes_ask,
 	.finish = probes_finish,
 	.is_over = probes_is_over,
 	.is_late = probes_is_late,

@@ -41,7 +41,7 @@ struct lag_sink_ops {
 	 */
 	int (*add_stack)(void *impl, const struct nd_event_sample *sample, const uint8_t *span_id,
 			 const struct nd_call *calls, size_t depth);
-	/* The same of a CPU sample by the agent, where those are asked for; else NULL. */
+	/* The same of a CPU sample by the agent, where those are asked for. */
 	int (*add_sample)(void *impl, const struct nd_event_sample *sample, const uint8_t *span_id,
 			  const struct nd_call *calls, size_t depth);
 	int (*set_counters)(void *impl, const struct lag_counters *counters);
@@ -56,8 +56,11 @@ struct lag_sink {
 struct lag_answer {
 	struct nd_lag *lag;
 	struct nd_trace *trace; /* gets the spans of requests; NULL: nobody wants them */
-	/* Gets those that are over; likewise. */
+	/* Gets those that have begun, and those that are over; likewise. */
 	int (*add_span)(void *arg, const struct nd_event_span *span);
+	/* Gets CPU samples by the agent, as that of struct lag_sink_ops; likewise. */
+	int (*add_sample)(void *arg, const struct nd_event_sample *sample, const uint8_t *span_id,
+			  const struct nd_call *calls, size_t depth);
 	void *arg;
 };
 

@@ -53,6 +53,8 @@ struct lag_source_ops {
 	int (*start)(void *impl, const struct lag_observation *o, struct nd_err *err);
 	/* Hand on all that there is by now, without waiting. */
 	int (*read)(void *impl, const struct lag_observation *o);
+	/* Have loops tell soon what they tell only when asked: handles, and the heap's spaces. */
+	void (*ask)(void *impl);
 	/* Hand on what there is at the end; nothing is read any more. */
 	int (*finish)(void *impl, const struct lag_observation *o);
 	/* Whether the process has ended, or cannot be observed any more. */

@@ -33,6 +33,7 @@ struct recording {
 	struct nd_recorder *recorder;
 	struct nd_symbolizer *symbolizer;
 	struct record_sink sink;
+	struct lag_tee tee;	 /* to the sink and to a tap */
 	struct lag_source loops; /* who tells of event loops; no ops: nobody does */
 	struct lag_observation o;
 	struct nd_walk_layout layout;
@@ -319,6 +320,14 @@ static int flush_if_due(struct recording *r, const struct session_moment *moment
 	return ret;
 }
 
+static void look_by_tap(struct recording *r)
+{
+	const struct lag_tap *tap = r->options->tap;
+
+	if (tap->look(tap->arg, r->result->session.runtime) && r->loops.ops)
+		r->loops.ops->ask(r->loops.impl);
+}
+
 static int look(void *arg, const struct session_moment *moment, struct nd_err *err)
 {
 	struct recording *r = arg;
@@ -332,6 +341,8 @@ static int look(void *arg, const struct session_moment *moment, struct nd_err *e
 	ret = find_agent(r, now_ns);
 	if (!ret && r->loops.ops)
 		ret = read_loops(r, moment->is_last);
+	if (!ret && r->options->tap)
+		look_by_tap(r);
 	ret = check(r, ret, err);
 	if (!ret)
 		ret = flush_if_due(r, moment, now_ns, err);
@@ -418,6 +429,10 @@ static void prepare(struct recording *r)
 		.layout = &r->layout,
 		.sink = record_sink_face(&r->sink),
 	};
+	if (r->options->tap) {
+		r->tee = (struct lag_tee){r->o.sink, r->options->tap->sink};
+		r->o.sink = lag_sink_to_both(&r->tee);
+	}
 }
 
 int record_session_run(const struct target *target, const struct record_options *options,

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "cli/lag_source.h"
+#include "cli/lag_tap.h"
 #include "cli/out.h"
 #include "cli/session.h"
 #include "cli/target.h"
@@ -28,6 +29,7 @@ struct record_options {
 	 * where nobody has read that yet; the recording ends with it.
 	 */
 	bool agent_only;
+	const struct lag_tap *tap; /* gets what is told of event loops, too; or NULL */
 };
 
 /* How it went, for the closing words. */

@@ -76,6 +76,7 @@ static inline uint32_t nd_agent_known(uint32_t features)
 enum nd_channel_export {
 	ND_EXPORTS_METRICS = 1 << 0,
 	ND_EXPORTS_TRACES = 1 << 1,
+	ND_EXPORTS_PROFILES = 1 << 2,
 };
 
 struct nd_channel_head {

@@ -144,6 +144,20 @@
 /* A message of a Node.js process's debugger: its answers have 300 bytes, lists of targets 600. */
 #define ND_INSPECTOR_TEXT_MAX (4u << 20)
 
+/* Sets of attributes of requests that metrics tell apart, as many as OpenTelemetry's own limit is;
+ * and requests that are being answered at the same time.
+ */
+#define ND_REQUEST_SERIES_MAX 2000
+#define ND_REQUESTS_OPEN_MAX  (1u << 16)
+
+/* Traces about which it is not decided yet whether they are sent, the bytes of their spans, and how
+ * long they may wait; and decisions that are remembered.
+ */
+#define ND_TAIL_TRACES_MAX  (1u << 16)
+#define ND_TAIL_BYTES_MAX   (32u << 20)
+#define ND_TAIL_WAIT_NS     UINT64_C(30000000000)
+#define ND_TAIL_DECIDED_MAX (1u << 16)
+
 /* A recording: what can still be read back, and a day of a service at the usual rates. */
 #define ND_RECORDING_MAX ND_IMPORT_MAX
 

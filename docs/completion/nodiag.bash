@@ -210,7 +210,8 @@ _nodiag_collect() {
 }
 
 _nodiag_export() {
-	local options='-d --duration= --dry-run --endpoint= --header= --queue= --signal= --help --usage'
+	local options='--compression= -d --duration= --dry-run --endpoint= --header= --queue= --signal=
+		--tail= --help --usage'
 
 	case $previous in
 	-d | --duration)
@@ -218,6 +219,13 @@ _nodiag_export() {
 		;;
 	--signal)
 		mapfile -t COMPREPLY < <(compgen -W 'metrics profiles traces' -- "$current")
+		;;
+	--compression)
+		mapfile -t COMPREPLY < <(compgen -W 'gzip zstd none' -- "$current")
+		;;
+	--tail)
+		mapfile -t COMPREPLY < <(compgen -W 'slow=200ms errors 1/100' -- "$current")
+		compopt -o nospace
 		;;
 	--endpoint | --header) ;;
 	--queue)

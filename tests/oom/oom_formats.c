@@ -125,7 +125,13 @@ static int run_lag(const struct scene *scene)
 static int take_request(void *arg, enum nd_otlp_signal signal, const struct nd_buf *request,
 			uint64_t items)
 {
-	return nd_export_queue_add(arg, signal, request, items, NULL);
+	const struct nd_queued what = {
+		.signal = signal,
+		.items = items,
+		.packing = signal == ND_OTLP_TRACES ? ND_PACKING_ZSTD : ND_PACKING_GZIP,
+	};
+
+	return nd_export_queue_add(arg, &what, request, NULL);
 }
 
 /* What would be sent is read once more, as it is before it is. */
