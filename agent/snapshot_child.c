@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/snapshot_child.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -10,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "agent/child.h"
@@ -43,6 +46,24 @@ static int wait_for_semaphore(sem_t *semaphore)
 	return sem_trywait(semaphore) ? wait_for_nobody() : 0;
 }
 
+/*
+ * Node 26 waits by futex(2) itself, for good or for a while. Who passes the time with it must not
+ * pass it for ever.
+ */
+static long call_kernel(long number, long a, long b, long c, long d, long e, long f)
+{
+	int operation = (int)b & FUTEX_CMD_MASK;
+
+	if (number != SYS_futex)
+		return syscall(number, a, b, c, d, e, f);
+	if (operation != FUTEX_WAIT && operation != FUTEX_WAIT_BITSET)
+		return 0;
+	if (!d)
+		wait_for_nobody();
+	errno = ETIMEDOUT;
+	return -1;
+}
+
 /* Node wakes its event loop by the loop's eventfd, which is closed, and aborts if that fails. */
 static ssize_t write_nothing(int fd, const void *data, size_t len)
 {
@@ -72,6 +93,7 @@ static struct {
 	{.name = "pthread_cond_timedwait", .function = (void *)wait_for_nobody},
 	{.name = "sem_post", .function = (void *)do_nothing},
 	{.name = "sem_wait", .function = (void *)wait_for_semaphore},
+	{.name = "syscall", .function = (void *)call_kernel},
 	{.name = "write", .is_needed = true, .function = (void *)write_nothing},
 };
 
@@ -154,9 +176,11 @@ static int leave_program(const struct nd_snapshot_child *child)
 	nd_thread_forget_all();
 	nd_child_forget_handlers();
 	/* It ends with the process; who is orphaned already comes too late for the signal. */
-	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	if (getppid() != child->parent)
-		return -1;
+	if (!child->outlives) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+		if (getppid() != child->parent)
+			return -1;
+	}
 	alarm(child->timeout_s);
 	/* A session of its own: the scheduler's group and the terminal's are the program's. */
 	setsid();

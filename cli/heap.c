@@ -22,6 +22,7 @@
 #include "cli/heap_file.h"
 #include "cli/heap_live.h"
 #include "cli/heap_snapshot.h"
+#include "cli/heap_watch.h"
 #include "cli/out.h"
 #include "cli/target.h"
 #include "cli/term.h"
@@ -34,6 +35,9 @@
 
 #define DEFAULT_LIMIT 15
 #define LIMIT_MAX     1000000
+
+#define DEFAULT_KEEP 3
+#define KEEP_MAX     1000
 
 /* Until the child that takes a snapshot is killed. */
 #define DEFAULT_TIMEOUT_NS (300 * ND_NSEC_PER_SEC)
@@ -48,6 +52,7 @@ struct heap {
 	const char **ignore;
 	uint32_t ignore_count;
 	struct heap_snapshot_options taking;
+	struct heap_triggers triggers;
 	bool is_for_taking; /* an option of `snapshot` was given */
 	struct arguments arguments;
 	struct nd_err err;
@@ -72,7 +77,12 @@ enum {
 	OPT_MEMORY,
 	OPT_LIVE,
 	OPT_REDACT,
-	OPT_WORKER
+	OPT_WORKER,
+	OPT_NEAR_LIMIT,
+	OPT_SIGNAL,
+	OPT_EVERY,
+	OPT_GROWN,
+	OPT_KEEP
 };
 
 static const struct argp_option options[] = {
@@ -87,17 +97,23 @@ static const struct argp_option options[] = {
 	 "Leave out what strings say; lengths and hashes stay, and names in the code", 0},
 	{"worker", OPT_WORKER, "N", 0,
 	 "Of the worker with that thread id, which 'nodiag lag' shows", 0},
-	{NULL, 0, NULL, 0, "Looking at a process", 1},
-	{"live", OPT_LIVE, NULL, 0, "summary: of a running process, without a snapshot", 1},
-	{NULL, 0, NULL, 0, "Comparing", 2},
+	{NULL, 0, NULL, 0, "Taking snapshots when something happens; then FILE is a folder", 1},
+	{"near-limit", OPT_NEAR_LIMIT, NULL, 0, "When the heap has grown to its limit, once", 1},
+	{"on-signal", OPT_SIGNAL, "SIG", 0, "When that is sent to the process: SIGUSR2", 1},
+	{"every", OPT_EVERY, "TIME", 0, "Again and again: 10m, 1h", 1},
+	{"grown", OPT_GROWN, "SIZE", 0, "When so much more is alive than at the last: 200M", 1},
+	{"keep", OPT_KEEP, "N", 0, "Files that are kept, the newest (default 3)", 1},
+	{NULL, 0, NULL, 0, "Looking at a process", 2},
+	{"live", OPT_LIVE, NULL, 0, "summary: of a running process, without a snapshot", 2},
+	{NULL, 0, NULL, 0, "Comparing", 3},
 	{"fail-if", OPT_FAIL_IF, "SIZE", 0,
-	 "Exit with 5 if the heap grew by more than SIZE: 512K, 10M, 1G", 2},
-	{"ignore", OPT_IGNORE, "CLASS", 0, "Leave out a class that may grow; may be repeated", 2},
-	{NULL, 0, NULL, 0, "Output", 3},
-	{"limit", OPT_LIMIT, "N", 0, "Rows of each table (default 15)", 3},
-	{"json", OPT_JSON, NULL, 0, "Print JSON, for your own programs", 3},
+	 "Exit with 5 if the heap grew by more than SIZE: 512K, 10M, 1G", 3},
+	{"ignore", OPT_IGNORE, "CLASS", 0, "Leave out a class that may grow; may be repeated", 3},
+	{NULL, 0, NULL, 0, "Output", 4},
+	{"limit", OPT_LIMIT, "N", 0, "Rows of each table (default 15)", 4},
+	{"json", OPT_JSON, NULL, 0, "Print JSON, for your own programs", 4},
 	{"color", OPT_COLOR, "WHEN", 0, "Colour the answer: auto, always or never (default auto)",
-	 3},
+	 4},
 	ARGUMENTS_HELP_OPTIONS,
 	{0},
 };
@@ -190,6 +206,56 @@ static error_t parse_worker(struct heap *heap, const char *arg)
 	return EINVAL;
 }
 
+static error_t parse_signal(struct heap *heap, const char *arg)
+{
+	heap->triggers.signal = heap_triggers_parse_signal(arg);
+	if (heap->triggers.signal)
+		return 0;
+	nd_err_set(&heap->err, -EINVAL, "'%s' is no signal", arg);
+	nd_err_hint(&heap->err, "SIGUSR2, USR2, or a number");
+	return EINVAL;
+}
+
+static error_t parse_keep(struct heap *heap, const char *arg)
+{
+	uint64_t number;
+
+	if (units_parse_number(arg, 1, KEEP_MAX, &number)) {
+		heap->triggers.keep = (uint32_t)number;
+		return 0;
+	}
+	nd_err_set(&heap->err, -EINVAL, "'%s' is no number of files", arg);
+	nd_err_hint(&heap->err, "give 1 to %d", KEEP_MAX);
+	return EINVAL;
+}
+
+static error_t parse_grown(struct heap *heap, const char *arg)
+{
+	if (units_parse_bytes(arg, &heap->triggers.grown_bytes) && heap->triggers.grown_bytes)
+		return 0;
+	nd_err_set(&heap->err, -EINVAL, "'%s' is no size", arg);
+	nd_err_hint(&heap->err, "give it with its unit: 64M or 1G");
+	return EINVAL;
+}
+
+static error_t parse_trigger(int key, char *arg, struct heap *heap)
+{
+	heap->is_for_taking = true;
+	switch (key) {
+	case OPT_NEAR_LIMIT:
+		heap->triggers.near_limit = true;
+		return 0;
+	case OPT_SIGNAL:
+		return parse_signal(heap, arg);
+	case OPT_EVERY:
+		return arguments_parse_time(arg, &heap->triggers.every_ns, &heap->err);
+	case OPT_GROWN:
+		return parse_grown(heap, arg);
+	default:
+		return parse_keep(heap, arg);
+	}
+}
+
 /* Those of `snapshot`. */
 static error_t parse_taking(int key, char *arg, struct heap *heap)
 {
@@ -237,6 +303,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_REDACT:
 	case OPT_WORKER:
 		return parse_taking(key, arg, heap);
+	case OPT_NEAR_LIMIT:
+	case OPT_SIGNAL:
+	case OPT_EVERY:
+	case OPT_GROWN:
+	case OPT_KEEP:
+		return parse_trigger(key, arg, heap);
 	case OPT_COLOR:
 		return term_parse_colour(arg, &heap->colour, &heap->err);
 	default:
@@ -499,7 +571,9 @@ static int snapshot(struct heap *heap, char **words)
 
 	if (ret)
 		return ret;
-	ret = heap_snapshot_take(pid, &heap->taking, &heap->err);
+	ret = heap_triggers_are_set(&heap->triggers)
+		      ? heap_watch(pid, &heap->taking, &heap->triggers, &heap->err)
+		      : heap_snapshot_take(pid, &heap->taking, &heap->err);
 	return ret ? target_fail(pid, ret, &heap->err) : EXIT_DONE;
 }
 
@@ -563,10 +637,15 @@ static int run(struct heap *heap)
 		return EXIT_USAGE;
 	}
 	if (heap->is_for_taking && question->answer != snapshot) {
-		nd_err_set(&heap->err, -EINVAL,
-			   "-o, --force, --timeout, --child-memory, --redact and --worker are for "
-			   "'nodiag heap snapshot'");
+		nd_err_set(&heap->err, -EINVAL, "'%s' takes no option of 'nodiag heap snapshot'",
+			   question->name);
 		nd_err_hint(&heap->err, "nodiag heap --help");
+		return EXIT_USAGE;
+	}
+	if (heap->taking.worker && heap->triggers.near_limit) {
+		nd_err_set(&heap->err, -EINVAL, "--near-limit is for main threads");
+		nd_err_hint(&heap->err,
+			    "a worker's own limit ends the worker, and not the process");
 		return EXIT_USAGE;
 	}
 	if (heap->is_live && question->answer != summarize) {
@@ -598,7 +677,9 @@ static void fini(struct heap *heap)
 
 int command_heap(int argc, char **argv)
 {
-	struct heap heap = {.limit = DEFAULT_LIMIT, .taking = {.timeout_ns = DEFAULT_TIMEOUT_NS}};
+	struct heap heap = {.limit = DEFAULT_LIMIT,
+			    .taking = {.timeout_ns = DEFAULT_TIMEOUT_NS},
+			    .triggers = {.keep = DEFAULT_KEEP}};
 	int ret;
 
 	if (argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, &heap)) {

@@ -108,7 +108,8 @@ _nodiag_lag() {
 }
 
 _nodiag_heap() {
-	local options='-o --output= --force --timeout= --child-memory= --redact --worker= --fail-if='
+	local options='-o --output= --force --timeout= --child-memory= --redact --worker= --near-limit'
+	options+=' --on-signal= --every= --grown= --keep= --fail-if='
 	options+=' --ignore= --limit= --live --color= --json --help --usage'
 
 	case $previous in
