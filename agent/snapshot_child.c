@@ -13,6 +13,8 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/child.h"
@@ -21,6 +23,8 @@
 #include "agent/node_abi.h"
 #include "agent/redact.h"
 #include "agent/thread.h"
+#include "common/clock.h"
+#include "proto/channel.h"
 
 /* V8 writes so much at once. */
 #define CHUNK_BYTES (256 << 10)
@@ -29,6 +33,21 @@
 #define OOM_SCORE "1000"
 
 #define STATUS_FAILED 1
+
+/*
+ * What it takes for a child to be stuck: for so many seconds it used less CPU time in each than a
+ * starving one gets, and nobody kept it from writing.
+ */
+#define STUCK_S	     5
+#define STUCK_CPU_NS ND_NSEC_PER_MSEC
+
+/* Its clock. */
+static struct {
+	uint32_t left_s;
+	uint32_t idle_s;
+	uint64_t cpu_ns;
+	volatile bool is_sending;
+} watch;
 
 static int do_nothing(void)
 {
@@ -123,6 +142,44 @@ static bool replace_calls(void)
 	return true;
 }
 
+static uint64_t get_cpu_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * ND_NSEC_PER_SEC + (uint64_t)now.tv_nsec;
+}
+
+/*
+ * Each second. The C library's locks are its own, so a child that waits for one which another
+ * thread held is found by what it does: nothing. When its time is over the signal is its end.
+ */
+static void on_second(int number)
+{
+	uint64_t cpu_ns = get_cpu_ns();
+
+	if (!--watch.left_s) {
+		signal(number, SIG_DFL);
+		raise(number);
+		return;
+	}
+	if (watch.is_sending || cpu_ns - watch.cpu_ns >= STUCK_CPU_NS)
+		watch.idle_s = 0;
+	else if (++watch.idle_s >= STUCK_S)
+		_exit(ND_CHILD_STUCK);
+	watch.cpu_ns = cpu_ns;
+}
+
+static void start_watch(uint32_t timeout_s)
+{
+	const struct itimerval second = {.it_interval = {.tv_sec = 1}, .it_value = {.tv_sec = 1}};
+	struct sigaction action = {.sa_handler = on_second, .sa_flags = SA_RESTART};
+
+	watch.left_s = timeout_s;
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &second, NULL);
+}
+
 static void write_file(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -181,7 +238,7 @@ static int leave_program(const struct nd_snapshot_child *child)
 		if (getppid() != child->parent)
 			return -1;
 	}
-	alarm(child->timeout_s);
+	start_watch(child->timeout_s);
 	/* A session of its own: the scheduler's group and the terminal's are the program's. */
 	setsid();
 	prctl(PR_SET_NAME, "nodiag-heap");
@@ -211,8 +268,10 @@ static bool send_all(void *arg, const char *data, size_t size)
 	ssize_t n;
 
 	for (; size > 0; size -= (size_t)n, data += n) {
+		watch.is_sending = true;
 		n = send(stream->fd, data, size, MSG_NOSIGNAL);
-		/* Nobody takes it any more; signals that are handled there are not. */
+		watch.is_sending = false;
+		/* Nobody takes it any more. */
 		if (n <= 0)
 			return false;
 	}
