@@ -36,13 +36,21 @@ const char *channel_reason_text(uint32_t reason)
 	return reason < ND_AGENT_REASON_COUNT ? reasons[reason] : "of a reason that is not known";
 }
 
+const char *channel_context_text(uint32_t context)
+{
+	static const char *const texts[ND_CONTEXT_COUNT] = {
+		"", "", "this Node.js does not keep the current request where the agent looks"};
+
+	return context < ND_CONTEXT_COUNT ? texts[context] : "of a reason that is not known";
+}
+
 const char *channel_tracing_text(uint32_t tracing)
 {
 	static const char *const texts[ND_TRACING_COUNT] = {
 		[ND_TRACING_OFF] = "",
 		[ND_TRACING_ON] = "",
 		[ND_TRACING_NO_MODULES] = "before Node 20.16, ES modules hide Node's own from it",
-		[ND_TRACING_OTHER_TRACER] = "OpenTelemetry or dd-trace does so already",
+		[ND_TRACING_OBSERVED] = "",
 		[ND_TRACING_FAILED] = "the agent's script did not run",
 	};
 
@@ -337,6 +345,8 @@ int channel_to_sample(const struct nd_event *event, size_t size, pid_t pid,
 		.size = sample->size,
 	};
 	memcpy(ret_sample->stack, sample->stack, sample->size);
+	if (sample->has_span && size - sizeof(*sample) - sample->size >= ND_SPAN_ID_SIZE)
+		memcpy(ret_sample->span_id, sample->stack + sample->size, ND_SPAN_ID_SIZE);
 	return 0;
 }
 

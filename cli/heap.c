@@ -21,6 +21,7 @@
 #include "cli/command.h"
 #include "cli/heap_file.h"
 #include "cli/heap_live.h"
+#include "cli/heap_page.h"
 #include "cli/heap_snapshot.h"
 #include "cli/heap_watch.h"
 #include "cli/out.h"
@@ -37,13 +38,14 @@
 #define LIMIT_MAX     1000000
 
 #define DEFAULT_KEEP 3
-#define KEEP_MAX     1000
 
 /* Until the child that takes a snapshot is killed. */
 #define DEFAULT_TIMEOUT_NS (300 * ND_NSEC_PER_SEC)
 
+enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_HTML };
+
 struct heap {
-	bool json;
+	enum format format;
 	bool is_live; /* summary: of a process, and not of a file */
 	uint32_t limit;
 	enum term_colour colour;
@@ -53,7 +55,9 @@ struct heap {
 	uint32_t ignore_count;
 	struct heap_snapshot_options taking;
 	struct heap_triggers triggers;
-	bool is_for_taking; /* an option of `snapshot` was given */
+	bool is_for_taking; /* an option of `snapshot` alone was given */
+	bool is_for_file;   /* --output or --force was given */
+	struct out page;    /* where the page goes */
 	struct arguments arguments;
 	struct nd_err err;
 
@@ -87,9 +91,6 @@ enum {
 
 static const struct argp_option options[] = {
 	{NULL, 0, NULL, 0, "Taking a snapshot", 0},
-	{"output", 'o', "FILE", 0,
-	 "Write to FILE, or - for a pipe (default heap-PID-TIME.heapsnapshot)", 0},
-	{"force", OPT_FORCE, NULL, 0, "Replace FILE if it exists", 0},
 	{"timeout", OPT_TIMEOUT, "TIME", 0, "Give up after TIME: 90s, 10m (default 5m)", 0},
 	{"child-memory", OPT_MEMORY, "SIZE", 0,
 	 "What the process's child may take: 512M, 4G (default 36 times the heap)", 0},
@@ -110,7 +111,14 @@ static const struct argp_option options[] = {
 	 "Exit with 5 if the heap grew by more than SIZE: 512K, 10M, 1G", 3},
 	{"ignore", OPT_IGNORE, "CLASS", 0, "Leave out a class that may grow; may be repeated", 3},
 	{NULL, 0, NULL, 0, "Output", 4},
-	{"limit", OPT_LIMIT, "N", 0, "Rows of each table (default 15)", 4},
+	{"format", 'f', "FORMAT", 0,
+	 "text, json, or for summary and diff html, a page for a browser (default text)", 4},
+	{"output", 'o', "FILE", 0,
+	 "Write the snapshot or the page to FILE, - for stdout (default "
+	 "heap-PID-TIME.heapsnapshot or heap-TIME.html)",
+	 4},
+	{"force", OPT_FORCE, NULL, 0, "Replace FILE if it exists", 4},
+	{"limit", OPT_LIMIT, "N", 0, "Rows of each table of the text (default 15)", 4},
 	{"json", OPT_JSON, NULL, 0, "Print JSON, for your own programs", 4},
 	{"color", OPT_COLOR, "WHEN", 0, "Colour the answer: auto, always or never (default auto)",
 	 4},
@@ -140,6 +148,7 @@ static const char documentation[] =
 	"  nodiag heap summary app.heapsnapshot\n"
 	"  nodiag heap summary --live 4711\n"
 	"  nodiag heap diff before.heapsnapshot after.heapsnapshot\n"
+	"  nodiag heap diff -f html before.heapsnapshot after.heapsnapshot\n"
 	"  nodiag heap diff --fail-if 10M 1.heapsnapshot 2.heapsnapshot 3.heapsnapshot\n"
 	"  nodiag heap retainers app.heapsnapshot @4711\n"
 	"  nodiag heap retainers app.heapsnapshot Session\n\n"
@@ -206,38 +215,6 @@ static error_t parse_worker(struct heap *heap, const char *arg)
 	return EINVAL;
 }
 
-static error_t parse_signal(struct heap *heap, const char *arg)
-{
-	heap->triggers.signal = heap_triggers_parse_signal(arg);
-	if (heap->triggers.signal)
-		return 0;
-	nd_err_set(&heap->err, -EINVAL, "'%s' is no signal", arg);
-	nd_err_hint(&heap->err, "SIGUSR2, USR2, or a number");
-	return EINVAL;
-}
-
-static error_t parse_keep(struct heap *heap, const char *arg)
-{
-	uint64_t number;
-
-	if (units_parse_number(arg, 1, KEEP_MAX, &number)) {
-		heap->triggers.keep = (uint32_t)number;
-		return 0;
-	}
-	nd_err_set(&heap->err, -EINVAL, "'%s' is no number of files", arg);
-	nd_err_hint(&heap->err, "give 1 to %d", KEEP_MAX);
-	return EINVAL;
-}
-
-static error_t parse_grown(struct heap *heap, const char *arg)
-{
-	if (units_parse_bytes(arg, &heap->triggers.grown_bytes) && heap->triggers.grown_bytes)
-		return 0;
-	nd_err_set(&heap->err, -EINVAL, "'%s' is no size", arg);
-	nd_err_hint(&heap->err, "give it with its unit: 64M or 1G");
-	return EINVAL;
-}
-
 static error_t parse_trigger(int key, char *arg, struct heap *heap)
 {
 	heap->is_for_taking = true;
@@ -246,13 +223,13 @@ static error_t parse_trigger(int key, char *arg, struct heap *heap)
 		heap->triggers.near_limit = true;
 		return 0;
 	case OPT_SIGNAL:
-		return parse_signal(heap, arg);
+		return heap_triggers_set_signal(&heap->triggers, arg, &heap->err);
 	case OPT_EVERY:
 		return arguments_parse_time(arg, &heap->triggers.every_ns, &heap->err);
 	case OPT_GROWN:
-		return parse_grown(heap, arg);
+		return heap_triggers_set_grown(&heap->triggers, arg, &heap->err);
 	default:
-		return parse_keep(heap, arg);
+		return heap_triggers_set_keep(&heap->triggers, arg, &heap->err);
 	}
 }
 
@@ -260,23 +237,36 @@ static error_t parse_trigger(int key, char *arg, struct heap *heap)
 static error_t parse_taking(int key, char *arg, struct heap *heap)
 {
 	heap->is_for_taking = true;
+	if (key == OPT_TIMEOUT)
+		return arguments_parse_time(arg, &heap->taking.timeout_ns, &heap->err);
 	switch (key) {
-	case OPT_FORCE:
-		heap->taking.force = true;
-		return 0;
 	case OPT_TIMEOUT:
 		return arguments_parse_time(arg, &heap->taking.timeout_ns, &heap->err);
 	case OPT_MEMORY:
 		return parse_child_memory(heap, arg);
-	case OPT_REDACT:
-		heap->taking.redact = true;
-		return 0;
 	case OPT_WORKER:
 		return parse_worker(heap, arg);
 	default:
-		heap->taking.output = arg;
+		heap->taking.redact = true;
 		return 0;
 	}
+}
+
+static error_t parse_format(struct heap *heap, const char *arg)
+{
+	static const char *const names[] = {
+		[FORMAT_TEXT] = "text", [FORMAT_JSON] = "json", [FORMAT_HTML] = "html"};
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(names[i], arg) != 0)
+			continue;
+		heap->format = (enum format)i;
+		return 0;
+	}
+	nd_err_set(&heap->err, -EINVAL, "'%s' is no format of this answer", arg);
+	nd_err_hint(&heap->err, "text, json or html");
+	return EINVAL;
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -290,14 +280,21 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return parse_fail_if(heap, arg);
 	case OPT_IGNORE:
 		return add_ignored(heap, arg);
+	case 'f':
+		return parse_format(heap, arg);
 	case OPT_JSON:
-		heap->json = true;
+		heap->format = FORMAT_JSON;
 		return 0;
 	case OPT_LIVE:
 		heap->is_live = true;
 		return 0;
 	case 'o':
+		heap->taking.output = arg;
+		heap->is_for_file = true;
+		return 0;
 	case OPT_FORCE:
+		heap->taking.force = heap->is_for_file = true;
+		return 0;
 	case OPT_TIMEOUT:
 	case OPT_MEMORY:
 	case OPT_REDACT:
@@ -368,9 +365,33 @@ static int find_process(struct heap *heap, const char *command, char **words, pi
 	return ret;
 }
 
+/* See that the page, if there will be one, has a place before the work begins. */
+static int claim_page(struct heap *heap)
+{
+	if (heap->format == FORMAT_HTML &&
+	    heap_page_open(&heap->page, heap->taking.output, heap->taking.force, &heap->err))
+		return EXIT_FAILED;
+	return EXIT_DONE;
+}
+
+/* Whether the page is all that is wanted on stdout. */
+static bool page_is_printed(const struct heap *heap)
+{
+	return heap->format == FORMAT_HTML && !strcmp(heap->page.path, "-");
+}
+
+/* Behind the answer in text: where the page is. */
+static int tell_page(struct heap *heap)
+{
+	if (heap->format == FORMAT_HTML && !page_is_printed(heap))
+		printf("\n%s\n", heap->page.path);
+	return out_flush_stdout(&heap->err) ? EXIT_FAILED : EXIT_DONE;
+}
+
 static int look(struct heap *heap, char **words)
 {
-	const struct heap_live_options live = {heap->json, term_has_colour(heap->colour)};
+	const struct heap_live_options live = {heap->format == FORMAT_JSON,
+					       term_has_colour(heap->colour)};
 	struct nd_buf text;
 	pid_t pid;
 	int ret = find_process(heap, "nodiag heap summary --live", words, &pid);
@@ -384,24 +405,48 @@ static int look(struct heap *heap, char **words)
 	return ret;
 }
 
+static int print_summary(struct heap *heap, const struct nd_heap_summary *summary, const char *name)
+{
+	struct nd_buf text;
+	int ret;
+
+	if (page_is_printed(heap))
+		return EXIT_DONE;
+	nd_buf_init(&text, ND_OUTPUT_MAX);
+	if (heap->format == FORMAT_JSON)
+		ret = nd_render_heap_summary_json(summary, name, &text);
+	else
+		ret = nd_render_heap_summary(summary, name, term_has_colour(heap->colour), &text);
+	ret = print(heap, ret, &text);
+	nd_buf_fini(&text);
+	return ret;
+}
+
 static int summarize(struct heap *heap, char **files)
 {
 	struct nd_heap_summary summary;
-	struct nd_buf text;
-	int ret = heap->is_live ? look(heap, files) : analyse(heap, files[0]);
+	bool has_page = heap->format == FORMAT_HTML;
+	uint32_t limit = heap->limit;
+	int ret;
 
-	if (ret || heap->is_live)
+	if (heap->is_live)
+		return look(heap, files);
+	ret = claim_page(heap);
+	if (!ret)
+		ret = analyse(heap, files[0]);
+	if (ret)
 		return ret;
-	if (nd_heap_summarize(&heap->paths, heap->limit, &summary, &heap->err))
+	if (has_page && limit < ND_HEAP_PAGE_ROWS)
+		limit = ND_HEAP_PAGE_ROWS;
+	if (nd_heap_summarize(&heap->paths, limit, &summary, &heap->err))
 		return EXIT_FAILED;
-	nd_buf_init(&text, ND_OUTPUT_MAX);
-	if (heap->json)
-		ret = nd_render_heap_summary_json(&summary, files[0], &text);
-	else
-		ret = nd_render_heap_summary(&summary, files[0], term_has_colour(heap->colour),
-					     &text);
-	ret = print(heap, ret, &text);
-	nd_buf_fini(&text);
+	if (has_page && heap_page_write_summary(&heap->page, &summary, files[0], &heap->err))
+		ret = EXIT_FAILED;
+	nd_heap_summary_cut(&summary, heap->limit);
+	if (!ret)
+		ret = print_summary(heap, &summary, files[0]);
+	if (!ret)
+		ret = tell_page(heap);
 	nd_heap_summary_fini(&summary);
 	return ret;
 }
@@ -439,6 +484,23 @@ static int check_growth(const struct heap *heap, int64_t grown)
 	return EXIT_THRESHOLD;
 }
 
+static int print_diff(struct heap *heap, const struct nd_heap_comparison *comparison)
+{
+	struct nd_buf text;
+	int ret;
+
+	if (page_is_printed(heap))
+		return EXIT_DONE;
+	nd_buf_init(&text, ND_OUTPUT_MAX);
+	if (heap->format == FORMAT_JSON)
+		ret = nd_render_heap_diff_json(comparison, &text);
+	else
+		ret = nd_render_heap_diff(comparison, term_has_colour(heap->colour), &text);
+	ret = print(heap, ret, &text);
+	nd_buf_fini(&text);
+	return ret;
+}
+
 static int answer_diff(struct heap *heap, char **files, const struct nd_heap_series *series)
 {
 	struct nd_heap_suspects suspects;
@@ -451,7 +513,6 @@ static int answer_diff(struct heap *heap, char **files, const struct nd_heap_ser
 		.names = files,
 		.limit = heap->limit,
 	};
-	struct nd_buf text;
 	int ret;
 
 	if (nd_heap_compare(series, &diff, &heap->err))
@@ -460,27 +521,28 @@ static int answer_diff(struct heap *heap, char **files, const struct nd_heap_ser
 		term_note("'%s' and '%s' are not of one process: the same ids are of other "
 			  "objects, so what is new cannot be told",
 			  files[0], files[series->count]);
-	nd_buf_init(&text, ND_OUTPUT_MAX);
-	ret = nd_heap_find_growth(series, &suspects, &heap->err);
-	if (!ret) {
-		ret = heap->json ? nd_render_heap_diff_json(&comparison, &text)
-				 : nd_render_heap_diff(&comparison, term_has_colour(heap->colour),
-						       &text);
-		ret = print(heap, ret, &text);
-	}
+	ret = nd_heap_find_growth(series, &suspects, &heap->err) ? EXIT_FAILED : EXIT_DONE;
+	if (!ret && heap->format == FORMAT_HTML &&
+	    heap_page_write_diff(&heap->page, &comparison, &heap->err))
+		ret = EXIT_FAILED;
+	if (!ret)
+		ret = print_diff(heap, &comparison);
+	if (!ret)
+		ret = tell_page(heap);
 	if (!ret)
 		ret = check_growth(heap, diff.grown);
-	nd_buf_fini(&text);
 	nd_heap_diff_fini(&diff);
-	return ret < 0 ? EXIT_FAILED : ret;
+	return ret;
 }
 
 static int compare(struct heap *heap, char **files)
 {
 	uint32_t count = (uint32_t)heap->arguments.count - 2, i;
 	struct nd_heap_series series;
-	int ret = take_census(heap, files, count);
+	int ret = claim_page(heap);
 
+	if (!ret)
+		ret = take_census(heap, files, count);
 	if (!ret)
 		ret = analyse(heap, files[count]);
 	for (i = 0; i < count && !ret; i++)
@@ -517,7 +579,7 @@ static int explain_object(struct heap *heap, const char *path, const char *text)
 		return EXIT_NO_TARGET;
 	}
 	nd_buf_init(&out, ND_OUTPUT_MAX);
-	if (heap->json)
+	if (heap->format == FORMAT_JSON)
 		ret = nd_render_heap_retainers_json(&heap->paths, node, heap->limit, &out);
 	else
 		ret = nd_render_heap_retainers(&heap->paths, node, heap->limit,
@@ -543,7 +605,7 @@ static int explain_class(struct heap *heap, const char *path, const char *class)
 		return EXIT_FAILED;
 	}
 	nd_buf_init(&out, ND_OUTPUT_MAX);
-	if (heap->json)
+	if (heap->format == FORMAT_JSON)
 		ret = nd_render_heap_ways_json(&heap->paths, class, &ways, heap->limit, &out);
 	else
 		ret = nd_render_heap_ways(&heap->paths, class, &ways, heap->limit,
@@ -624,35 +686,43 @@ static const struct question *find_question(struct heap *heap)
 	return NULL;
 }
 
+/* Whether all options are about what was asked. */
+static int check_options(struct heap *heap, const struct question *question)
+{
+	bool is_taking = question->answer == snapshot;
+
+	if ((heap->fail_text || heap->ignore_count) && question->answer != compare)
+		nd_err_set(&heap->err, -EINVAL,
+			   "--fail-if and --ignore are for 'nodiag heap diff'");
+	else if (heap->is_for_taking && !is_taking)
+		nd_err_set(&heap->err, -EINVAL, "'%s' takes no option of 'nodiag heap snapshot'",
+			   question->name);
+	else if (heap->taking.worker && heap->triggers.near_limit)
+		nd_err_set(&heap->err, -EINVAL, "--near-limit is for main threads");
+	else if (heap->is_live && question->answer != summarize)
+		nd_err_set(&heap->err, -EINVAL, "--live is for 'nodiag heap summary'");
+	else if (heap->is_live && heap->format == FORMAT_HTML)
+		nd_err_set(&heap->err, -EINVAL, "--live has text and JSON");
+	else if (heap->format == FORMAT_HTML && (is_taking || question->answer == explain))
+		nd_err_set(&heap->err, -EINVAL,
+			   "-f html is for 'nodiag heap summary' and 'nodiag heap diff'");
+	else if (heap->is_for_file && !is_taking && heap->format != FORMAT_HTML)
+		nd_err_set(&heap->err, -EINVAL,
+			   "-o and --force are for 'nodiag heap snapshot' and for -f html");
+	else
+		return EXIT_DONE;
+	nd_err_hint(&heap->err, "nodiag heap --help");
+	return EXIT_USAGE;
+}
+
 static int run(struct heap *heap)
 {
 	const struct question *question = find_question(heap);
 
 	if (!question)
 		return EXIT_USAGE;
-	if ((heap->fail_text || heap->ignore_count) && question->answer != compare) {
-		nd_err_set(&heap->err, -EINVAL,
-			   "--fail-if and --ignore are for 'nodiag heap diff'");
-		nd_err_hint(&heap->err, "nodiag heap --help");
+	if (check_options(heap, question))
 		return EXIT_USAGE;
-	}
-	if (heap->is_for_taking && question->answer != snapshot) {
-		nd_err_set(&heap->err, -EINVAL, "'%s' takes no option of 'nodiag heap snapshot'",
-			   question->name);
-		nd_err_hint(&heap->err, "nodiag heap --help");
-		return EXIT_USAGE;
-	}
-	if (heap->taking.worker && heap->triggers.near_limit) {
-		nd_err_set(&heap->err, -EINVAL, "--near-limit is for main threads");
-		nd_err_hint(&heap->err,
-			    "a worker's own limit ends the worker, and not the process");
-		return EXIT_USAGE;
-	}
-	if (heap->is_live && question->answer != summarize) {
-		nd_err_set(&heap->err, -EINVAL, "--live is for 'nodiag heap summary'");
-		nd_err_hint(&heap->err, "nodiag heap --help");
-		return EXIT_USAGE;
-	}
 	heap->names = nd_intern_new();
 	if (!heap->names) {
 		nd_err_set(&heap->err, -ENOMEM, "out of memory");
@@ -665,6 +735,7 @@ static void fini(struct heap *heap)
 {
 	uint32_t i;
 
+	out_close(&heap->page);
 	for (i = 0; i < heap->census_count; i++)
 		nd_heap_census_fini(&heap->census[i]);
 	free(heap->census);
@@ -677,9 +748,12 @@ static void fini(struct heap *heap)
 
 int command_heap(int argc, char **argv)
 {
-	struct heap heap = {.limit = DEFAULT_LIMIT,
-			    .taking = {.timeout_ns = DEFAULT_TIMEOUT_NS},
-			    .triggers = {.keep = DEFAULT_KEEP}};
+	struct heap heap = {
+		.limit = DEFAULT_LIMIT,
+		.taking = {.timeout_ns = DEFAULT_TIMEOUT_NS},
+		.triggers = {.keep = DEFAULT_KEEP},
+		.page.fd = -1,
+	};
 	int ret;
 
 	if (argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, &heap)) {

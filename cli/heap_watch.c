@@ -16,6 +16,7 @@
 #include "cli/heap_snapshot.h"
 #include "cli/interrupt.h"
 #include "cli/term.h"
+#include "cli/units.h"
 #include "common/clock.h"
 #include "common/err.h"
 
@@ -26,6 +27,8 @@
 #define FULL_COLLECTION 2
 
 #define PATH_BYTES 4096
+
+#define KEEP_MAX 1000
 
 struct watch {
 	pid_t pid;
@@ -43,7 +46,8 @@ struct watch {
 	struct nd_err *err;
 };
 
-int heap_triggers_parse_signal(const char *text)
+/* 0 when it is none. */
+static int parse_signal(const char *text)
 {
 	char *end;
 	long number = strtol(text, &end, 10);
@@ -60,6 +64,38 @@ int heap_triggers_parse_signal(const char *text)
 			return i;
 	}
 	return 0;
+}
+
+int heap_triggers_set_signal(struct heap_triggers *triggers, const char *arg, struct nd_err *err)
+{
+	triggers->signal = parse_signal(arg);
+	if (triggers->signal)
+		return 0;
+	nd_err_set(err, -EINVAL, "'%s' is no signal", arg);
+	nd_err_hint(err, "SIGUSR2, USR2, or a number");
+	return EINVAL;
+}
+
+int heap_triggers_set_grown(struct heap_triggers *triggers, const char *arg, struct nd_err *err)
+{
+	if (units_parse_bytes(arg, &triggers->grown_bytes) && triggers->grown_bytes)
+		return 0;
+	nd_err_set(err, -EINVAL, "'%s' is no size", arg);
+	nd_err_hint(err, "give it with its unit: 64M or 1G");
+	return EINVAL;
+}
+
+int heap_triggers_set_keep(struct heap_triggers *triggers, const char *arg, struct nd_err *err)
+{
+	uint64_t number;
+
+	if (units_parse_number(arg, 1, KEEP_MAX, &number)) {
+		triggers->keep = (uint32_t)number;
+		return 0;
+	}
+	nd_err_set(err, -EINVAL, "'%s' is no number of files", arg);
+	nd_err_hint(err, "give 1 to %d", KEEP_MAX);
+	return EINVAL;
 }
 
 static int connect_agent(struct watch *watch)

@@ -24,8 +24,13 @@ static inline bool heap_triggers_are_set(const struct heap_triggers *triggers)
 	       triggers->grown_bytes;
 }
 
-/* Read the name of a signal, "SIGUSR2" or "USR2", or its number; 0 when it is none. */
-int heap_triggers_parse_signal(const char *text);
+/*
+ * Read what the options take: a signal, "SIGUSR2", "USR2" or its number; a size; a number of files.
+ * 0, or EINVAL with `err` set.
+ */
+int heap_triggers_set_signal(struct heap_triggers *triggers, const char *arg, struct nd_err *err);
+int heap_triggers_set_grown(struct heap_triggers *triggers, const char *arg, struct nd_err *err);
+int heap_triggers_set_keep(struct heap_triggers *triggers, const char *arg, struct nd_err *err);
 
 /*
  * Take heap snapshots of a process whenever that is so, until it ends or the user has enough, and

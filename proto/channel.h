@@ -77,6 +77,7 @@ static inline uint32_t nd_agent_known(uint32_t features)
 enum nd_channel_export {
 	ND_EXPORTS_METRICS = 1 << 0,
 	ND_EXPORTS_TRACES = 1 << 1,
+	ND_EXPORTS_PROFILES = 1 << 2,
 };
 
 struct nd_channel_head {
@@ -135,10 +136,18 @@ struct nd_gc_counters {
 enum nd_tracing {
 	ND_TRACING_OFF,
 	ND_TRACING_ON,
-	ND_TRACING_NO_MODULES,	 /* its script finds no way to Node's own modules */
-	ND_TRACING_OTHER_TRACER, /* OpenTelemetry or dd-trace does so already */
-	ND_TRACING_FAILED,	 /* its script threw */
+	ND_TRACING_NO_MODULES, /* its script finds no way to Node's own modules */
+	ND_TRACING_OBSERVED,   /* they are, and the program's own tracer has the ids */
+	ND_TRACING_FAILED,     /* its script threw */
 	ND_TRACING_COUNT
+};
+
+/* Whether samples and pauses of a thread tell of the request that was handled. */
+enum nd_context {
+	ND_CONTEXT_OFF,
+	ND_CONTEXT_ON,
+	ND_CONTEXT_UNREADABLE, /* it is not where this Node.js is known to keep it */
+	ND_CONTEXT_COUNT
 };
 
 /* A thread's slot; its ring's data are at `ring_offset`. */
@@ -151,8 +160,8 @@ struct nd_channel_slot {
 	struct nd_ring_head ring;
 	struct nd_loop_counters loop;
 	struct nd_gc_counters gc;
-	uint32_t tracing; /* enum nd_tracing */
-	uint32_t pad;
+	uint32_t tracing;    /* enum nd_tracing */
+	uint32_t context;    /* enum nd_context */
 	uint64_t spans_lost; /* requests that the script could make nothing of */
 };
 

@@ -14,8 +14,8 @@ _nodiag_pids() {
 
 _nodiag_flame() {
 	local formats='html svg folded pprof speedscope cpuprofile json'
-	local options='-d --duration= -r --rate= --threads --kernel --no-kernel --idle --source-maps
-		-f --format= -o --output= --force --color= --help --usage'
+	local options='-d --duration= -r --rate= --threads --by= --kernel --no-kernel --idle
+		--source-maps -f --format= -o --output= --force --color= --help --usage'
 
 	case $previous in
 	-d | --duration)
@@ -26,6 +26,9 @@ _nodiag_flame() {
 		;;
 	-f | --format)
 		mapfile -t COMPREPLY < <(compgen -W "$formats" -- "$current")
+		;;
+	--by)
+		mapfile -t COMPREPLY < <(compgen -W 'route' -- "$current")
 		;;
 	--color)
 		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$current")
@@ -77,8 +80,8 @@ _nodiag_record() {
 }
 
 _nodiag_lag() {
-	local options='-d --duration= -l --live --async --startup --threshold= --color= --fail-if= --json
-		--help --usage'
+	local options='-d --duration= -l --live --async --trace --startup --threshold= --color=
+		--fail-if= --json --help --usage'
 
 	case $previous in
 	-d | --duration)
@@ -108,9 +111,9 @@ _nodiag_lag() {
 }
 
 _nodiag_heap() {
-	local options='-o --output= --force --timeout= --child-memory= --redact --worker= --near-limit'
-	options+=' --on-signal= --every= --grown= --keep= --fail-if='
-	options+=' --ignore= --limit= --live --color= --json --help --usage'
+	local options='--timeout= --child-memory= --redact --worker= --near-limit --on-signal='
+	options+=' --every= --grown= --keep= --fail-if= --ignore= -f --format='
+	options+=' -o --output= --force --limit= --live --color= --json --help --usage'
 
 	case $previous in
 	heap)
@@ -128,6 +131,9 @@ _nodiag_heap() {
 	-o | --output)
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		compopt -o filenames
+		;;
+	-f | --format)
+		mapfile -t COMPREPLY < <(compgen -W 'text json html' -- "$current")
 		;;
 	--timeout)
 		mapfile -t COMPREPLY < <(compgen -W '1m 5m 15m' -- "$current")
@@ -197,7 +203,8 @@ _nodiag_collect() {
 }
 
 _nodiag_export() {
-	local options='-d --duration= --dry-run --endpoint= --header= --queue= --signal= --help --usage'
+	local options='--compression= -d --duration= --dry-run --endpoint= --header= --queue= --signal=
+		--tail= --help --usage'
 
 	case $previous in
 	-d | --duration)
@@ -205,6 +212,13 @@ _nodiag_export() {
 		;;
 	--signal)
 		mapfile -t COMPREPLY < <(compgen -W 'metrics profiles traces' -- "$current")
+		;;
+	--compression)
+		mapfile -t COMPREPLY < <(compgen -W 'gzip zstd none' -- "$current")
+		;;
+	--tail)
+		mapfile -t COMPREPLY < <(compgen -W 'slow=200ms errors 1/100' -- "$current")
+		compopt -o nospace
 		;;
 	--endpoint | --header) ;;
 	--queue)

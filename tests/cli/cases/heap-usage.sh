@@ -14,6 +14,10 @@ status heap diff --fail-if 10 before.heapsnapshot before.heapsnapshot
 status heap summary --limit 0 before.heapsnapshot
 status heap summary none.heapsnapshot
 status heap summary --force before.heapsnapshot
+status heap summary --timeout 1m before.heapsnapshot
+status heap summary -f svg before.heapsnapshot
+status heap retainers -f html before.heapsnapshot Request
+status heap summary -f html -o small.folded before.heapsnapshot
 status heap snapshot --timeout soon 1
 status heap diff --live before.heapsnapshot before.heapsnapshot
 status heap summary --live 1 2
