@@ -38,7 +38,8 @@ static int open_output(struct taking *taking)
 	struct tm tm;
 
 	strftime(when, sizeof(when), "%Y%m%d-%H%M%S", localtime_r(&now, &tm));
-	snprintf(name, sizeof(name), "heap-%d-%s.heapsnapshot", taking->pid, when);
+	snprintf(name, sizeof(name), "heap-%d-%s.%s", taking->pid, when,
+		 taking->options->format == HEAP_FORMAT_ND ? "nd" : "heapsnapshot");
 	return out_open(&taking->out, path ? path : name, taking->options->force, true,
 			taking->err);
 }

@@ -10,6 +10,7 @@
 #include "analyzer/heap/heap.h"
 #include "analyzer/heap/reader.h"
 #include "cli/channel.h"
+#include "cli/heap_convert.h"
 #include "cli/heap_snapshot.h"
 #include "cli/heap_taking.h"
 #include "cli/interrupt.h"
@@ -69,6 +70,9 @@ static int take_bytes(struct taking *taking, size_t len)
 	taking->bytes += len;
 	if (!taking->damage.code)
 		nd_heap_reader_feed(taking->reader, taking->chunk, len, &taking->damage);
+	/* What is packed is so in the end, from what the reader made of it. */
+	if (taking->options->format == HEAP_FORMAT_ND)
+		return 0;
 	return out_write(&taking->out, taking->chunk, len, taking->err);
 }
 
@@ -121,13 +125,19 @@ static int set_stuck(struct taking *taking)
 }
 
 /* 0 when what was read is a whole snapshot. */
-static int finish_reading(struct taking *taking)
+static int finish_reading(struct taking *taking, struct nd_heap **ret_heap)
 {
-	struct nd_heap *heap = NULL;
-	int ret = taking->damage.code;
+	if (taking->damage.code)
+		return taking->damage.code;
+	return nd_heap_reader_finish(taking->reader, ret_heap, &taking->damage);
+}
 
-	if (!ret)
-		ret = nd_heap_reader_finish(taking->reader, &heap, &taking->damage);
+static int keep(struct taking *taking, struct nd_heap *heap)
+{
+	int ret = 0;
+
+	if (taking->options->format == HEAP_FORMAT_ND)
+		ret = heap_write(heap, HEAP_FORMAT_ND, &taking->out, taking->err);
 	nd_heap_free(heap);
 	return ret;
 }
@@ -135,15 +145,18 @@ static int finish_reading(struct taking *taking)
 /* A child of a heap that was full goes on without the process, and nobody tells of its end. */
 static int finish_alone(struct taking *taking)
 {
-	if (!taking->at_limit || finish_reading(taking))
+	struct nd_heap *heap;
+
+	if (!taking->at_limit || finish_reading(taking, &heap))
 		return heap_taking_set_ended(taking);
 	term_note("%d has ended meanwhile", taking->pid);
-	return 0;
+	return keep(taking, heap);
 }
 
 /* The child's end says why its snapshot is not complete, better than its last byte does. */
 static int finish(struct taking *taking)
 {
+	struct nd_heap *heap;
 	int status, ret = channel_wait_child(taking->channel, END_MS, &status);
 
 	if (ret == -EPIPE)
@@ -155,8 +168,11 @@ static int finish(struct taking *taking)
 		return set_killed(taking, WTERMSIG(status));
 	if (WEXITSTATUS(status) == ND_CHILD_STUCK)
 		return set_stuck(taking);
-	if (!finish_reading(taking) && !status)
-		return 0;
+	if (!finish_reading(taking, &heap)) {
+		if (!status)
+			return keep(taking, heap);
+		nd_heap_free(heap);
+	}
 	if (!taking->damage.code)
 		return nd_err_set(taking->err, -EIO, "the child of %d failed", taking->pid);
 	return nd_err_set(taking->err, taking->damage.code, "V8's snapshot of %d is damaged: %s",

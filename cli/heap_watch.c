@@ -127,8 +127,9 @@ static void name_next(struct watch *watch, const char *folder)
 	struct tm tm;
 
 	strftime(when, sizeof(when), "%Y%m%d-%H%M%S", localtime_r(&now, &tm));
-	snprintf(watch->path, sizeof(watch->path), "%s%sheap-%d-%s.heapsnapshot",
-		 folder ? folder : "", folder ? "/" : "", watch->pid, when);
+	snprintf(watch->path, sizeof(watch->path), "%s%sheap-%d-%s.%s", folder ? folder : "",
+		 folder ? "/" : "", watch->pid, when,
+		 watch->options.format == HEAP_FORMAT_ND ? "nd" : "heapsnapshot");
 	watch->options.output = watch->path;
 }
 
