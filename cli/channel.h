@@ -79,6 +79,17 @@ int channel_snapshot(struct channel *channel, const struct nd_snapshot_wish *wis
 int channel_wait_forked(struct channel *channel, int timeout_ms, struct nd_forked *ret_forked);
 int channel_wait_child(struct channel *channel, int timeout_ms, int *ret_status);
 
+/* What can be read from when the agent says something. */
+int channel_get_fd(const struct channel *channel);
+
+/*
+ * Be told of a signal that is sent to the process: -EBUSY where it handles it itself. As long as
+ * this connection is there, it does not end the process. channel_has_signalled() says whether it
+ * has come since it was asked last.
+ */
+int channel_take_signal(struct channel *channel, int number, struct nd_err *err);
+bool channel_has_signalled(struct channel *channel);
+
 /* Let the agent stop for good; returns when it has let go of the process. */
 int channel_detach(struct channel *channel, struct nd_err *err);
 

@@ -22,6 +22,8 @@
 #define DEFAULT_LIMIT 15
 #define LIMIT_MAX     1000000
 
+#define DEFAULT_KEEP 3
+
 /* Until the child that takes a snapshot is killed. */
 #define DEFAULT_TIMEOUT_NS (300 * ND_NSEC_PER_SEC)
 
@@ -36,7 +38,12 @@ enum {
 	OPT_MEMORY,
 	OPT_LIVE,
 	OPT_REDACT,
-	OPT_WORKER
+	OPT_WORKER,
+	OPT_NEAR_LIMIT,
+	OPT_SIGNAL,
+	OPT_EVERY,
+	OPT_GROWN,
+	OPT_KEEP
 };
 
 static const struct argp_option options[] = {
@@ -48,38 +55,44 @@ static const struct argp_option options[] = {
 	 "Leave out what strings say; lengths and hashes stay, and names in the code", 0},
 	{"worker", OPT_WORKER, "N", 0,
 	 "Of the worker with that thread id, which 'nodiag lag' shows", 0},
-	{NULL, 0, NULL, 0, "Looking at a process", 1},
-	{"live", OPT_LIVE, NULL, 0, "summary: of a running process, without a snapshot", 1},
-	{NULL, 0, NULL, 0, "Comparing", 2},
+	{NULL, 0, NULL, 0, "Taking snapshots when something happens; then FILE is a folder", 1},
+	{"near-limit", OPT_NEAR_LIMIT, NULL, 0, "When the heap has grown to its limit, once", 1},
+	{"on-signal", OPT_SIGNAL, "SIG", 0, "When that is sent to the process: SIGUSR2", 1},
+	{"every", OPT_EVERY, "TIME", 0, "Again and again: 10m, 1h", 1},
+	{"grown", OPT_GROWN, "SIZE", 0, "When so much more is alive than at the last: 200M", 1},
+	{"keep", OPT_KEEP, "N", 0, "Files that are kept, the newest (default 3)", 1},
+	{NULL, 0, NULL, 0, "Looking at a process", 2},
+	{"live", OPT_LIVE, NULL, 0, "summary: of a running process, without a snapshot", 2},
+	{NULL, 0, NULL, 0, "Comparing", 3},
 	{"fail-if", OPT_FAIL_IF, "SIZE", 0,
-	 "Exit with 5 if the heap grew by more than SIZE: 512K, 10M, 1G", 2},
-	{"ignore", OPT_IGNORE, "CLASS", 0, "Leave out a class that may grow; may be repeated", 2},
-	{NULL, 0, NULL, 0, "Searching", 3},
-	{"class", HEAP_QUERY_CLASS, "CLASS", 0, "Objects of that class", 3},
+	 "Exit with 5 if the heap grew by more than SIZE: 512K, 10M, 1G", 3},
+	{"ignore", OPT_IGNORE, "CLASS", 0, "Leave out a class that may grow; may be repeated", 3},
+	{NULL, 0, NULL, 0, "Searching", 4},
+	{"class", HEAP_QUERY_CLASS, "CLASS", 0, "Objects of that class", 4},
 	{"type", HEAP_QUERY_TYPE, "TYPE", 0,
-	 "Objects that V8 calls so: object, closure, string, array, native ...", 3},
-	{"min-self", HEAP_QUERY_SELF, "SIZE", 0, "Objects that have SIZE or more: 512K, 10M", 3},
-	{"min-retained", HEAP_QUERY_RETAINED, "SIZE", 0, "Objects that retain SIZE or more", 3},
+	 "Objects that V8 calls so: object, closure, string, array, native ...", 4},
+	{"min-self", HEAP_QUERY_SELF, "SIZE", 0, "Objects that have SIZE or more: 512K, 10M", 4},
+	{"min-retained", HEAP_QUERY_RETAINED, "SIZE", 0, "Objects that retain SIZE or more", 4},
 	{"max-distance", HEAP_QUERY_DISTANCE, "N", 0,
-	 "Objects at most N steps from the program's roots", 3},
+	 "Objects at most N steps from the program's roots", 4},
 	{"retained-by", HEAP_QUERY_RETAINED_BY, "@ID", 0,
-	 "Objects that would be free without that one", 3},
-	{"sort", HEAP_QUERY_SORT, "WHAT", 0, "By retained (default), self, distance or id", 3},
-	{NULL, 0, NULL, 0, "Output", 4},
+	 "Objects that would be free without that one", 4},
+	{"sort", HEAP_QUERY_SORT, "WHAT", 0, "By retained (default), self, distance or id", 4},
+	{NULL, 0, NULL, 0, "Output", 5},
 	{"format", 'f', "FORMAT", 0,
 	 "text, json, or for summary and diff html, a page (default text); for snapshot and "
 	 "convert "
 	 "heapsnapshot, or nd, packed",
-	 4},
+	 5},
 	{"output", 'o', "FILE", 0,
 	 "Write the snapshot or the page to FILE, - for stdout (default "
 	 "heap-PID-TIME.heapsnapshot, heap-TIME.html, or FILE's name)",
-	 4},
-	{"force", OPT_FORCE, NULL, 0, "Replace FILE if it exists", 4},
-	{"limit", OPT_LIMIT, "N", 0, "Rows of each table of the text (default 15)", 4},
-	{"json", OPT_JSON, NULL, 0, "Print JSON, for your own programs", 4},
+	 5},
+	{"force", OPT_FORCE, NULL, 0, "Replace FILE if it exists", 5},
+	{"limit", OPT_LIMIT, "N", 0, "Rows of each table of the text (default 15)", 5},
+	{"json", OPT_JSON, NULL, 0, "Print JSON, for your own programs", 5},
 	{"color", OPT_COLOR, "WHEN", 0, "Colour the answer: auto, always or never (default auto)",
-	 4},
+	 5},
 	ARGUMENTS_HELP_OPTIONS,
 	{0},
 };
@@ -182,6 +195,24 @@ static error_t parse_worker(struct heap *heap, const char *arg)
 	return EINVAL;
 }
 
+static error_t parse_trigger(int key, char *arg, struct heap *heap)
+{
+	heap->given |= HEAP_WAITING;
+	switch (key) {
+	case OPT_NEAR_LIMIT:
+		heap->triggers.near_limit = true;
+		return 0;
+	case OPT_SIGNAL:
+		return heap_triggers_set_signal(&heap->triggers, arg, &heap->err);
+	case OPT_EVERY:
+		return arguments_parse_time(arg, &heap->triggers.every_ns, &heap->err);
+	case OPT_GROWN:
+		return heap_triggers_set_grown(&heap->triggers, arg, &heap->err);
+	default:
+		return heap_triggers_set_keep(&heap->triggers, arg, &heap->err);
+	}
+}
+
 /* Those of `snapshot`. */
 static error_t parse_taking(int key, char *arg, struct heap *heap)
 {
@@ -275,6 +306,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_REDACT:
 	case OPT_WORKER:
 		return parse_taking(key, arg, heap);
+	case OPT_NEAR_LIMIT:
+	case OPT_SIGNAL:
+	case OPT_EVERY:
+	case OPT_GROWN:
+	case OPT_KEEP:
+		return parse_trigger(key, arg, heap);
 	case OPT_COLOR:
 		return term_parse_colour(arg, &heap->colour, &heap->err);
 	default:
@@ -300,7 +337,9 @@ static int snapshot(struct heap *heap, char **words)
 	if (ret)
 		return ret;
 	heap->taking.format = heap->format;
-	ret = heap_snapshot_take(pid, &heap->taking, &heap->err);
+	ret = heap_triggers_are_set(&heap->triggers)
+		      ? heap_watch(pid, &heap->taking, &heap->triggers, &heap->err)
+		      : heap_snapshot_take(pid, &heap->taking, &heap->err);
 	return ret ? target_fail(pid, ret, &heap->err) : EXIT_DONE;
 }
 
@@ -318,8 +357,8 @@ static const struct question {
 	unsigned int formats; /* a bit for each enum heap_format */
 	int (*answer)(struct heap *heap, char **words);
 } questions[] = {
-	{"snapshot", 0, 1, "nodiag heap snapshot PID", HEAP_TAKING | HEAP_WRITING, SNAPSHOTS,
-	 snapshot},
+	{"snapshot", 0, 1, "nodiag heap snapshot PID", HEAP_TAKING | HEAP_WAITING | HEAP_WRITING,
+	 SNAPSHOTS, snapshot},
 	{"summary", 1, 1, "nodiag heap summary FILE", HEAP_LOOKING, PAGES, heap_answer_summary},
 	{"diff", 2, ND_HEAP_SERIES_MAX, "nodiag heap diff BEFORE AFTER", HEAP_COMPARING, PAGES,
 	 heap_answer_diff},
@@ -376,6 +415,8 @@ static bool check_groups(struct heap *heap, const struct question *question)
 		{HEAP_TAKING,
 		 "--timeout, --child-memory, --redact and --worker are for 'nodiag heap "
 		 "snapshot'"},
+		{HEAP_WAITING, "--near-limit, --on-signal, --every, --grown and --keep are for "
+			       "'nodiag heap snapshot'"},
 		{HEAP_WRITING, "-o and --force are for 'nodiag heap snapshot', 'nodiag heap "
 			       "convert' and -f html"},
 		{HEAP_COMPARING, "--fail-if and --ignore are for 'nodiag heap diff'"},
@@ -401,6 +442,10 @@ static int check_options(struct heap *heap, const struct question *question)
 {
 	bool is_fine = check_groups(heap, question);
 
+	if (is_fine && heap->taking.worker && heap->triggers.near_limit) {
+		nd_err_set(&heap->err, -EINVAL, "--near-limit is for main threads");
+		is_fine = false;
+	}
 	if (is_fine && heap->is_live && heap->format == HEAP_FORMAT_HTML) {
 		nd_err_set(&heap->err, -EINVAL, "--live has text and JSON");
 		is_fine = false;
@@ -453,6 +498,7 @@ int command_heap(int argc, char **argv)
 	struct heap heap = {
 		.limit = DEFAULT_LIMIT,
 		.taking = {.timeout_ns = DEFAULT_TIMEOUT_NS},
+		.triggers = {.keep = DEFAULT_KEEP},
 		.page.fd = -1,
 		.query = {.type = -1, .max_distance = -1, .retained_by = ND_HEAP_NONE},
 	};

@@ -18,6 +18,7 @@
 #include "cli/arguments.h"
 #include "cli/heap_format.h"
 #include "cli/heap_snapshot.h"
+#include "cli/heap_watch.h"
 #include "cli/out.h"
 #include "cli/term.h"
 #include "common/err.h"
@@ -33,7 +34,8 @@ enum heap_options {
 	HEAP_COMPARING = 2,
 	HEAP_SEARCHING = 4,
 	HEAP_WRITING = 8,
-	HEAP_LOOKING = 16
+	HEAP_LOOKING = 16,
+	HEAP_WAITING = 32
 };
 
 struct heap {
@@ -46,6 +48,7 @@ struct heap {
 	const char **ignore;
 	uint32_t ignore_count;
 	struct heap_snapshot_options taking;
+	struct heap_triggers triggers;
 	struct nd_heap_query query;
 	const char *retained_by; /* --retained-by as given, or NULL */
 	unsigned int given;	 /* enum heap_options: those that some were given of */

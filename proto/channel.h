@@ -63,6 +63,7 @@ enum nd_agent_feature {
 	ND_FEATURE_ASYNC = 1 << 8,     /* asynchronous resources */
 	ND_FEATURE_SNAPSHOT = 1 << 10, /* heap snapshots, by a child */
 	ND_FEATURE_REDACT = 1 << 11,   /* without what strings say, and of workers */
+	ND_FEATURE_TRIGGERS = 1 << 12, /* when the heap is nearly full; and of signals */
 };
 
 /* What an agent with such features knows of an event loop, of enum nd_loop_known. */
@@ -177,6 +178,8 @@ enum nd_message_type {
 	ND_MESSAGE_SNAPSHOT = 32, /* reader: struct nd_snapshot_wish, with a descriptor */
 	ND_MESSAGE_FORKED,	  /* agent: struct nd_forked, once the main thread was asked */
 	ND_MESSAGE_CHILD_END,	  /* agent: struct nd_child_end, if there was a child */
+	ND_MESSAGE_SIGNAL,	  /* reader: struct nd_signal, to be told of that signal */
+	ND_MESSAGE_SIGNALLED,	  /* agent: struct nd_signal, when it has come */
 };
 
 struct nd_message {
@@ -218,6 +221,11 @@ struct nd_process_context {
 
 enum nd_snapshot_flag {
 	ND_SNAPSHOT_REDACT = 1 << 0, /* of strings only lengths and hashes by `key` */
+	/*
+	 * Not now: once the main thread's heap has grown to its limit, which is raised a little, so
+	 * that V8 goes on for a moment. The child lives on when the process ends.
+	 */
+	ND_SNAPSHOT_AT_LIMIT = 1 << 1,
 };
 
 /*
@@ -240,6 +248,13 @@ struct nd_snapshot_wish {
 /* The least of it, which older readers send. */
 #define ND_SNAPSHOT_WISH_MIN offsetof(struct nd_snapshot_wish, key)
 
+/* A signal that the program does not handle itself: -EBUSY where it does. */
+struct nd_signal {
+	struct nd_message message;
+	int32_t number;
+	uint32_t pad;
+};
+
 /* The process goes on. */
 struct nd_forked {
 	struct nd_message message;
@@ -249,6 +264,9 @@ struct nd_forked {
 	uint64_t pause_ns;
 	uint64_t used_bytes; /* of the heap */
 	uint64_t need_bytes; /* what the child is expected to need */
+	/* With ND_SNAPSHOT_AT_LIMIT: the heap's limit, and by how much it was raised. */
+	uint64_t limit_bytes;
+	uint64_t raised_bytes;
 };
 
 /*
