@@ -123,7 +123,7 @@ async function getAll(program, path, times, headers) {
 /** How many spans wait in the queues of the folder, as their files' names say. */
 function countQueued({ sockets }) {
   return readdirSync(sockets, { recursive: true })
-    .map((path) => /-traces-(\d+)\.gz$/.exec(path)?.[1] ?? 0)
+    .map((path) => /-traces-(\d+)\.zst$/.exec(path)?.[1] ?? 0)
     .reduce((sum, items) => sum + Number(items), 0);
 }
 
