@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "analyzer/export/exporter.h"
@@ -49,8 +50,8 @@ struct collect_export {
 static bool is_for_export(const char *variable)
 {
 	static const char *const names[] = {
-		"http_proxy=", "https_proxy=", "HTTPS_PROXY=", "all_proxy=",
-		"ALL_PROXY=",  "no_proxy=",    "NO_PROXY=",    "NODIAG_TAIL="};
+		"http_proxy=", "https_proxy=", "HTTPS_PROXY=", "all_proxy=",   "ALL_PROXY=",
+		"no_proxy=",   "NO_PROXY=",    "NODIAG_TAIL=", "NODIAG_QUEUE="};
 	size_t i;
 
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -138,17 +139,32 @@ static uint64_t hash_place(const struct nd_export_options *options)
 	return sum;
 }
 
+/* Where queues are: what is beside the sockets often is in memory, and gone with the machine. */
+static const char *choose_folder(struct collect_export *export, const char *folder)
+{
+	const char *wanted = getenv("NODIAG_QUEUE");
+
+	if (!wanted || !*wanted)
+		return folder;
+	if (*wanted == '/' && (!mkdir(wanted, 0700) || errno == EEXIST))
+		return wanted;
+	collect_say(export->channel, "NODIAG_QUEUE is ignored: %s",
+		    *wanted == '/' ? strerror(errno) : "it is no absolute path");
+	return folder;
+}
+
 /* Take the first queue to that place that nobody uses: it may have what another had to leave. */
 static int open_exporter(struct collect_export *export, const char *folder, struct nd_err *err)
 {
 	uint64_t place = hash_place(&export->sender.options);
+	const char *in = choose_folder(export, folder);
 	char path[512];
 	const struct nd_exporter_settings settings = {
 		.version = ND_VERSION, .queue = path, .queue_bytes = QUEUE_BYTES};
 	int i, ret = -EBUSY;
 
 	for (i = 0; i < QUEUES_MAX && ret == -EBUSY; i++) {
-		snprintf(path, sizeof(path), "%s/queue-%016" PRIx64 "-%d", folder, place, i);
+		snprintf(path, sizeof(path), "%s/queue-%016" PRIx64 "-%d", in, place, i);
 		ret = nd_exporter_open(&export->sender.options, &settings, &export->sender.exporter,
 				       err);
 	}
