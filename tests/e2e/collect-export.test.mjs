@@ -18,6 +18,7 @@ if (spawnSync('protoc', ['--version']).error) skip('there is no protoc');
 
 const metrics = '/v1/metrics';
 const traces = '/v1/traces';
+const profiles = '/v1development/profiles';
 // Ids that protoc prints as they are.
 const traceName = 'the-trace-of-it!';
 const parentName = 'a-parent';
@@ -249,7 +250,11 @@ describe('a process whose environment names a collector', { concurrency: 4 }, ()
     const file = join(makeFolder(), 'both.nd');
     const outputs = [file, '/proc/nowhere/x.nd'];
     const programs = await Promise.all(
-      outputs.map((output) => startExpress(world.asTo(receiver.url, { NODIAG_OUTPUT: output }))),
+      outputs.map((output, i) =>
+        startExpress(
+          world.asTo(receiver.url, { NODIAG_OUTPUT: output, OTEL_SERVICE_NAME: `shop-${i}` }),
+        ),
+      ),
     );
     for (const program of programs) await getAll(program, '/users', 6);
     await Promise.all(programs.map((program) => program.stop()));
@@ -277,6 +282,30 @@ describe('a process whose environment names a collector', { concurrency: 4 }, ()
     const isThere = () => count(textOf(receiver, traces), 'name: "GET /fail/:id"') === 2;
     await eventually(isThere, 'those that failed are missing');
     assert.equal(count(textOf(receiver, traces), 'name: "GET /users/:id"'), 0);
+  });
+
+  itWith('a profile as often as metrics, recorded or not', async (world) => {
+    const receivers = [await world.receive(), await world.receive()];
+    const outputs = ['', join(makeFolder(), 'hot.nd')];
+    const programs = await Promise.all(
+      receivers.map(({ url }, i) =>
+        start('tiers.cjs', {
+          as: world.asTo(url, {
+            NODIAG_OUTPUT: outputs[i],
+            NODIAG_PROFILES: '1',
+            OTEL_METRIC_EXPORT_INTERVAL: '1000',
+          }),
+        }),
+      ),
+    );
+    for (const receiver of receivers) {
+      const profilesWith = (name) =>
+        receiver.requests
+          .filter(({ path }) => path === profiles)
+          .filter((request) => read(request).includes(`string_table: "${name}"`)).length;
+      await eventually(() => profilesWith('hot') >= 2, `no profiles: ${world.log()}`);
+    }
+    await Promise.all(programs.map((program) => program.stop()));
   });
 
   itWith('only metrics, and no sampling', async (world) => {
