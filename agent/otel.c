@@ -13,6 +13,7 @@
 
 static struct {
 	uint32_t exports;
+	uint32_t propagators;
 	bool is_parent_based;
 	uint64_t rejected; /* of all values that the random bits can have, the lowest ones */
 } otel = {.is_parent_based = true};
@@ -32,10 +33,10 @@ static bool is(const char *name, const char *wanted)
 	return value && !strcasecmp(value, wanted);
 }
 
-/* Whether a list of exporters names that of OTLP, which it does where it is not set. */
-static bool has_otlp(const char *name)
+/* Whether a list that a variable has names that; it does where the variable is not set. */
+static bool has(const char *variable, const char *wanted)
 {
-	const char *list = get(name);
+	const char *list = get(variable);
 	size_t len;
 
 	if (!list)
@@ -45,7 +46,7 @@ static bool has_otlp(const char *name)
 		len = strcspn(list, ", ");
 		if (!len)
 			return false;
-		if (len == strlen("otlp") && !strncmp(list, "otlp", len))
+		if (len == strlen(wanted) && !strncmp(list, wanted, len))
 			return true;
 		list += len;
 	}
@@ -60,9 +61,10 @@ static uint32_t read_exports(void)
 	if (is("OTEL_SDK_DISABLED", "true") || is("NODIAG_EXPORT", "off"))
 		return 0;
 	if ((all || get("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT")) &&
-	    has_otlp("OTEL_METRICS_EXPORTER"))
+	    has("OTEL_METRICS_EXPORTER", "otlp"))
 		exports |= ND_EXPORTS_METRICS;
-	if ((all || get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")) && has_otlp("OTEL_TRACES_EXPORTER"))
+	if ((all || get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")) &&
+	    has("OTEL_TRACES_EXPORTER", "otlp"))
 		exports |= ND_EXPORTS_TRACES;
 	/* No specification has a variable for these yet, and they cost something. */
 	if (all && is("NODIAG_PROFILES", "1"))
@@ -101,16 +103,29 @@ static void read_sampler(void)
 	otel.is_parent_based = has_prefix;
 }
 
+/* Others that there are, as "b3", are left to those who know them. */
+static uint32_t read_propagators(void)
+{
+	return (has("OTEL_PROPAGATORS", "tracecontext") ? ND_OTEL_TRACE_CONTEXT : 0) |
+	       (has("OTEL_PROPAGATORS", "baggage") ? ND_OTEL_BAGGAGE : 0);
+}
+
 void nd_otel_read_environment(bool is_early)
 {
 	if (is_early)
 		otel.exports = read_exports();
+	otel.propagators = read_propagators();
 	read_sampler();
 }
 
 uint32_t nd_otel_get_exports(void)
 {
 	return otel.exports;
+}
+
+uint32_t nd_otel_get_propagators(void)
+{
+	return otel.propagators;
 }
 
 bool nd_otel_is_sampled(const uint8_t trace_id[16], enum nd_otel_parent parent)

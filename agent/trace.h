@@ -3,8 +3,8 @@
 #define NODIAG_AGENT_TRACE_H
 
 /*
- * Spans of HTTP requests: the thread's JavaScript tells of them (trace.js), and each becomes one
- * record in its ring when it begins, and one when it ends (proto/span.h).
+ * Spans of HTTP requests: the thread's JavaScript tells of them (trace/span.js), and each becomes
+ * one record in its ring when it begins, and one when it ends (proto/span.h).
  *
  * The script is there only while a reader asks for spans, or from the beginning where NODIAG_TRACE
  * is set, or spans are to be sent (agent/otel.h).
@@ -12,6 +12,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "proto/event.h"
 
 struct napi_ref__;
 struct nd_thread;
@@ -29,6 +31,10 @@ void nd_trace_read_environment(void);
 
 /* Let the script begin or end, as is wanted by now. On that thread, while it is about to poll. */
 void nd_trace_update(struct nd_thread *thread);
+
+/* Write the id of the span of a number; all zeros for 0. Async-signal-safe. */
+void nd_trace_name_span(const struct nd_thread *thread, uint64_t number,
+			uint8_t ret_id[ND_SPAN_ID_SIZE]);
 
 /* Let go of the script. False when that has to be tried again later. Likewise. */
 bool nd_trace_stop(struct nd_thread *thread);

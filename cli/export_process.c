@@ -114,11 +114,11 @@ static int tell_process(struct export_session *s, uint64_t now_ns)
 	return ret && ret != -ESRCH ? ret : export_session_tell(s, now_ns);
 }
 
-static int add_sample(void *arg, const struct nd_event_sample *sample, const struct nd_call *calls,
-		      size_t depth)
+static int add_sample(void *arg, const struct nd_event_sample *sample, const uint8_t *span_id,
+		      const struct nd_call *calls, size_t depth)
 {
 	const struct export_watch *watch = arg;
-	const struct nd_stack stack = {
+	struct nd_stack stack = {
 		.calls = calls,
 		.depth = depth,
 		.count = 1,
@@ -126,8 +126,10 @@ static int add_sample(void *arg, const struct nd_event_sample *sample, const str
 		.pid = (uint32_t)watch->session.result->lag.pid,
 		.tid = sample->event.tid,
 	};
-	int ret = nd_samples_add(watch->samples, &stack);
+	int ret;
 
+	memcpy(stack.span_id, span_id, sizeof(stack.span_id));
+	ret = nd_samples_add(watch->samples, &stack);
 	/* A program without end of different stacks: those that are new have to wait. */
 	return ret == -E2BIG ? 0 : ret;
 }

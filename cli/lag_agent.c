@@ -39,9 +39,11 @@ static int handle_sample(struct lag_agent *agent, const struct nd_event_sample *
 	if (nd_symbolizer_name_sample(o->symbolizer, &agent->record->header, &stack) == -ENOMEM)
 		return -ENOMEM;
 	if (is_cpu)
-		return o->sink.ops->add_sample(o->sink.impl, sample, stack.calls, stack.depth);
+		return o->sink.ops->add_sample(o->sink.impl, sample, agent->record->span_id,
+					     stack.calls, stack.depth);
 	agent->stacks++;
-	return o->sink.ops->add_stack(o->sink.impl, sample, stack.calls, stack.depth);
+	return o->sink.ops->add_stack(o->sink.impl, sample, agent->record->span_id, stack.calls,
+				    stack.depth);
 }
 
 static int handle_event(void *arg, const struct nd_event *event, size_t size)
@@ -157,8 +159,10 @@ static void report_tracing(const struct lag_agent *agent, struct lag_report *rep
 		if (!channel_copy_slot(agent->channel, i, &slot) || slot.kind == ND_THREAD_AGENT)
 			continue;
 		report->spans_lost += slot.spans_lost;
-		if (slot.tracing > ND_TRACING_ON)
+		if (*channel_tracing_text(slot.tracing))
 			report->untraced = channel_tracing_text(slot.tracing);
+		if (slot.context > ND_CONTEXT_ON)
+			report->unread = channel_context_text(slot.context);
 	}
 }
 
@@ -175,6 +179,7 @@ static void agent_report(void *impl, struct lag_report *ret_report)
 		.agent = head,
 		.is_unread = channel_is_unread(agent->channel),
 		.untraced = "",
+		.unread = "",
 	};
 	if (agent->trace)
 		report_tracing(agent, ret_report);

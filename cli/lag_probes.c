@@ -135,7 +135,8 @@ static int add_named_stack(struct lag_probes *p, uint32_t tid, uint64_t time_ns,
 	};
 
 	p->stacks++;
-	return p->o->sink.ops->add_stack(p->o->sink.impl, &event, stack->calls, stack->depth);
+	return p->o->sink.ops->add_stack(p->o->sink.impl, &event, NULL, stack->calls,
+				       stack->depth);
 }
 
 static int handle_sample(struct lag_probes *p, const struct nd_sample_header *record)
@@ -343,6 +344,7 @@ static void probes_report(void *impl, struct lag_report *ret_report)
 		.left_out = p->left_out + stats.unwatched,
 		.reason = p->has_main ? "" : "the main thread's event loop was not found",
 		.untraced = p->trace ? "there is no agent in it" : "",
+		.unread = "",
 	};
 }
 

@@ -87,6 +87,7 @@ static void keep_report(struct session *s)
 	s->result->left_out = report.left_out + left_out;
 	s->result->reason = report.reason;
 	s->result->untraced = report.untraced;
+	s->result->unread = report.unread;
 	s->result->spans_lost = report.spans_lost;
 }
 
@@ -293,7 +294,7 @@ int lag_session_run(const struct target *target, const struct lag_options *optio
 		.answer = {lag, options->trace, options->add_span, options->add_sample,
 			   options->arg},
 		.o = {.threshold_ns = options->threshold_ns,
-		      .trace = options->trace || options->add_span,
+		      .trace = options->trace || options->add_span || options->requests,
 		      .hz = options->hz,
 		      .async = options->async,
 		      .no_stacks = options->is_unattended},
@@ -302,7 +303,8 @@ int lag_session_run(const struct target *target, const struct lag_options *optio
 	};
 	int ret;
 
-	*ret_result = (struct lag_result){.source = "", .adds = "", .reason = "", .untraced = ""};
+	*ret_result = (struct lag_result){
+		.source = "", .adds = "", .reason = "", .untraced = "", .unread = ""};
 	s.o.sink = lag_sink_to_answer(&s.answer);
 	interrupt_catch();
 	ret = run(&s, err);

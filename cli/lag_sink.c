@@ -27,20 +27,20 @@ static int add_event(void *impl, const struct nd_event *event, size_t size)
 	return ret ? ret : nd_lag_add_event(answer->lag, event, size);
 }
 
-static int add_stack(void *impl, const struct nd_event_sample *sample, const struct nd_call *calls,
-		     size_t depth)
+static int add_stack(void *impl, const struct nd_event_sample *sample, const uint8_t *span_id,
+		     const struct nd_call *calls, size_t depth)
 {
 	const struct lag_answer *answer = impl;
 
-	return nd_lag_add_stack(answer->lag, &sample->event, calls, depth);
+	return nd_lag_add_stack(answer->lag, &sample->event, span_id, calls, depth);
 }
 
-static int add_sample(void *impl, const struct nd_event_sample *sample, const struct nd_call *calls,
-		      size_t depth)
+static int add_sample(void *impl, const struct nd_event_sample *sample, const uint8_t *span_id,
+		      const struct nd_call *calls, size_t depth)
 {
 	const struct lag_answer *answer = impl;
 
-	return answer->add_sample ? answer->add_sample(answer->arg, sample, calls, depth) : 0;
+	return answer->add_sample ? answer->add_sample(answer->arg, sample, span_id, calls, depth) : 0;
 }
 
 static int set_counters(void *impl, const struct lag_counters *counters)

@@ -39,6 +39,7 @@ struct lag_report {
 	uint64_t left_out;    /* threads without a place of their own */
 	const char *reason;   /* why not all can be measured, or "" */
 	const char *untraced; /* why requests of some thread are not traced, or "" */
+	const char *unread;   /* why samples of some thread tell of no request, or "" */
 	uint64_t spans_lost;  /* requests that could not be followed */
 	/* What the agent says of itself, borrowed; NULL where it is not the agent. */
 	const struct nd_channel_head *agent;

@@ -164,7 +164,7 @@ static void close_loops(struct recording *r, const char *why)
 	if (r->loops.ops)
 		r->loops.ops->close(r->loops.impl);
 	r->loops = (struct lag_source){0};
-	r->result->report = (struct lag_report){.reason = "", .untraced = ""};
+	r->result->report = (struct lag_report){.reason = "", .untraced = "", .unread = ""};
 	snprintf(r->result->no_loops, sizeof(r->result->no_loops), "%s", why);
 }
 
@@ -368,26 +368,46 @@ static void explain(const struct recording *r, struct nd_err *err)
 			    r->out->path);
 }
 
+/*
+ * Only the agent's samples tell of the request that they were for, so it takes them where requests
+ * are followed and it is there.
+ */
+static bool is_by_agent(const struct recording *r, bool is_preloaded)
+{
+	struct lag_source agent;
+
+	if (r->options->agent_only || !r->options->trace)
+		return r->options->agent_only;
+	if (r->target->kind == TARGET_COMMAND)
+		return is_preloaded;
+	if (lag_agent_open(r->target->pids[0], &agent, NULL))
+		return false;
+	agent.ops->close(agent.impl);
+	return true;
+}
+
 static int run(struct recording *r, struct nd_err *err)
 {
-	const struct session_hooks hooks = {
+	struct session_hooks hooks = {
 		.begin = begin,
 		.add_stack = add_stack,
 		.look = look,
 		.is_urgent = is_urgent,
 		.arg = r,
 		.may_lack_sampler = true,
-		.no_sampler = r->options->agent_only,
 	};
 	struct session_options options = r->options->session;
 	struct nd_err why = {0};
-	int ret;
+	int ret = 0;
 
-	if (r->target->kind == TARGET_COMMAND && agent_preload(&why))
+	if (r->target->kind == TARGET_COMMAND)
+		ret = agent_preload(&why);
+	if (ret)
 		snprintf(r->result->no_loops, sizeof(r->result->no_loops), "%s", why.what);
 	/* From its first request on, and not only when its agent is found. */
 	if (r->target->kind == TARGET_COMMAND && r->options->trace)
 		setenv("NODIAG_TRACE", "1", 1);
+	hooks.no_sampler = is_by_agent(r, !ret);
 	options.hooks = &hooks;
 	ret = session_run(r->target, &options, r->profile, &r->result->session, err);
 	/* After a failure, which most likely is a full disk, the end may still find room. */
@@ -431,7 +451,7 @@ int record_session_run(const struct target *target, const struct record_options 
 	int ret = target->kind == TARGET_COMMAND ? EXIT_COMMAND_NODIAG : EXIT_FAILED;
 
 	*ret_result = (struct record_result){
-		.loops = "", .adds = "", .report = {.reason = "", .untraced = ""}};
+		.loops = "", .adds = "", .report = {.reason = "", .untraced = "", .unread = ""}};
 	if (r.recorder && !record_sink_init(&r.sink, r.recorder)) {
 		prepare(&r);
 		ret = run(&r, err);
@@ -440,6 +460,7 @@ int record_session_run(const struct target *target, const struct record_options 
 	}
 	agent = ret_result->report.agent;
 	ret_result->has_async = agent && agent->features & ND_FEATURE_ASYNC;
+	ret_result->has_trace = agent && agent->features & ND_FEATURE_TRACE;
 	if (r.loops.ops)
 		r.loops.ops->close(r.loops.impl);
 	ret_result->agent_samples = r.sink.cpu_samples;

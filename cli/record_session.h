@@ -41,6 +41,7 @@ struct record_result {
 	char unnamed[640];	  /* why their stacks have no names, or "" */
 	struct lag_report report; /* of who told of event loops, when it was asked last */
 	bool has_async;		  /* the agent was there that follows asynchronous resources */
+	bool has_trace;		  /* likewise requests */
 	uint64_t agent_samples;	  /* CPU samples by the agent, in place of a sampler */
 	uint64_t size_bytes;	  /* of the file */
 	uint64_t samples;	  /* CPU samples in it */

@@ -113,6 +113,14 @@
 #define ND_TRACE_REQUESTS_MAX 1024
 #define ND_TRACE_STALLS_MAX   (1u << 15)
 
+/* Spans whose request can be told from their id, some 200 bytes each: those of the last seconds of
+ * a busy program, and all that a stall was for.
+ */
+#define ND_REQUESTS_MAX (1u << 16)
+
+/* Stacks that wait for their request to end, of 1 to 2 KB each. */
+#define ND_ROUTE_STACKS_MAX 8192
+
 /* Spans that are shown of one request, and of one other span. */
 #define ND_TRACE_NODES_MAX    256
 #define ND_TRACE_CHILDREN_MAX 256

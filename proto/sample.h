@@ -103,6 +103,7 @@ struct nd_sample_stack {
 	__u64 before_fp;
 	__u64 start; /* address of the copy: the lowest `sp`, or ND_RED_ZONE below it */
 	__u64 size;  /* bytes of the copy; 0: the thread sleeps, and its stack is as it was */
+	__u8 span_id[8]; /* that the thread was in, as the agent knows; all zeros: not known */
 	__u8 stack[];
 };
 

@@ -65,6 +65,13 @@ const char *nd_span_get_text(const struct nd_event_span *span, enum nd_span_text
 	return at;
 }
 
+bool nd_span_has_trace(const struct nd_event_span *span)
+{
+	static const uint8_t none[sizeof(span->trace_id)];
+
+	return memcmp(span->trace_id, none, sizeof(none)) != 0;
+}
+
 bool nd_span_has_parent(const struct nd_event_span *span)
 {
 	static const uint8_t none[sizeof(span->parent_id)];

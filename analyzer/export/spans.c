@@ -184,7 +184,7 @@ int nd_export_span(const struct nd_event_span *span, uint64_t unix_offset_ns,
 	const char *str;
 	int i, ret = 0;
 
-	if (span->flags & ND_SPAN_UNSAMPLED)
+	if (span->flags & (ND_SPAN_UNSAMPLED | ND_SPAN_OBSERVED))
 		return 0;
 
 	for (i = 0; i < ND_SPAN_TEXTS; i++) {

@@ -208,7 +208,8 @@ function sessionMembers(session) {
  * leaves neither temporary files nor processes behind.
  *
  * @param {string[]} args
- * @param {{folder?: string, as?: string[], stdio?: any[], env?: object, onStart?: Function}} options
+ * @param {{folder?: string, as?: string[], stdio?: any[], env?: object, onStart?: Function,
+ *   limitMs?: number}} options
  *   `as`: a command that runs nodiag for us, as another user for example; `env`: variables besides
  *   our own; `onStart(child)` is called once it runs.
  * @returns {Promise<{status: number, signal: string, stdout: Buffer, stderr: string,
@@ -216,7 +217,7 @@ function sessionMembers(session) {
  */
 export async function runNodiag(args, options = {}) {
   const { folder = makeFolder(options), as = [], env = {}, onStart } = options;
-  const { stdio = ['ignore', 'pipe', 'pipe'] } = options;
+  const { stdio = ['ignore', 'pipe', 'pipe'], limitMs = RUN_MS } = options;
   const temporary = makeFolder(options);
   const [command, ...rest] = [...as, nodiag, ...args];
   const child = spawnWatched(command, rest, {
@@ -225,7 +226,7 @@ export async function runNodiag(args, options = {}) {
     env: { ...process.env, NO_COLOR: '1', TMPDIR: temporary, ...env },
     stdio,
   });
-  const timer = setTimeout(() => child.kill('SIGKILL'), RUN_MS);
+  const timer = setTimeout(() => child.kill('SIGKILL'), limitMs);
   const exited = new Promise((done) => child.once('close', (...how) => done(how)));
   const output = Promise.all([readAll(child.stdout), readAll(child.stderr)]);
   await onStart?.(child);

@@ -36,7 +36,11 @@ const hex = (bytes) => randomBytes(bytes).toString('hex');
 function request(port, connection, { method = 'GET', path, body, abortAfter }) {
   const traceId = hex(16);
   const parentId = hex(8);
-  const headers = { traceparent: `00-${traceId}-${parentId}-01`, tracestate: `test=${traceId}` };
+  const headers = {
+    traceparent: `00-${traceId}-${parentId}-01`,
+    tracestate: `test=${traceId}`,
+    baggage: `of=${traceId}`,
+  };
   return new Promise((done, fail) => {
     const options = { host: '127.0.0.1', port, path, method, headers, agent: connection };
     const sent = http.request(options, async (response) => {
@@ -107,6 +111,8 @@ function checkCalls(request, span) {
   assert.ok(ids.every(([, traceId]) => traceId === request.traceId), request.body);
   const state = `test=${request.traceId}`;
   assert.ok(Object.values(seen).every(({ tracestate }) => tracestate === state), request.body);
+  const baggage = `of=${request.traceId}`;
+  assert.ok(Object.values(seen).every((headers) => headers.baggage === baggage), request.body);
   const spanIds = span.spans.map(({ span_id: spanId }) => spanId).sort();
   assert.deepEqual(spanIds, ids.map(([, , spanId]) => spanId).sort());
   for (const call of span.spans) {

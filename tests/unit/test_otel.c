@@ -29,7 +29,8 @@ static const char *const names[] = {"OTEL_EXPORTER_OTLP_ENDPOINT",
 				    "NODIAG_EXPORT",
 				    "NODIAG_PROFILES",
 				    "OTEL_TRACES_SAMPLER",
-				    "OTEL_TRACES_SAMPLER_ARG"};
+				    "OTEL_TRACES_SAMPLER_ARG",
+				    "OTEL_PROPAGATORS"};
 
 /* Read an environment that has these alone; the last has no name. */
 static uint32_t read_environment(const struct variable *variables, bool is_early)
@@ -86,6 +87,28 @@ static void test_later(void **state)
 	assert_int_equal(read_environment(wanted, false), 0);
 	assert_int_equal(read_environment(wanted, true), BOTH);
 	assert_int_equal(read_environment(none, false), BOTH);
+}
+
+static void test_propagators(void **state)
+{
+	static const struct {
+		struct variable variables[2];
+		uint32_t propagators;
+	} cases[] = {
+		{{{0}}, ND_OTEL_TRACE_CONTEXT | ND_OTEL_BAGGAGE},
+		{{{"OTEL_PROPAGATORS", ""}}, ND_OTEL_TRACE_CONTEXT | ND_OTEL_BAGGAGE},
+		{{{"OTEL_PROPAGATORS", "baggage,tracecontext"}},
+		 ND_OTEL_TRACE_CONTEXT | ND_OTEL_BAGGAGE},
+		{{{"OTEL_PROPAGATORS", "tracecontext, b3"}}, ND_OTEL_TRACE_CONTEXT},
+		{{{"OTEL_PROPAGATORS", "baggage"}}, ND_OTEL_BAGGAGE},
+		{{{"OTEL_PROPAGATORS", "none"}}, 0},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		read_environment(cases[i].variables, false);
+		assert_int_equal(nd_otel_get_propagators(), cases[i].propagators);
+	}
 }
 
 static void sample_with(const char *sampler, const char *arg)
@@ -150,9 +173,8 @@ static void test_ratio(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_exports),
-		cmocka_unit_test(test_later),
-		cmocka_unit_test(test_sampler),
+		cmocka_unit_test(test_exports),	    cmocka_unit_test(test_later),
+		cmocka_unit_test(test_propagators), cmocka_unit_test(test_sampler),
 		cmocka_unit_test(test_ratio),
 	};
 

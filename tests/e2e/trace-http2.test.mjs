@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Requests of HTTP/2, many at once on each connection, and of HTTPS: each is one span, what it asks
+// others for is its own, and both the trace and the baggage go on with it.
+
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import http2 from 'node:http2';
+import https from 'node:https';
+import { join } from 'node:path';
+import test from 'node:test';
+
+import { agent, makeFolder, needNode, runNodiag, skip, start, untilTraced } from './harness.mjs';
+
+needNode();
+if (spawnSync('openssl', ['version']).error) skip('there is no openssl');
+
+const REQUESTS = 40; // at once, to each server
+const hex = (bytes) => randomBytes(bytes).toString('hex');
+
+function makeCertificate() {
+  const folder = makeFolder();
+  const files = [join(folder, 'key.pem'), join(folder, 'certificate.pem')];
+  const key = ['-newkey', 'rsa:2048', '-nodes', '-keyout', files[0], '-out', files[1]];
+  const subject = ['-subj', '/CN=localhost', '-days', '2'];
+  execFileSync('openssl', ['req', '-x509', ...key, ...subject], { stdio: 'ignore' });
+  return files;
+}
+
+/** Speaks HTTP/2, and answers with the headers that it got. */
+function startService() {
+  const server = http2.createServer((request, response) => {
+    response.end(JSON.stringify(request.headers));
+  });
+  return new Promise((done) => server.listen(0, '127.0.0.1', () => done(server)));
+}
+
+/** What a request says of itself. */
+function makeRequest(id) {
+  const [traceId, parentId] = [hex(16), hex(8)];
+  const path = id % 3 ? `/out/${id}?secret=1` : `/body/${id}`;
+  const headers = { traceparent: `00-${traceId}-${parentId}-01`, baggage: `id=${id},a=b` };
+  return { id, path, traceId, parentId, headers };
+}
+
+function ask(session, made) {
+  const post = made.path.startsWith('/body');
+  return new Promise((done, fail) => {
+    const method = { ':path': made.path, ':method': post ? 'POST' : 'GET' };
+    const stream = session.request({ ...method, ...made.headers });
+    let text = '';
+    stream.on('response', (headers) => {
+      made.status = headers[':status'];
+    });
+    stream.on('data', (chunk) => {
+      text += chunk;
+    });
+    stream.on('end', () => done({ ...made, seen: JSON.parse(text) }));
+    stream.on('error', fail);
+    if (!post) return;
+    stream.write('first');
+    setTimeout(() => stream.end('last'), 20);
+  });
+}
+
+/** All at once on one connection. */
+async function askAll(url) {
+  const session = http2.connect(url, { rejectUnauthorized: false });
+  const numbers = Array.from({ length: REQUESTS }, (_, id) => id);
+  const made = await Promise.all(numbers.map((id) => ask(session, makeRequest(id))));
+  session.close();
+  return made;
+}
+
+function askHttps(port, made) {
+  const { path, headers } = made;
+  return new Promise((done, fail) => {
+    const where = { host: '127.0.0.1', port, path, headers, rejectUnauthorized: false };
+    https.get({ ...where, agent: false }, async (response) => {
+      const chunks = [];
+      for await (const chunk of response) chunks.push(chunk);
+      const seen = JSON.parse(Buffer.concat(chunks));
+      done({ ...made, status: response.statusCode, seen });
+    }).once('error', fail);
+  });
+}
+
+function check(name, made, spans, service) {
+  const what = `${name}: ${made.path}`;
+  assert.equal(spans.length, 1, `${what}: ${spans.length} spans`);
+  const [span] = spans;
+  assert.equal(span.parent_id, made.parentId, what);
+  assert.equal(span.method, name !== 'https' && made.id % 3 === 0 ? 'POST' : 'GET');
+  assert.equal(span.status, name === 'stream' ? 203 : 202);
+  assert.equal(made.status, span.status);
+  assert.equal(span.http_version, name === 'https' ? '1.1' : '2.0');
+  assert.equal(span.tls, name === 'secure' || name === 'https');
+  assert.equal(span.path, made.path.split('?')[0]);
+  assert.equal(span.peer, '127.0.0.1');
+  assert.equal(span.aborted, false);
+  assert.equal(span.spans.length, 1, `${what}: ${JSON.stringify(span.spans)}`);
+  const [call] = span.spans;
+  assert.equal(call.kind, 'client');
+  assert.equal(call.status, 200);
+  assert.equal(call.http_version, '2.0');
+  assert.equal(call.host, '127.0.0.1');
+  assert.equal(call.port, service.address().port);
+  assert.equal(call.path, span.path);
+  assert.equal(made.seen.traceparent, `00-${made.traceId}-${call.span_id}-01`);
+  assert.equal(made.seen.baggage, made.headers.baggage);
+}
+
+async function askServers(ports) {
+  const made = {
+    compat: await askAll(`http://127.0.0.1:${ports.compat}`),
+    stream: await askAll(`http://127.0.0.1:${ports.stream}`),
+    secure: await askAll(`https://127.0.0.1:${ports.secure}`),
+  };
+  const numbers = [1, 2, 4, 5];
+  made.https = await Promise.all(numbers.map((id) => askHttps(ports.https, makeRequest(id))));
+  return made;
+}
+
+test('each request is one span, and all that is its own', async () => {
+  const service = await startService();
+  const url = `http://127.0.0.1:${service.address().port}`;
+  const as = ['env', `LD_PRELOAD=${agent}`];
+  const args = [url, ...makeCertificate()];
+  const program = await start('trace/http2.cjs', { warmUp: 300, as, args });
+  try {
+    const ports = await program.ask('ports');
+    let made;
+    const run = await runNodiag(['trace', '--json', '-d', '1m', String(program.pid)], {
+      async onStart(child) {
+        await untilTraced(program.pid);
+        made = await askServers(ports);
+        setTimeout(() => child.kill('SIGINT'), 300);
+      },
+    });
+    assert.equal(run.status, 0, run.stderr);
+    const { requests } = JSON.parse(run.stdout);
+    for (const [name, all] of Object.entries(made))
+      for (const request of all) {
+        const own = requests.filter((span) => span.trace_id === request.traceId);
+        check(name, request, own, service);
+      }
+    assert.equal(requests.length, 3 * REQUESTS + made.https.length);
+    assert.doesNotMatch(run.stderr, /dropped|could not be followed|not all/);
+  } finally {
+    await program.stop();
+    service.close();
+  }
+});
