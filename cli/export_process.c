@@ -5,9 +5,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "analyzer/export/http_metrics.h"
 #include "analyzer/export/metrics.h"
-#include "analyzer/export/requests.h"
 #include "analyzer/export/resource.h"
 #include "analyzer/export/samples.h"
 #include "analyzer/export/spans.h"
@@ -89,7 +90,7 @@ static int add_span(void *arg, const struct nd_event_span *span)
 {
 	struct export_watch *watch = arg;
 	struct export_session *s = &watch->session;
-	int ret = nd_requests_add(s->requests, span);
+	int ret = nd_http_metrics_add(s->http, span);
 
 	if (!ret && !s->resource.len)
 		ret = describe_process(s);

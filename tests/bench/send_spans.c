@@ -15,9 +15,9 @@
 #include <string.h>
 
 #include "analyzer/export/exporter.h"
+#include "analyzer/export/http_metrics.h"
 #include "analyzer/export/metrics.h"
 #include "analyzer/export/options.h"
-#include "analyzer/export/requests.h"
 #include "analyzer/export/spans.h"
 #include "analyzer/export/tail.h"
 #include "common/clock.h"
@@ -36,7 +36,7 @@
 
 struct bench {
 	struct nd_ring ring;
-	struct nd_requests *requests;
+	struct nd_http_metrics *requests;
 	struct nd_tail *tail;
 	struct nd_batch batch;
 	struct nd_exporter *exporter;
@@ -106,7 +106,7 @@ static void read_ring(struct bench *bench)
 	while ((size = nd_ring_read(&bench->ring, &u, sizeof(u))) > 0) {
 		if (!nd_span_is_sound(&u.span.event, (size_t)size))
 			abort();
-		check(nd_requests_add(bench->requests, &u.span));
+		check(nd_http_metrics_add(bench->requests, &u.span));
 		check(nd_tail_add(bench->tail, &u.span));
 	}
 }
@@ -158,7 +158,7 @@ static void init(struct bench *bench, const struct nd_export_options *options, c
 		tail.errors = true;
 	}
 	bench->ring = (struct nd_ring){.head = &head, .data = malloc(RING_SIZE), .size = RING_SIZE};
-	bench->requests = nd_requests_new();
+	bench->requests = nd_http_metrics_new();
 	bench->tail = nd_tail_new(&tail, keep, bench);
 	bench->now_ns = ND_NSEC_PER_SEC;
 	if (!bench->ring.data || !bench->requests || !bench->tail)
@@ -184,7 +184,7 @@ int main(int argc, char **argv)
 	nd_exporter_close(bench.exporter);
 	nd_batch_fini(&bench.batch);
 	nd_tail_free(bench.tail);
-	nd_requests_free(bench.requests);
+	nd_http_metrics_free(bench.requests);
 	free(bench.ring.data);
 	nd_export_options_fini(&options);
 	return 0;

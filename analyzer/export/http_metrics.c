@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "analyzer/export/requests.h"
+#include "analyzer/export/http_metrics.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -60,7 +60,7 @@ struct open {
 	uint8_t is_tls;
 };
 
-struct nd_requests {
+struct nd_http_metrics {
 	struct series *series;
 	struct series *overflow[ND_SPAN_KIND_COUNT];
 	struct open *open;
@@ -68,9 +68,9 @@ struct nd_requests {
 	bool was_active[ND_SPAN_METHODS + 1][2];
 };
 
-struct nd_requests *nd_requests_new(void)
+struct nd_http_metrics *nd_http_metrics_new(void)
 {
-	return calloc(1, sizeof(struct nd_requests));
+	return calloc(1, sizeof(struct nd_http_metrics));
 }
 
 static void free_series(struct series *series)
@@ -82,7 +82,7 @@ static void free_series(struct series *series)
 	free(series);
 }
 
-void nd_requests_free(struct nd_requests *requests)
+void nd_http_metrics_free(struct nd_http_metrics *requests)
 {
 	struct series *series, *next;
 	struct open *open, *after;
@@ -155,7 +155,7 @@ static struct series *new_series(const struct key *key, size_t size)
 }
 
 /* What finds no room of its own. */
-static struct series *get_overflow(struct nd_requests *requests, uint8_t kind)
+static struct series *get_overflow(struct nd_http_metrics *requests, uint8_t kind)
 {
 	struct series **overflow = &requests->overflow[kind];
 	const struct key key = {.kind = kind};
@@ -168,7 +168,7 @@ static struct series *get_overflow(struct nd_requests *requests, uint8_t kind)
 	return *overflow;
 }
 
-static struct series *get_series(struct nd_requests *requests, const struct nd_event_span *span)
+static struct series *get_series(struct nd_http_metrics *requests, const struct nd_event_span *span)
 {
 	struct series *series;
 	struct key key;
@@ -205,7 +205,7 @@ static void count(struct series *series, const struct nd_event_span *span)
 }
 
 /* More than are told apart are not counted as active, which is fewer than there are. */
-static int begin(struct nd_requests *requests, const struct nd_event_span *span)
+static int begin(struct nd_http_metrics *requests, const struct nd_event_span *span)
 {
 	struct open *open;
 
@@ -228,7 +228,7 @@ static int begin(struct nd_requests *requests, const struct nd_event_span *span)
 	return 0;
 }
 
-static void end(struct nd_requests *requests, const struct nd_event_span *span)
+static void end(struct nd_http_metrics *requests, const struct nd_event_span *span)
 {
 	struct open *open;
 
@@ -240,10 +240,13 @@ static void end(struct nd_requests *requests, const struct nd_event_span *span)
 	free(open);
 }
 
-int nd_requests_add(struct nd_requests *requests, const struct nd_event_span *span)
+int nd_http_metrics_add(struct nd_http_metrics *requests, const struct nd_event_span *span)
 {
 	struct series *series;
 
+	/* The program's own tracer has it, and counts it too. */
+	if (span->flags & ND_SPAN_OBSERVED)
+		return 0;
 	if (span->event.kind == ND_EVENT_SPAN_START)
 		return span->kind == ND_SPAN_SERVER ? begin(requests, span) : 0;
 	end(requests, span);
@@ -351,8 +354,8 @@ static int write_metric(struct writer *writer, const char *name, const char *uni
 	return ret ? ret : nd_batch_added(writer->batch, points);
 }
 
-static int write_durations(struct writer *writer, const struct nd_requests *requests, uint8_t kind,
-			   const char *name, const char *description)
+static int write_durations(struct writer *writer, const struct nd_http_metrics *requests,
+			   uint8_t kind, const char *name, const char *description)
 {
 	const struct series *series;
 
@@ -364,7 +367,7 @@ static int write_durations(struct writer *writer, const struct nd_requests *requ
 	return write_metric(writer, name, "s", description, ND_OTLP_HISTOGRAM);
 }
 
-static int write_active(struct writer *writer, const struct nd_requests *requests)
+static int write_active(struct writer *writer, const struct nd_http_metrics *requests)
 {
 	struct nd_otlp_point *point;
 	struct slot *slot;
@@ -388,8 +391,8 @@ static int write_active(struct writer *writer, const struct nd_requests *request
 			    "Number of active HTTP server requests.", ND_OTLP_UP_DOWN_COUNTER);
 }
 
-int nd_metrics_add_requests(const struct nd_metrics *metrics, const struct nd_requests *requests,
-			    uint64_t time_ns, struct nd_batch *batch)
+int nd_metrics_add_http(const struct nd_metrics *metrics, const struct nd_http_metrics *requests,
+			uint64_t time_ns, struct nd_batch *batch)
 {
 	/* As many as any of the three metrics can have. */
 	size_t most = HASH_COUNT(requests->series) + 1 + (ND_SPAN_METHODS + 1) * 2;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "analyzer/export/requests.h"
+#include "analyzer/export/http_metrics.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,7 +23,7 @@ struct fixture {
 	struct nd_source source;
 	struct nd_batch batch;
 	struct nd_metrics *metrics;
-	struct nd_requests *requests;
+	struct nd_http_metrics *requests;
 	Otlp__ExportMetricsServiceRequest *request;
 };
 
@@ -37,7 +37,7 @@ static int init(void **state)
 	nd_batch_init(&f.batch, ND_OTLP_METRICS, &f.source,
 		      (struct nd_sink){requests_add, &f.sent});
 	f.metrics = nd_metrics_new(START_NS, UNIX_NS);
-	f.requests = nd_requests_new();
+	f.requests = nd_http_metrics_new();
 	*state = &f;
 	return f.metrics && f.requests ? 0 : -1;
 }
@@ -48,7 +48,7 @@ static int fini(void **state)
 
 	if (f->request)
 		otlp__export_metrics_service_request__free_unpacked(f->request, NULL);
-	nd_requests_free(f->requests);
+	nd_http_metrics_free(f->requests);
 	nd_metrics_free(f->metrics);
 	nd_batch_fini(&f->batch);
 	nd_buf_fini(&f->resource);
@@ -65,7 +65,7 @@ static void add(struct fixture *f, struct nd_event_span head,
 	} u = {.span = head};
 
 	nd_span_set_texts(&u.span, texts);
-	assert_int_equal(nd_requests_add(f->requests, &u.span), 0);
+	assert_int_equal(nd_http_metrics_add(f->requests, &u.span), 0);
 }
 
 /* A request to a server that took so long. */
@@ -81,8 +81,8 @@ static struct nd_event_span served(uint64_t ms, uint16_t status)
 static const Otlp__Metric *tell(struct fixture *f, const char *name)
 {
 	if (!f->request) {
-		assert_int_equal(nd_metrics_add_requests(f->metrics, f->requests,
-							 START_NS + 500 * MS, &f->batch),
+		assert_int_equal(nd_metrics_add_http(f->metrics, f->requests, START_NS + 500 * MS,
+						     &f->batch),
 				 0);
 		assert_int_equal(nd_batch_flush(&f->batch, NULL), 0);
 		if (!f->sent.count)
