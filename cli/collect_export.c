@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,10 @@
 
 /* Queues to the same place that are in use at a time: as many as there are processes. */
 #define QUEUES_MAX 4096
+
+/* So often it is tried to be the reader, after pauses. */
+#define BUSY_TRIES 20
+#define BUSY_MS	   50
 
 /* How long a collector that takes nothing is tried when the process has ended. */
 #define GIVE_UP_NS (60 * ND_NSEC_PER_SEC)
@@ -244,6 +249,7 @@ static void set_options(struct collect_export *export)
 			    [ND_OTLP_PROFILES] = exports & ND_EXPORTS_PROFILES},
 		.tail = export->sender.tail,
 		.is_unattended = true,
+		.channel = export->channel,
 		.interval_ns = export->sender.interval_ns,
 		.sink = {add_request, export},
 		.work = work,
@@ -295,8 +301,14 @@ int collect_export_run(struct collect_export *export, struct nd_err *err)
 				      .pids = {(pid_t)channel_get_head(export->channel)->pid},
 				      .pids_count = 1};
 	const struct lag_result *lag = &export->result.lag;
-	int ret = export_process(&target, &export->options, &export->result, err);
+	int tries = BUSY_TRIES, ret;
 
+	/* A recording that failed may still be the reader, for a moment. */
+	while ((ret = export_process(&target, &export->options, &export->result, err)) &&
+	       err->code == -EBUSY && tries--) {
+		forget_result(export);
+		poll(NULL, 0, BUSY_MS);
+	}
 	if (!ret)
 		say_count(export, lag->dropped, "events", "dropped because the ring was full");
 	if (!ret && *lag->untraced)

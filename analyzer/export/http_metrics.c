@@ -90,12 +90,17 @@ void nd_http_metrics_free(struct nd_http_metrics *requests)
 
 	if (!requests)
 		return;
-	HASH_ITER (hh, requests->series, series, next) {
-		HASH_DEL(requests->series, series);
+	/* uthash keeps its elements in a list too, which outlives the table. */
+	series = requests->series;
+	HASH_CLEAR(hh, requests->series);
+	for (; series; series = next) {
+		next = series->hh.next;
 		free_series(series);
 	}
-	HASH_ITER (hh, requests->open, open, after) {
-		HASH_DEL(requests->open, open);
+	open = requests->open;
+	HASH_CLEAR(hh, requests->open);
+	for (; open; open = after) {
+		after = open->hh.next;
 		free(open);
 	}
 	for (kind = 0; kind < ND_SPAN_KIND_COUNT; kind++)

@@ -256,13 +256,14 @@ describe('a process whose environment names a collector', { concurrency: 4 }, ()
         ),
       ),
     );
+    // Of each some at once, and some at its end: from the first on it is recorded.
+    const countMetrics = () => receiver.requests.filter(({ path }) => path === metrics).length;
+    await eventually(() => countMetrics() === 2, `nothing came: ${world.log()}`);
     for (const program of programs) await getAll(program, '/users', 6);
     await Promise.all(programs.map((program) => program.stop()));
     const isThere = () => count(textOf(receiver, traces), 'name: "GET /users/:id"') === 12;
     await eventually(isThere, `spans are missing: ${world.log()}`);
-    // Of each some at once, and some at its end.
-    const ofMetrics = () => receiver.requests.filter(({ path }) => path === metrics).length === 4;
-    await eventually(ofMetrics, 'metrics are missing');
+    await eventually(() => countMetrics() === 4, 'metrics are missing');
     await eventually(() => analyzersOf(world).length <= 1, 'the recording has no end');
     const run = await runNodiag(['trace', '--json', file]);
     assert.equal(run.status, 0, run.stderr);
