@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "analyzer/export/exporter.h"
@@ -34,6 +36,10 @@
 /* Queues to the same place that are in use at a time: as many as there are processes. */
 #define QUEUES_MAX 4096
 
+/* So often it is tried to be the reader, after pauses. */
+#define BUSY_TRIES 20
+#define BUSY_MS	   50
+
 /* How long a collector that takes nothing is tried when the process has ended. */
 #define GIVE_UP_NS (60 * ND_NSEC_PER_SEC)
 
@@ -51,8 +57,8 @@ struct collect_export {
 static bool is_for_export(const char *variable)
 {
 	static const char *const names[] = {
-		"http_proxy=", "https_proxy=", "HTTPS_PROXY=", "all_proxy=",
-		"ALL_PROXY=",  "no_proxy=",    "NO_PROXY=",    "NODIAG_TAIL="};
+		"http_proxy=", "https_proxy=", "HTTPS_PROXY=", "all_proxy=",   "ALL_PROXY=",
+		"no_proxy=",   "NO_PROXY=",    "NODIAG_TAIL=", "NODIAG_QUEUE="};
 	size_t i;
 
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -140,17 +146,32 @@ static uint64_t hash_place(const struct nd_export_options *options)
 	return sum;
 }
 
+/* Where queues are: what is beside the sockets often is in memory, and gone with the machine. */
+static const char *choose_folder(struct collect_export *export, const char *folder)
+{
+	const char *wanted = getenv("NODIAG_QUEUE");
+
+	if (!wanted || !*wanted)
+		return folder;
+	if (*wanted == '/' && (!mkdir(wanted, 0700) || errno == EEXIST))
+		return wanted;
+	collect_say(export->channel, "NODIAG_QUEUE is ignored: %s",
+		    *wanted == '/' ? strerror(errno) : "it is no absolute path");
+	return folder;
+}
+
 /* Take the first queue to that place that nobody uses: it may have what another had to leave. */
 static int open_exporter(struct collect_export *export, const char *folder, struct nd_err *err)
 {
 	uint64_t place = hash_place(&export->sender.options);
+	const char *in = choose_folder(export, folder);
 	char path[512];
 	const struct nd_exporter_settings settings = {
 		.version = ND_VERSION, .queue = path, .queue_bytes = QUEUE_BYTES};
 	int i, ret = -EBUSY;
 
 	for (i = 0; i < QUEUES_MAX && ret == -EBUSY; i++) {
-		snprintf(path, sizeof(path), "%s/queue-%016" PRIx64 "-%d", folder, place, i);
+		snprintf(path, sizeof(path), "%s/queue-%016" PRIx64 "-%d", in, place, i);
 		ret = nd_exporter_open(&export->sender.options, &settings, &export->sender.exporter,
 				       err);
 	}
@@ -247,6 +268,7 @@ static void set_options(struct collect_export *export)
 			    [ND_OTLP_PROFILES] = exports & ND_EXPORTS_PROFILES},
 		.tail = export->sender.tail,
 		.is_unattended = true,
+		.channel = export->channel,
 		.interval_ns = export->sender.interval_ns,
 		.sink = {add_request, export},
 		.work = work,
@@ -299,8 +321,14 @@ int collect_export_run(struct collect_export *export, struct nd_err *err)
 				      .pids = {(pid_t)channel_get_head(export->channel)->pid},
 				      .pids_count = 1};
 	const struct lag_result *lag = &export->result.lag;
-	int ret = export_process(&target, &export->options, &export->result, err);
+	int tries = BUSY_TRIES, ret;
 
+	/* A recording that failed may still be the reader, for a moment. */
+	while ((ret = export_process(&target, &export->options, &export->result, err)) &&
+	       err->code == -EBUSY && tries--) {
+		forget_result(export);
+		poll(NULL, 0, BUSY_MS);
+	}
 	if (!ret)
 		say_count(export, lag->dropped, "events", "dropped because the ring was full");
 	if (!ret && *lag->untraced)

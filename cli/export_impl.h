@@ -14,7 +14,7 @@ struct nd_event_span;
 struct nd_metrics;
 struct nd_profile;
 struct nd_recording;
-struct nd_metrics_http;
+struct nd_http_metrics;
 
 struct export_session {
 	const struct export_options *options;
@@ -24,7 +24,7 @@ struct export_session {
 	struct nd_profile *frames; /* of stacks: borrowed */
 	struct nd_lag *lag;
 	struct nd_metrics *metrics;
-	struct nd_metrics_http *requests; /* for metrics */
+	struct nd_http_metrics *http;
 	/* Of a file, where requests are read besides, and what was read but did not count yet. */
 	struct nd_recording *recording;
 	const struct nd_event_span *next;

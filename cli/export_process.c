@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/export/http_metrics.h"
 #include "analyzer/export/metrics.h"
-#include "analyzer/export/metrics_http.h"
 #include "analyzer/export/resource.h"
 #include "analyzer/export/samples.h"
 #include "analyzer/export/spans.h"
@@ -90,7 +90,7 @@ static int add_span(void *arg, const struct nd_event_span *span)
 {
 	struct export_watch *watch = arg;
 	struct export_session *s = &watch->session;
-	int ret = nd_metrics_http_add(s->requests, span);
+	int ret = nd_http_metrics_add(s->http, span);
 
 	if (!ret && !s->resource.len)
 		ret = describe_process(s);
@@ -237,6 +237,7 @@ static int watch_target(struct export_watch *watch, const struct target *target,
 		.duration_ns = s->options->duration_ns,
 		.threshold_ns = ND_STALL_THRESHOLD_NS,
 		.is_unattended = s->options->is_unattended,
+		.channel = s->options->channel,
 		.add_span = s->options->signals[ND_OTLP_TRACES] ? add_span : NULL,
 		.add_sample = add_sample,
 		.hz = watch->samples ? PROFILE_HZ : 0,

@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "analyzer/export/http_metrics.h"
 #include "analyzer/export/metrics.h"
-#include "analyzer/export/metrics_http.h"
 #include "analyzer/export/profile.h"
 #include "analyzer/export/resource.h"
 #include "analyzer/export/spans.h"
@@ -79,8 +79,8 @@ int export_session_init(struct export_session *s, struct nd_profile *frames,
 	nd_batch_init(&s->batch, ND_OTLP_METRICS, &s->source, options->sink);
 	nd_batch_init(&s->spans, ND_OTLP_TRACES, &s->source, options->sink);
 	s->lag = nd_lag_new(frames);
-	s->requests = nd_metrics_http_new();
-	return s->lag && s->requests ? begin_resource(s, err) : no_memory(err);
+	s->http = nd_http_metrics_new();
+	return s->lag && s->http ? begin_resource(s, err) : no_memory(err);
 }
 
 void export_session_fini(struct export_session *s)
@@ -88,7 +88,7 @@ void export_session_fini(struct export_session *s)
 	nd_batch_fini(&s->batch);
 	nd_batch_fini(&s->spans);
 	nd_metrics_free(s->metrics);
-	nd_metrics_http_free(s->requests);
+	nd_http_metrics_free(s->http);
 	nd_recording_close(s->recording);
 	nd_lag_free(s->lag);
 	nd_buf_fini(&s->resource);
@@ -124,7 +124,7 @@ int export_session_tell(struct export_session *s, uint64_t time_ns)
 
 	s->told_ns = time_ns;
 	if (!ret)
-		ret = nd_metrics_add_http(s->metrics, s->requests, time_ns, &s->batch);
+		ret = nd_metrics_add_http(s->metrics, s->http, time_ns, &s->batch);
 	return ret ? ret : nd_batch_flush(&s->batch, NULL);
 }
 
@@ -145,7 +145,7 @@ static int count_requests(struct export_session *s, uint64_t until_ns)
 
 	while (!ret && (!s->next || s->next->event.time_ns <= until_ns)) {
 		if (s->next)
-			ret = nd_metrics_http_add(s->requests, s->next);
+			ret = nd_http_metrics_add(s->http, s->next);
 		s->next = NULL;
 		if (!ret)
 			ret = nd_recording_next(s->recording, &item);

@@ -14,6 +14,7 @@
 #include "cli/lag_session.h"
 #include "cli/lag_tap.h"
 
+struct channel;
 struct nd_err;
 struct nd_profile;
 struct nd_resource;
@@ -22,10 +23,11 @@ struct target;
 struct export_options {
 	bool signals[ND_OTLP_SIGNALS]; /* which are wanted */
 	bool all;		       /* whatever there is; else each has to be there */
-	bool is_unattended;	       /* of a process: as in lag_session.h */
-	struct nd_tail_rules tail;     /* which traces are kept */
-	uint64_t duration_ns;	       /* of a process; 0: until it ends */
-	uint64_t interval_ns;	       /* between two points of a metric */
+	bool is_unattended;	       /* of a process: these two as in lag_session.h */
+	struct channel *channel;
+	struct nd_tail_rules tail; /* which traces are kept */
+	uint64_t duration_ns;	   /* of a process; 0: until it ends */
+	uint64_t interval_ns;	   /* between two points of a metric */
 	struct nd_sink sink;
 	/* Called again and again while a process is watched, which must not wait for longer. */
 	void (*work)(void *arg, uint64_t for_ns);

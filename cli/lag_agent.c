@@ -19,6 +19,7 @@
 
 struct lag_agent {
 	struct channel *channel;
+	bool is_borrowed;	       /* the channel */
 	struct nd_channel_slot *first; /* how the counters were at the beginning */
 	struct nd_sample_stack *record;
 	uint64_t stacks;
@@ -196,7 +197,8 @@ static void agent_close(void *impl)
 {
 	struct lag_agent *agent = impl;
 
-	channel_close(agent->channel);
+	if (!agent->is_borrowed)
+		channel_close(agent->channel);
 	free(agent->first);
 	free(agent->record);
 	free(agent);
@@ -227,6 +229,18 @@ int lag_agent_open(pid_t pid, struct lag_source *ret_source, struct nd_err *err)
 		free(agent);
 		return ret;
 	}
+	*ret_source = (struct lag_source){&agent_ops, agent};
+	return 0;
+}
+
+int lag_agent_use(struct channel *channel, struct lag_source *ret_source)
+{
+	struct lag_agent *agent = calloc(1, sizeof(*agent));
+
+	if (!agent)
+		return -ENOMEM;
+	agent->channel = channel;
+	agent->is_borrowed = true;
 	*ret_source = (struct lag_source){&agent_ops, agent};
 	return 0;
 }

@@ -208,9 +208,12 @@ static int open_running(struct session *s, struct nd_err *err)
 	pid_t pid = s->target->pids[0];
 	bool takes_agent = s->o.trace || s->o.hz;
 	struct nd_err why = {0};
-	int ret = lag_agent_open(pid, &s->source, err);
+	int ret;
 
 	s->result->pid = pid;
+	if (s->options->channel)
+		return lag_agent_use(s->options->channel, &s->source);
+	ret = lag_agent_open(pid, &s->source, err);
 	if (ret == -ENOENT && takes_agent)
 		return nd_err_hint(err, "load it: nodiag attach %d", pid);
 	if ((ret != -ENOENT && ret != -EPERM) || takes_agent || s->options->is_unattended)

@@ -15,6 +15,7 @@
 #include "cli/target.h"
 
 struct nd_err;
+struct channel;
 struct nd_call;
 struct nd_event_sample;
 struct nd_event_span;
@@ -31,6 +32,11 @@ struct lag_options {
 	 * `show` is called at once, too.
 	 */
 	bool is_unattended;
+	/*
+	 * A connection to the agent that is there already, or NULL. By it, what a process told that
+	 * has ended meanwhile is still there.
+	 */
+	struct channel *channel;
 	bool async;    /* follow asynchronous resources, which only the agent can */
 	bool requests; /* follow them, for stalls to name theirs; by the agent only */
 	/* Gets the spans of requests, of which only an agent tells; NULL: nobody wants them. */

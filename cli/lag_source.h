@@ -13,6 +13,7 @@
 
 #include "cli/lag_sink.h"
 
+struct channel;
 struct nd_err;
 struct nd_symbolizer;
 struct nd_walk_layout;
@@ -72,6 +73,9 @@ struct lag_source {
 
 /* The agent in a process. -ENOENT when there is none, and as channel_open(). */
 int lag_agent_open(pid_t pid, struct lag_source *ret_source, struct nd_err *err);
+
+/* The same by a connection that is there already, and stays the caller's: -ENOMEM. */
+int lag_agent_use(struct channel *channel, struct lag_source *ret_source);
 
 /* Whether a loop's current iteration is older than half of the threshold. */
 static inline bool lag_is_late(const struct nd_loop_counters *loop, uint64_t threshold_ns,

@@ -112,8 +112,8 @@ int nd_exporter_add(struct nd_exporter *exporter, enum nd_otlp_signal signal,
 	struct nd_queued queued = {
 		.signal = signal,
 		.items = items,
-		/* What waits is packed in any case: it may wait for long. */
-		.packing = packing == ND_PACKING_NONE ? ND_PACKING_GZIP : packing,
+		/* What waits is packed in any case: it may wait for long. zstd costs less. */
+		.packing = packing == ND_PACKING_NONE ? ND_PACKING_ZSTD : packing,
 	};
 	int ret = nd_export_queue_add(exporter->queue, &queued, request, err);
 

@@ -2,7 +2,7 @@
 #ifndef NODIAG_ANALYZER_EXPORT_SPANS_IMPL_H
 #define NODIAG_ANALYZER_EXPORT_SPANS_IMPL_H
 
-/* How the conventions word a request, for spans (spans.c) and for metrics (requests.c). */
+/* How the conventions word a request, for spans (spans.c) and for metrics (http_metrics.c). */
 
 #include <stddef.h>
 

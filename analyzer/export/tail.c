@@ -84,20 +84,27 @@ static void forget_waiting(struct nd_tail *tail, struct waiting *trace)
 	free(trace);
 }
 
-static void forget_decided(struct nd_tail *tail, struct decided *decided)
-{
-	HASH_DEL(tail->decided, decided);
-	free(decided);
-}
-
 void nd_tail_free(struct nd_tail *tail)
 {
+	struct waiting *trace, *after;
+	struct decided *decided, *next;
+
 	if (!tail)
 		return;
-	while (tail->waiting)
-		forget_waiting(tail, tail->waiting);
-	while (tail->decided)
-		forget_decided(tail, tail->decided);
+	/* uthash keeps its elements in a list too, which outlives the table. */
+	trace = tail->waiting;
+	HASH_CLEAR(hh, tail->waiting);
+	for (; trace; trace = after) {
+		after = trace->hh.next;
+		forget_spans(tail, trace);
+		free(trace);
+	}
+	decided = tail->decided;
+	HASH_CLEAR(hh, tail->decided);
+	for (; decided; decided = next) {
+		next = decided->hh.next;
+		free(decided);
+	}
 	free(tail);
 }
 
@@ -123,18 +130,25 @@ static bool is_wanted(const struct nd_tail *tail, const struct nd_event_span *sp
 	       (rules->errors && nd_span_is_error(span));
 }
 
-/* Remember what was decided: the oldest decision makes room. */
+/* Room for another decision: that of the oldest, where there are too many. */
+static struct decided *take_decided(struct nd_tail *tail)
+{
+	struct decided *oldest = tail->decided;
+
+	if (HASH_COUNT(tail->decided) < ND_TAIL_DECIDED_MAX)
+		return malloc(sizeof(*oldest));
+	HASH_DEL(tail->decided, oldest);
+	return oldest;
+}
+
 static int remember(struct nd_tail *tail, const uint8_t *trace_id, bool is_kept)
 {
-	struct decided *decided;
+	struct decided *decided = take_decided(tail);
 
-	if (HASH_COUNT(tail->decided) >= ND_TAIL_DECIDED_MAX)
-		forget_decided(tail, tail->decided);
-	decided = calloc(1, sizeof(*decided));
 	if (!decided)
 		return -ENOMEM;
+	*decided = (struct decided){.is_kept = is_kept};
 	memcpy(decided->trace_id, trace_id, ID_SIZE);
-	decided->is_kept = is_kept;
 	HASH_ADD(hh, tail->decided, trace_id, ID_SIZE, decided);
 	if (decided->hh.tbl)
 		return 0;

@@ -51,7 +51,8 @@ void nd_tail_free(struct nd_tail *tail);
 
 /*
  * A span that has begun, or one that is over; sound. Those that the sampler of the process, or of
- * whoever called it, decided against are dropped, and do not count. These functions return 0,
+ * whoever called it, decided against, and those that the program's own tracer sends, are dropped,
+ * and do not count. These functions return 0,
  * -ENOMEM, or what `keep` does.
  */
 int nd_tail_add(struct nd_tail *tail, const struct nd_event_span *span);

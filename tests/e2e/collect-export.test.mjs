@@ -26,6 +26,7 @@ if (spawnSync('protoc', ['--version']).error) skip('there is no protoc');
 
 const metrics = '/v1/metrics';
 const traces = '/v1/traces';
+const profiles = '/v1development/profiles';
 // Ids that protoc prints as they are.
 const traceName = 'the-trace-of-it!';
 const parentName = 'a-parent';
@@ -129,9 +130,9 @@ async function getAll(program, path, times, headers) {
 }
 
 /** How many spans wait in the queues of the folder, as their files' names say. */
-function countQueued({ sockets }) {
-  return readdirSync(sockets, { recursive: true })
-    .map((path) => /-traces-(\d+)\.gz$/.exec(path)?.[1] ?? 0)
+function countQueued(folder) {
+  return (existsSync(folder) ? readdirSync(folder, { recursive: true }) : [])
+    .map((path) => /-traces-(\d+)\.zst$/.exec(path)?.[1] ?? 0)
     .reduce((sum, items) => sum + Number(items), 0);
 }
 
@@ -264,14 +265,16 @@ describe('a process whose environment names a collector', { concurrency: 4 }, ()
       response.end();
     };
     const receiver = await world.receive({ [traces]: [answer] });
-    const program = await startExpress(world.asTo(receiver.url));
+    const NODIAG_QUEUE = join(makeFolder(), 'queues');
+    const asTo = world.asTo(receiver.url, { NODIAG_QUEUE });
+    const program = await startExpress(asTo);
     await getAll(program, '/users', 7);
-    await eventually(() => countQueued(world) === 7, 'they are not in a queue');
+    await eventually(() => countQueued(NODIAG_QUEUE) === 7, 'they are not in a queue');
     for (const pid of analyzersOf(world)) process.kill(Number(pid), 'SIGKILL');
     await program.stop();
     const tried = receiver.requests.length;
     isUp = true;
-    const next = await startExpress(world.asTo(receiver.url));
+    const next = await startExpress(asTo);
     const isThere = () => {
       const text = receiver.requests.slice(tried).filter((r) => r.path === traces).map(read).join('');
       return count(text, 'name: "GET /users/:id"') === 7;
@@ -285,15 +288,20 @@ describe('a process whose environment names a collector', { concurrency: 4 }, ()
     const file = join(makeFolder(), 'both.nd');
     const outputs = [file, '/proc/nowhere/x.nd'];
     const programs = await Promise.all(
-      outputs.map((output) => startExpress(world.asTo(receiver.url, { NODIAG_OUTPUT: output }))),
+      outputs.map((output, i) =>
+        startExpress(
+          world.asTo(receiver.url, { NODIAG_OUTPUT: output, OTEL_SERVICE_NAME: `shop-${i}` }),
+        ),
+      ),
     );
+    // Of each some at once, and some at its end: from the first on it is recorded.
+    const countMetrics = () => receiver.requests.filter(({ path }) => path === metrics).length;
+    await eventually(() => countMetrics() === 2, `nothing came: ${world.log()}`);
     for (const program of programs) await getAll(program, '/users', 6);
     await Promise.all(programs.map((program) => program.stop()));
     const isThere = () => count(textOf(receiver, traces), 'name: "GET /users/:id"') === 12;
     await eventually(isThere, `spans are missing: ${world.log()}`);
-    // Of each some at once, and some at its end.
-    const ofMetrics = () => receiver.requests.filter(({ path }) => path === metrics).length === 4;
-    await eventually(ofMetrics, 'metrics are missing');
+    await eventually(() => countMetrics() === 4, 'metrics are missing');
     await eventually(() => analyzersOf(world).length <= 1, 'the recording has no end');
     const run = await runNodiag(['trace', '--json', file]);
     assert.equal(run.status, 0, run.stderr);
@@ -313,6 +321,30 @@ describe('a process whose environment names a collector', { concurrency: 4 }, ()
     const isThere = () => count(textOf(receiver, traces), 'name: "GET /fail/:id"') === 2;
     await eventually(isThere, 'those that failed are missing');
     assert.equal(count(textOf(receiver, traces), 'name: "GET /users/:id"'), 0);
+  });
+
+  itWith('a profile as often as metrics, recorded or not', async (world) => {
+    const receivers = [await world.receive(), await world.receive()];
+    const outputs = ['', join(makeFolder(), 'hot.nd')];
+    const programs = await Promise.all(
+      receivers.map(({ url }, i) =>
+        start('tiers.cjs', {
+          as: world.asTo(url, {
+            NODIAG_OUTPUT: outputs[i],
+            NODIAG_PROFILES: '1',
+            OTEL_METRIC_EXPORT_INTERVAL: '1000',
+          }),
+        }),
+      ),
+    );
+    for (const receiver of receivers) {
+      const profilesWith = (name) =>
+        receiver.requests
+          .filter(({ path }) => path === profiles)
+          .filter((request) => read(request).includes(`string_table: "${name}"`)).length;
+      await eventually(() => profilesWith('hot') >= 2, `no profiles: ${world.log()}`);
+    }
+    await Promise.all(programs.map((program) => program.stop()));
   });
 
   itWith('only metrics, and no sampling', async (world) => {

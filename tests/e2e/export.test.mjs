@@ -172,8 +172,9 @@ describe('nodiag export', { concurrency: 4 }, () => {
   it('the queue outlives a kill, and is sent first', async () => {
     const queue = join(makeFolder(), 'queue');
     const args = ['--signal', 'metrics', '--queue', queue, recording];
+    const gzip = ['--compression', 'gzip'];
     const closed = await receive({ [metrics]: [status(503, 'down')] });
-    const killed = await runNodiag(['export', '--endpoint', closed.url, ...args], {
+    const killed = await runNodiag(['export', '--endpoint', closed.url, ...gzip, ...args], {
       async onStart(child) {
         await until(() => closed.requests.length > 0, 'it did not send');
         child.kill('SIGKILL');

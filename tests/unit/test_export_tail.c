@@ -220,6 +220,21 @@ static void test_room(void **state)
 	check("", 0, 101, 101);
 }
 
+/* Decisions are remembered for so many traces, the oldest of which are forgotten. */
+static void test_memory(void **state)
+{
+	uint32_t i;
+
+	begin((struct nd_tail_rules){.one_in = 1});
+	for (i = 0; i < ND_TAIL_DECIDED_MAX + 10; i++)
+		add_numbered(i, true);
+	assert_int_equal(f.count, ND_TAIL_DECIDED_MAX + 10);
+	add_numbered(ND_TAIL_DECIDED_MAX, true);
+	check(f.kept, ND_TAIL_DECIDED_MAX + 10, 0, 0);
+	add_numbered(0, true);
+	check(f.kept, ND_TAIL_DECIDED_MAX + 11, 0, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -230,6 +245,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_unsampled, fini),
 		cmocka_unit_test_teardown(test_time, fini),
 		cmocka_unit_test_teardown(test_room, fini),
+		cmocka_unit_test_teardown(test_memory, fini),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "analyzer/export/metrics_http.h"
+#include "analyzer/export/http_metrics.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,7 +23,7 @@ struct fixture {
 	struct nd_source source;
 	struct nd_batch batch;
 	struct nd_metrics *metrics;
-	struct nd_metrics_http *requests;
+	struct nd_http_metrics *requests;
 	Otlp__ExportMetricsServiceRequest *request;
 };
 
@@ -37,7 +37,7 @@ static int init(void **state)
 	nd_batch_init(&f.batch, ND_OTLP_METRICS, &f.source,
 		      (struct nd_sink){requests_add, &f.sent});
 	f.metrics = nd_metrics_new(START_NS, UNIX_NS);
-	f.requests = nd_metrics_http_new();
+	f.requests = nd_http_metrics_new();
 	*state = &f;
 	return f.metrics && f.requests ? 0 : -1;
 }
@@ -48,7 +48,7 @@ static int fini(void **state)
 
 	if (f->request)
 		otlp__export_metrics_service_request__free_unpacked(f->request, NULL);
-	nd_metrics_http_free(f->requests);
+	nd_http_metrics_free(f->requests);
 	nd_metrics_free(f->metrics);
 	nd_batch_fini(&f->batch);
 	nd_buf_fini(&f->resource);
@@ -65,7 +65,7 @@ static void add(struct fixture *f, struct nd_event_span head,
 	} u = {.span = head};
 
 	nd_span_set_texts(&u.span, texts);
-	assert_int_equal(nd_metrics_http_add(f->requests, &u.span), 0);
+	assert_int_equal(nd_http_metrics_add(f->requests, &u.span), 0);
 }
 
 /* A request to a server that took so long. */
@@ -185,28 +185,6 @@ static void test_active(void **state)
 	assert_int_equal(metric->sum->data_points[0]->as_int, 2);
 }
 
-/* The program's own tracer has told of them; one may be found out only after it began. */
-static void test_observed(void **state)
-{
-	static const char *const texts[ND_SPAN_TEXTS] = {"GET", "", "/", "", "", ""};
-	struct nd_event_span span = served(0, 0);
-	const Otlp__Metric *metric;
-
-	span.event.kind = ND_EVENT_SPAN_START;
-	add(*state, span, texts);
-	span.flags = ND_SPAN_OBSERVED;
-	span.span_id[0] = 1;
-	add(*state, span, texts);
-	span = served(4, 200);
-	span.flags = ND_SPAN_OBSERVED;
-	add(*state, span, texts);
-	span.span_id[0] = 1;
-	add(*state, span, texts);
-	metric = tell(*state, "http.server.active_requests");
-	assert_int_equal(metric->sum->data_points[0]->as_int, 0);
-	assert_null(tell(*state, "http.server.request.duration"));
-}
-
 /* The last point stands for all that are one set too many. */
 static void test_overflow(void **state)
 {
@@ -237,7 +215,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_server, init, fini),
 		cmocka_unit_test_setup_teardown(test_client, init, fini),
 		cmocka_unit_test_setup_teardown(test_active, init, fini),
-		cmocka_unit_test_setup_teardown(test_observed, init, fini),
 		cmocka_unit_test_setup_teardown(test_overflow, init, fini),
 	};
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "analyzer/export/metrics_http.h"
+#include "analyzer/export/http_metrics.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -60,7 +60,7 @@ struct open {
 	uint8_t is_tls;
 };
 
-struct nd_metrics_http {
+struct nd_http_metrics {
 	struct series *series;
 	struct series *overflow[ND_SPAN_KIND_COUNT];
 	struct open *open;
@@ -68,9 +68,9 @@ struct nd_metrics_http {
 	bool was_active[ND_SPAN_METHODS + 1][2];
 };
 
-struct nd_metrics_http *nd_metrics_http_new(void)
+struct nd_http_metrics *nd_http_metrics_new(void)
 {
-	return calloc(1, sizeof(struct nd_metrics_http));
+	return calloc(1, sizeof(struct nd_http_metrics));
 }
 
 static void free_series(struct series *series)
@@ -82,7 +82,7 @@ static void free_series(struct series *series)
 	free(series);
 }
 
-void nd_metrics_http_free(struct nd_metrics_http *requests)
+void nd_http_metrics_free(struct nd_http_metrics *requests)
 {
 	struct series *series, *next;
 	struct open *open, *after;
@@ -90,12 +90,17 @@ void nd_metrics_http_free(struct nd_metrics_http *requests)
 
 	if (!requests)
 		return;
-	HASH_ITER (hh, requests->series, series, next) {
-		HASH_DEL(requests->series, series);
+	/* uthash keeps its elements in a list too, which outlives the table. */
+	series = requests->series;
+	HASH_CLEAR(hh, requests->series);
+	for (; series; series = next) {
+		next = series->hh.next;
 		free_series(series);
 	}
-	HASH_ITER (hh, requests->open, open, after) {
-		HASH_DEL(requests->open, open);
+	open = requests->open;
+	HASH_CLEAR(hh, requests->open);
+	for (; open; open = after) {
+		after = open->hh.next;
 		free(open);
 	}
 	for (kind = 0; kind < ND_SPAN_KIND_COUNT; kind++)
@@ -155,7 +160,7 @@ static struct series *new_series(const struct key *key, size_t size)
 }
 
 /* What finds no room of its own. */
-static struct series *get_overflow(struct nd_metrics_http *requests, uint8_t kind)
+static struct series *get_overflow(struct nd_http_metrics *requests, uint8_t kind)
 {
 	struct series **overflow = &requests->overflow[kind];
 	const struct key key = {.kind = kind};
@@ -168,7 +173,7 @@ static struct series *get_overflow(struct nd_metrics_http *requests, uint8_t kin
 	return *overflow;
 }
 
-static struct series *get_series(struct nd_metrics_http *requests, const struct nd_event_span *span)
+static struct series *get_series(struct nd_http_metrics *requests, const struct nd_event_span *span)
 {
 	struct series *series;
 	struct key key;
@@ -205,7 +210,7 @@ static void count(struct series *series, const struct nd_event_span *span)
 }
 
 /* More than are told apart are not counted as active, which is fewer than there are. */
-static int begin(struct nd_metrics_http *requests, const struct nd_event_span *span)
+static int begin(struct nd_http_metrics *requests, const struct nd_event_span *span)
 {
 	struct open *open;
 
@@ -228,7 +233,7 @@ static int begin(struct nd_metrics_http *requests, const struct nd_event_span *s
 	return 0;
 }
 
-static void end(struct nd_metrics_http *requests, const struct nd_event_span *span)
+static void end(struct nd_http_metrics *requests, const struct nd_event_span *span)
 {
 	struct open *open;
 
@@ -240,18 +245,16 @@ static void end(struct nd_metrics_http *requests, const struct nd_event_span *sp
 	free(open);
 }
 
-int nd_metrics_http_add(struct nd_metrics_http *requests, const struct nd_event_span *span)
+int nd_http_metrics_add(struct nd_http_metrics *requests, const struct nd_event_span *span)
 {
 	struct series *series;
 
-	/* The program's own tracer counts them too. */
-	bool is_observed = span->flags & ND_SPAN_OBSERVED;
-
-	if (span->event.kind == ND_EVENT_SPAN_START)
-		return span->kind == ND_SPAN_SERVER && !is_observed ? begin(requests, span) : 0;
-	end(requests, span);
-	if (is_observed)
+	/* The program's own tracer has it, and counts it too. */
+	if (span->flags & ND_SPAN_OBSERVED)
 		return 0;
+	if (span->event.kind == ND_EVENT_SPAN_START)
+		return span->kind == ND_SPAN_SERVER ? begin(requests, span) : 0;
+	end(requests, span);
 	series = get_series(requests, span);
 	if (!series)
 		return -ENOMEM;
@@ -356,7 +359,7 @@ static int write_metric(struct writer *writer, const char *name, const char *uni
 	return ret ? ret : nd_batch_added(writer->batch, points);
 }
 
-static int write_durations(struct writer *writer, const struct nd_metrics_http *requests,
+static int write_durations(struct writer *writer, const struct nd_http_metrics *requests,
 			   uint8_t kind, const char *name, const char *description)
 {
 	const struct series *series;
@@ -369,7 +372,7 @@ static int write_durations(struct writer *writer, const struct nd_metrics_http *
 	return write_metric(writer, name, "s", description, ND_OTLP_HISTOGRAM);
 }
 
-static int write_active(struct writer *writer, const struct nd_metrics_http *requests)
+static int write_active(struct writer *writer, const struct nd_http_metrics *requests)
 {
 	struct nd_otlp_point *point;
 	struct slot *slot;
@@ -393,7 +396,7 @@ static int write_active(struct writer *writer, const struct nd_metrics_http *req
 			    "Number of active HTTP server requests.", ND_OTLP_UP_DOWN_COUNTER);
 }
 
-int nd_metrics_add_http(const struct nd_metrics *metrics, const struct nd_metrics_http *requests,
+int nd_metrics_add_http(const struct nd_metrics *metrics, const struct nd_http_metrics *requests,
 			uint64_t time_ns, struct nd_batch *batch)
 {
 	/* As many as any of the three metrics can have. */

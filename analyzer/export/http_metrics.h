@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef NODIAG_ANALYZER_EXPORT_METRICS_HTTP_H
-#define NODIAG_ANALYZER_EXPORT_METRICS_HTTP_H
+#ifndef NODIAG_ANALYZER_EXPORT_HTTP_METRICS_H
+#define NODIAG_ANALYZER_EXPORT_HTTP_METRICS_H
 
 /*
  * HTTP requests as metrics of OpenTelemetry's semantic conventions: http.server.request.duration,
@@ -15,21 +15,21 @@
 struct nd_batch;
 struct nd_event_span;
 struct nd_metrics;
-struct nd_metrics_http;
+struct nd_http_metrics;
 
 /* NULL when out of memory. */
-struct nd_metrics_http *nd_metrics_http_new(void);
-void nd_metrics_http_free(struct nd_metrics_http *requests);
+struct nd_http_metrics *nd_http_metrics_new(void);
+void nd_http_metrics_free(struct nd_http_metrics *requests);
 
 /*
  * A request that has begun, or one that is over; sound. Sets of attributes beyond
  * ND_REQUEST_SERIES_MAX are one, which has otel.metric.overflow. 0 or -ENOMEM.
  */
-int nd_metrics_http_add(struct nd_metrics_http *requests, const struct nd_event_span *span);
+int nd_http_metrics_add(struct nd_http_metrics *requests, const struct nd_event_span *span);
 
 /* Add all until `time_ns`; nothing as long as there was none. Errors as in analyzer/export/batch.h.
  */
-int nd_metrics_add_http(const struct nd_metrics *metrics, const struct nd_metrics_http *requests,
+int nd_metrics_add_http(const struct nd_metrics *metrics, const struct nd_http_metrics *requests,
 			uint64_t time_ns, struct nd_batch *batch);
 
-#endif /* NODIAG_ANALYZER_EXPORT_METRICS_HTTP_H */
+#endif /* NODIAG_ANALYZER_EXPORT_HTTP_METRICS_H */
