@@ -25,8 +25,11 @@
 /* Threads with an event loop that are told apart; those beyond are counted and left alone. */
 #define ND_CHANNEL_SLOTS 128
 
-/* Bytes of a thread's ring: half a second of samples at 99 Hz in the deepest stacks. */
-#define ND_CHANNEL_RING (1u << 20)
+/*
+ * Bytes of a thread's ring: more than a second of 30,000 requests each, for a reader that does not
+ * get a CPU. What is read in time takes ND_RING_REWIND of them in memory.
+ */
+#define ND_CHANNEL_RING (16u << 20)
 
 /* Bytes of the path that NODIAG_OUTPUT names, its NUL included. */
 #define ND_OUTPUT_PATTERN_MAX 1024
