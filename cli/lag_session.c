@@ -290,6 +290,7 @@ int lag_session_run(const struct target *target, const struct lag_options *optio
 		.answer = {lag, options->trace, options->add_span, options->arg},
 		.o = {.threshold_ns = options->threshold_ns,
 		      .trace = options->trace || options->add_span,
+		      .spans = options->spans,
 		      .async = options->async,
 		      .no_stacks = options->is_unattended},
 		.child = {.pid = -1, .go_fd = -1, .status_fd = -1},

@@ -32,6 +32,7 @@ struct lag_options {
 	bool async; /* follow asynchronous resources, which only the agent can */
 	/* Gets the spans of requests, of which only an agent tells; NULL: nobody wants them. */
 	struct nd_trace *trace;
+	uint32_t spans; /* of ND_FEATURE_SPANS: what else it is to get them of */
 	/* Gets each of them that is over, likewise; what it returns but 0 ends the observation. */
 	int (*add_span)(void *arg, const struct nd_event_span *span);
 	/* Called once a second with the answer so far; NULL: not at all. */

@@ -133,9 +133,12 @@ int nd_ring_read(struct nd_ring *ring, void *buf, uint32_t size)
 	return (int)len;
 }
 
+void nd_ring_skip_to(struct nd_ring *ring, uint64_t position)
+{
+	__atomic_store_n(&ring->head->consumed, position, __ATOMIC_RELEASE);
+}
+
 void nd_ring_skip(struct nd_ring *ring)
 {
-	__atomic_store_n(&ring->head->consumed,
-			 __atomic_load_n(&ring->head->produced, __ATOMIC_ACQUIRE),
-			 __ATOMIC_RELEASE);
+	nd_ring_skip_to(ring, __atomic_load_n(&ring->head->produced, __ATOMIC_ACQUIRE));
 }

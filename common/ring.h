@@ -74,4 +74,7 @@ int nd_ring_read(struct nd_ring *ring, void *buf, uint32_t size);
 /* Forget all records so far. */
 void nd_ring_skip(struct nd_ring *ring);
 
+/* Forget those before a position that `produced` had earlier. */
+void nd_ring_skip_to(struct nd_ring *ring, uint64_t position);
+
 #endif /* NODIAG_COMMON_RING_H */

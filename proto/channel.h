@@ -64,7 +64,17 @@ enum nd_agent_feature {
 	ND_FEATURE_TRACE = 1 << 5,     /* spans of HTTP requests */
 	ND_FEATURE_ASYNC = 1 << 8,     /* asynchronous resources */
 	ND_FEATURE_SNAPSHOT = 1 << 10, /* heap snapshots, by a child */
+	/* With ND_FEATURE_TRACE, spans of other things that requests wait for. */
+	ND_FEATURE_SPANS_DNS = 1 << 16,
+	ND_FEATURE_SPANS_NET = 1 << 17,
+	ND_FEATURE_SPANS_TLS = 1 << 18,
+	ND_FEATURE_SPANS_FS = 1 << 19,
+	ND_FEATURE_SPANS_CHILD = 1 << 20,
+	ND_FEATURE_SPANS_WORKER = 1 << 21,
 };
+
+#define ND_FEATURE_SPANS_LOWEST ND_FEATURE_SPANS_DNS
+#define ND_FEATURE_SPANS	(63 * ND_FEATURE_SPANS_LOWEST)
 
 /* What an agent with such features knows of an event loop, of enum nd_loop_known. */
 static inline uint32_t nd_agent_known(uint32_t features)

@@ -27,6 +27,7 @@ function start() {
 
 function stop() {
   isOn = false;
+  followResources(0);
   for (const cleanup of cleanups.splice(0))
     cleanup();
 }
@@ -50,6 +51,8 @@ function toggle(on) {
   } else if (!on && isOn) {
     stop();
   }
+  if (on)
+    followResources(numbers[1]);
   return on ? ON : OFF;
 }
 
