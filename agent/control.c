@@ -1,38 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/control.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "agent/analyzer.h"
 #include "agent/async.h"
 #include "agent/channel.h"
 #include "agent/core.h"
+#include "agent/listener.h"
 #include "agent/log.h"
 #include "agent/sampler.h"
 #include "agent/snapshot.h"
 #include "agent/thread.h"
 #include "common/clock.h"
 #include "proto/limits.h"
-#include "proto/socket.h"
 
 /* Connections at once: one reader, and some who only look. */
-#define CLIENTS_MAX 8
-
-/* Left-over sockets looked at when a process starts. */
-#define SWEEP_MAX 64
+#define CLIENTS_MAX ND_LISTENER_CLIENTS
 
 /* How often is looked whether all threads have let go, once the agent is to stop. */
 #define STOP_POLL_MS 5
@@ -56,8 +48,6 @@
 /* One bound for what readers ask for; more is what BPF is for. */
 #define HZ_MAX 999
 
-#define SOCKET_PATH_MAX sizeof(((struct sockaddr_un *)0)->sun_path)
-
 struct client {
 	int fd;
 	bool is_reader;
@@ -76,98 +66,11 @@ static struct {
 	uint64_t async_due_ns;	  /* when the reader is told of asynchronous resources next */
 	uint64_t analyzer_due_ns; /* until when one should come; 0: it has, or none is to */
 	const char *analyzer_is_missing; /* what the log says then */
-	char path[SOCKET_PATH_MAX];
-	/* NODIAG_SOCKET and XDG_RUNTIME_DIR; what is cut is too long for a socket anyway. */
-	char own_folder[SOCKET_PATH_MAX];
-	char runtime_folder[SOCKET_PATH_MAX];
 } control = {.listen_fd = -1};
 
 void nd_control_get_ring(struct nd_ring *ret_ring)
 {
 	nd_channel_get_ring(control.slot, ret_ring);
-}
-
-/*
- * The socket gets its name when it listens already, so that one which refuses is of a process that
- * is gone. In a folder of our own that name is free, or was left over by such a process.
- */
-static bool listen_at(int fd, const char *path)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-	if (snprintf(address.sun_path, sizeof(address.sun_path), "%s~", path) >=
-	    (int)sizeof(address.sun_path))
-		return false;
-	unlink(address.sun_path);
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)))
-		return false;
-	if (!listen(fd, CLIENTS_MAX) && !rename(address.sun_path, path))
-		return true;
-	unlink(address.sun_path);
-	return false;
-}
-
-static bool bind_in(const char *folder)
-{
-	int fd;
-
-	if (nd_socket_make_path(folder, getpid(), control.path, sizeof(control.path)) ||
-	    nd_socket_claim_folder(folder))
-		return false;
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd >= 0 && !listen_at(fd, control.path)) {
-		close(fd);
-		fd = -1;
-	}
-	control.listen_fd = fd;
-	return fd >= 0;
-}
-
-/* Remove a socket that nobody listens at. */
-static void sweep(const char *folder, const char *name)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd;
-
-	if (snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", folder, name) >=
-	    (int)sizeof(address.sun_path))
-		return;
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return;
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) && errno == ECONNREFUSED)
-		unlink(address.sun_path);
-	close(fd);
-}
-
-/* What processes left that were killed; a few at a time, so that it costs next to nothing. */
-static void sweep_folder(const char *folder)
-{
-	DIR *dir = opendir(folder);
-	struct dirent *entry;
-	const char *end;
-	int looks = SWEEP_MAX;
-
-	while (dir && looks-- > 0 && (entry = readdir(dir))) {
-		end = strrchr(entry->d_name, '.');
-		if (end && !strcmp(end, ".sock"))
-			sweep(folder, entry->d_name);
-	}
-	if (dir)
-		closedir(dir);
-}
-
-static void copy_variable(const char *name, char *buf)
-{
-	const char *value = secure_getenv(name);
-
-	snprintf(buf, SOCKET_PATH_MAX, "%s", value ? value : "");
-}
-
-void nd_control_read_environment(void)
-{
-	copy_variable("NODIAG_SOCKET", control.own_folder);
-	copy_variable("XDG_RUNTIME_DIR", control.runtime_folder);
 }
 
 static void expect_analyzer(uint64_t within_ns, const char *is_missing)
@@ -179,22 +82,11 @@ static void expect_analyzer(uint64_t within_ns, const char *is_missing)
 /* And let somebody read from it, where that is asked for. */
 static void open_socket(void)
 {
-	char folder[sizeof(control.path)];
-	int choice, ret;
+	char folder[ND_LISTENER_PATH];
 
-	for (choice = 0; control.listen_fd < 0; choice++) {
-		ret = nd_socket_make_folder(choice, control.own_folder, control.runtime_folder,
-					    geteuid(), folder, sizeof(folder));
-		if (ret == -ENOENT)
-			break;
-		if (!ret && bind_in(folder)) {
-			sweep_folder(folder);
-			if (nd_analyzer_start(folder))
-				expect_analyzer(ANALYZER_NS, "the analyzer did not come");
-		}
-	}
-	if (control.listen_fd < 0)
-		nd_log("no socket: no folder of this user's own could be made");
+	control.listen_fd = nd_listener_open(folder);
+	if (control.listen_fd >= 0 && nd_analyzer_start(folder))
+		expect_analyzer(ANALYZER_NS, "the analyzer did not come");
 }
 
 static void close_socket(void)
@@ -203,7 +95,7 @@ static void close_socket(void)
 		return;
 	close(control.listen_fd);
 	control.listen_fd = -1;
-	unlink(control.path);
+	nd_listener_remove();
 }
 
 /* Normal exit; after a crash the next process of that id removes it. */
@@ -216,7 +108,7 @@ __attribute__((destructor)) static void on_exit_program(void)
 		nd_async_write(thread, &thread->ring);
 	if (control.listen_fd >= 0 && nd_agent.channel &&
 	    nd_agent.channel->pid == (uint32_t)getpid())
-		unlink(control.path);
+		nd_listener_remove();
 }
 
 static bool get_peer(int fd, struct ucred *ret_peer)
@@ -403,17 +295,32 @@ static void log_line(const struct nd_log_line *line)
 	nd_log("%.*s", (int)len, text);
 }
 
+static void find_thread(struct nd_thread *thread, void *arg)
+{
+	uint32_t *tid = arg;
+
+	if (thread->tid == *tid)
+		*tid = 0;
+}
+
 static int start_snapshot(struct client *client, const struct nd_message *message, int fd)
 {
+	struct nd_snapshot_wish wish = {0};
+	uint32_t tid;
 	int ret;
 
-	if (message->size < sizeof(struct nd_snapshot_wish) || fd < 0)
+	if (message->size < ND_SNAPSHOT_WISH_MIN || fd < 0)
 		return -EBADMSG;
+	memcpy(&wish, message, message->size < sizeof(wish) ? message->size : sizeof(wish));
 	if (control.stopping)
 		return -ESHUTDOWN;
 	if (!(nd_agent.features & ND_FEATURE_SNAPSHOT))
 		return -ENOTSUP;
-	ret = nd_snapshot_want((const void *)message, fd);
+	tid = wish.tid;
+	nd_thread_visit(find_thread, &tid);
+	if (tid)
+		return -ESRCH;
+	ret = nd_snapshot_want(&wish, fd);
 	if (ret)
 		return ret;
 	client->waits_for_snapshot = true;

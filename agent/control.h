@@ -11,12 +11,6 @@
 
 struct nd_ring;
 
-/*
- * Note where the environment wants the socket to be. On the main thread: the program may change its
- * environment, which no other thread may read meanwhile.
- */
-void nd_control_read_environment(void);
-
 /* Start the thread, if it does not run. */
 bool nd_control_start(void);
 

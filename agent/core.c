@@ -9,6 +9,7 @@
 #include "agent/async.h"
 #include "agent/channel.h"
 #include "agent/control.h"
+#include "agent/listener.h"
 #include "agent/log.h"
 #include "agent/loop.h"
 #include "agent/node_abi.h"
@@ -68,7 +69,7 @@ static void find_features(void)
 	if (nd_agent.features & ND_FEATURE_GC && nd_async_is_known())
 		nd_agent.features |= ND_FEATURE_ASYNC;
 	if (v8_is_known && nd_snapshot_is_known())
-		nd_agent.features |= ND_FEATURE_SNAPSHOT;
+		nd_agent.features |= ND_FEATURE_SNAPSHOT | ND_FEATURE_REDACT;
 	if (nd_sampler_start())
 		nd_agent.features |= ND_FEATURE_STALLS | ND_FEATURE_CPU;
 	else
@@ -100,7 +101,7 @@ void nodiag_agent_start(enum nd_start_place place)
 	if (!has_fork_handler)
 		has_fork_handler = !pthread_atfork(NULL, NULL, on_fork_child);
 	nd_log_read_environment();
-	nd_control_read_environment();
+	nd_listener_read_environment();
 	nd_otel_read_environment(place == ND_START_EARLY);
 	nd_analyzer_read_environment();
 	nd_trace_read_environment();

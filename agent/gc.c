@@ -2,10 +2,12 @@
 #include "agent/gc.h"
 
 #include "agent/channel.h"
+#include "agent/context.h"
 #include "agent/core.h"
 #include "agent/node_abi.h"
 #include "agent/spaces.h"
 #include "agent/thread.h"
+#include "agent/trace.h"
 #include "common/clock.h"
 
 /* v8::kGCTypeAll */
@@ -31,6 +33,7 @@ static void on_prologue(struct nd_isolate *isolate, int type, int flags, void *d
 		return;
 	nd_isolate_get_heap_statistics(isolate, &heap);
 	thread->gc_used_bytes[index] = heap.used_heap_size;
+	nd_context_before_gc(thread);
 	thread->gc_depth++;
 	thread->gc_start_ns[index] = nd_clock_monotonic_ns();
 }
@@ -63,6 +66,7 @@ static void write_event(struct nd_thread *thread, int index, uint64_t start, uin
 	event->limit_bytes = heap->heap_size_limit;
 	event->external_bytes = heap->external_memory;
 	event->malloced_bytes = heap->malloced_memory;
+	nd_trace_name_span(thread, thread->context.at_gc, event->span_id);
 	nd_ring_commit(&thread->ring, event, sizeof(*event));
 }
 

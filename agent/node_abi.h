@@ -105,6 +105,32 @@ struct nd_local *nd_object_new(struct nd_isolate *isolate)
 struct nd_local *nd_isolate_get_current_context(struct nd_isolate *isolate)
 	ND_IMPORT("_ZN2v87Isolate17GetCurrentContextEv");
 
+/*
+ * Local<Value> Isolate::GetContinuationPreservedEmbedderData(): what V8 hands on to what a promise
+ * calls later, from Node 22 on.
+ */
+struct nd_local *nd_isolate_get_continuation_data(struct nd_isolate *isolate)
+	ND_IMPORT("_ZN2v87Isolate36GetContinuationPreservedEmbedderDataEv");
+
+/*
+ * uint64_t *api_internal::GlobalizeReference(internal::Isolate *, Address): a handle that lives
+ * until DisposeGlobal(), whose word the collector keeps right; likewise.
+ */
+uint64_t *nd_global_make(struct nd_isolate *isolate, uint64_t object)
+	ND_IMPORT("_ZN2v812api_internal18GlobalizeReferenceEPNS_8internal7IsolateEm");
+void nd_global_dispose(uint64_t *global) ND_IMPORT("_ZN2v812api_internal13DisposeGlobalEPm");
+
+/*
+ * double node::AsyncHooksGetExecutionAsyncId(Isolate *), the same of what triggered it, and
+ * Environment *node::GetCurrentEnvironment(Local<Context>)
+ */
+double nd_node_get_executed_id(struct nd_isolate *isolate)
+	ND_IMPORT("_ZN4node29AsyncHooksGetExecutionAsyncIdEPN2v87IsolateE");
+double nd_node_get_trigger_id(struct nd_isolate *isolate)
+	ND_IMPORT("_ZN4node27AsyncHooksGetTriggerAsyncIdEPN2v87IsolateE");
+const void *nd_node_get_environment(struct nd_local *context)
+	ND_IMPORT("_ZN4node21GetCurrentEnvironmentEN2v85LocalINS0_7ContextEEE");
+
 /* Node-API (node_api.h), which keeps these for good. All but the last return 0 for success. */
 struct napi_env__;
 struct napi_value__;
@@ -261,9 +287,12 @@ struct nd_output_stream_table {
 	int (*write_stats)(struct nd_output_stream *stream, void *data, int count);
 };
 
+struct nd_redact;
 struct nd_output_stream {
 	const struct nd_output_stream_table *table;
+	/* Of ours. */
 	int fd;
+	struct nd_redact *redact; /* NULL: everything goes out */
 };
 
 /* void HeapSnapshot::Serialize(OutputStream *, SerializationFormat) const: 0 is JSON */

@@ -66,6 +66,9 @@ static uint32_t read_exports(void)
 	if ((all || get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")) &&
 	    has("OTEL_TRACES_EXPORTER", "otlp"))
 		exports |= ND_EXPORTS_TRACES;
+	/* No specification has a variable for these yet, and they cost something. */
+	if (all && is("NODIAG_PROFILES", "1"))
+		exports |= ND_EXPORTS_PROFILES;
 	return exports;
 }
 

@@ -12,9 +12,11 @@
 #include <unistd.h>
 
 #include "agent/channel.h"
+#include "agent/context.h"
 #include "agent/control.h"
 #include "agent/core.h"
 #include "agent/thread.h"
+#include "agent/trace.h"
 #include "common/clock.h"
 #include "proto/sample.h"
 
@@ -88,8 +90,9 @@ static void write_sample(struct nd_thread *thread, enum nd_sample_reason reason,
 {
 	/* The kernel, too, leaves the red zone alone. */
 	uintptr_t sp = stack_pointer(context), start = sp - ND_RED_ZONE;
+	uint64_t span = nd_context_read(thread);
 	struct nd_event_sample *event;
-	uint32_t size;
+	uint32_t size, whole;
 
 	if (start < thread->stack_start || sp >= thread->stack_end) {
 		__atomic_fetch_add(&nd_agent.channel->samples_skipped, 1, __ATOMIC_RELAXED);
@@ -97,8 +100,9 @@ static void write_sample(struct nd_thread *thread, enum nd_sample_reason reason,
 	}
 	size = thread->stack_end - start < STACK_BYTES ? (uint32_t)(thread->stack_end - start)
 						       : STACK_BYTES;
+	whole = (uint32_t)sizeof(*event) + size + (span ? ND_SPAN_ID_SIZE : 0);
 	event = nd_channel_begin(&thread->ring, ND_EVENT_SAMPLE, thread->tid,
-				 nd_clock_monotonic_ns(), (uint32_t)sizeof(*event) + size);
+				 nd_clock_monotonic_ns(), whole);
 	if (!event)
 		return;
 	event->reason = reason;
@@ -106,11 +110,13 @@ static void write_sample(struct nd_thread *thread, enum nd_sample_reason reason,
 	if (is_at_syscall(context))
 		event->syscall = thread->asleep_in >= 0 ? thread->asleep_in : -2;
 	event->size = size;
-	event->pad = 0;
+	event->has_span = span != 0;
 	read_registers(context, event);
 	event->start = start;
 	memcpy(event->stack, (const void *)start, size);
-	nd_ring_commit(&thread->ring, event, (uint32_t)sizeof(*event) + size);
+	if (span)
+		nd_trace_name_span(thread, span, event->stack + size);
+	nd_ring_commit(&thread->ring, event, whole);
 }
 
 static void on_signal(int signal, siginfo_t *info, void *context)

@@ -8,6 +8,7 @@
 
 #include "agent/script.h"
 
+#include "agent/context.h"
 #include "agent/core.h"
 #include "agent/log.h"
 #include "agent/node_abi.h"
@@ -30,6 +31,7 @@ static void on_env_end(void *arg)
 {
 	struct nd_thread *thread = arg;
 
+	nd_context_forget(thread);
 	thread->script.env = NULL;
 	thread->script.is_over = true;
 }

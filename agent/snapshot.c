@@ -28,7 +28,7 @@
 /* The child's own alarm comes first, and says more. */
 #define KILL_AFTER_S 2
 
-/* Who may touch the rest: in WANTED and FORKING the main thread, else the agent's. */
+/* Who may touch the rest: in FORKING the thread that forks, else the agent's. */
 enum state { IDLE, WANTED, FORKING, FORKED, CHILD };
 
 static struct {
@@ -166,6 +166,7 @@ static int fork_child(struct nd_thread *thread, uint64_t limit_bytes)
 		.parent = getpid(),
 		.timeout_s = snapshot.wish.timeout_s,
 		.limit_bytes = limit_bytes,
+		.key = snapshot.wish.flags & ND_SNAPSHOT_REDACT ? snapshot.wish.key : NULL,
 	};
 	struct nd_dontfork ranges;
 	int ret = nd_dontfork_find(&ranges);
@@ -211,12 +212,17 @@ static int take(struct nd_thread *thread)
 	return fork_child(thread, choose_limit(need));
 }
 
+static bool is_wanted(const struct nd_thread *thread)
+{
+	return snapshot.wish.tid ? thread->tid == snapshot.wish.tid
+				 : thread->slot->kind == ND_THREAD_MAIN;
+}
+
 void nd_snapshot_update(struct nd_thread *thread)
 {
 	uint64_t start;
 
-	if (get_state() != WANTED || thread->slot->kind != ND_THREAD_MAIN ||
-	    !change_state(WANTED, FORKING))
+	if (get_state() != WANTED || !is_wanted(thread) || !change_state(WANTED, FORKING))
 		return;
 	start = nd_clock_monotonic_ns();
 	snapshot.forked =

@@ -3,9 +3,9 @@
 #define NODIAG_AGENT_SNAPSHOT_H
 
 /*
- * Heap snapshots by a child: the main thread forks where it is about to poll, and goes on; the
- * child has the same heap, and lets V8 write it down. docs/internals/heap.md says what makes that
- * work.
+ * Heap snapshots by a child: the thread whose heap it is forks where it is about to poll, and goes
+ * on; the child has the same heap, and lets V8 write it down. docs/internals/heap.md says what
+ * makes that work.
  *
  * One at a time. The agent's thread asks for it, tells of it and buries the child, whose end is no
  * signal to the program (it is one of clone(2) without a number for that).
@@ -29,16 +29,16 @@ union nd_snapshot_news {
 bool nd_snapshot_is_known(void);
 
 /*
- * All of these are for the agent's thread. The main one takes the snapshot when it comes by; `fd`
- * is a stream socket, which stays the caller's. -EBUSY while there is one, -ENOTSUP where the child
- * could not be kept from waiting for threads that it has not.
+ * All of these are for the agent's thread. The thread that is meant takes the snapshot when it
+ * comes by; `fd` is a stream socket, which stays the caller's. -EBUSY while there is one, -ENOTSUP
+ * where the child could not be kept from waiting for threads that it has not.
  */
 int nd_snapshot_want(const struct nd_snapshot_wish *wish, int fd);
 
 /* There is nobody any more who wants it: kill the child, if there is one already. */
 void nd_snapshot_cancel(void);
 
-/* Whether the main thread is still to fork, or there is a child. */
+/* Whether the thread is still to fork, or there is a child. */
 bool nd_snapshot_is_busy(void);
 
 /* See what has happened. False when there is nothing to tell. */

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -15,6 +16,7 @@
 #include "agent/core.h"
 #include "agent/got.h"
 #include "agent/node_abi.h"
+#include "agent/redact.h"
 #include "agent/thread.h"
 
 /* V8 writes so much at once. */
@@ -179,22 +181,47 @@ static int get_chunk_size(struct nd_output_stream *stream)
 	return CHUNK_BYTES;
 }
 
-static int write_chunk(struct nd_output_stream *stream, char *data, int size)
+static bool send_all(void *arg, const char *data, size_t size)
 {
+	const struct nd_output_stream *stream = arg;
 	ssize_t n;
 
-	for (; size > 0; size -= (int)n, data += n) {
-		n = send(stream->fd, data, (size_t)size, MSG_NOSIGNAL);
+	for (; size > 0; size -= (size_t)n, data += n) {
+		n = send(stream->fd, data, size, MSG_NOSIGNAL);
 		/* Nobody takes it any more; signals that are handled there are not. */
 		if (n <= 0)
-			_exit(STATUS_FAILED);
+			return false;
 	}
+	return true;
+}
+
+static int write_chunk(struct nd_output_stream *stream, char *data, int size)
+{
+	if (stream->redact ? !nd_redact_feed(stream->redact, data, (size_t)size)
+			   : !send_all(stream, data, (size_t)size))
+		_exit(STATUS_FAILED);
 	return 0;
 }
 
 static int write_stats(struct nd_output_stream *stream, void *data, int count)
 {
 	return 1;
+}
+
+/* Memory of its own, since what malloc() has may be in another thread's hands. */
+static bool begin_redacting(struct nd_output_stream *stream, const uint64_t *key)
+{
+	struct nd_redact *redact = mmap(NULL, sizeof(*redact), PROT_READ | PROT_WRITE,
+					MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (redact == MAP_FAILED)
+		return false;
+	redact->key[0] = key[0];
+	redact->key[1] = key[1];
+	redact->write = send_all;
+	redact->arg = stream;
+	stream->redact = redact;
+	return true;
 }
 
 _Noreturn void nd_snapshot_child_run(const struct nd_snapshot_child *child)
@@ -212,7 +239,8 @@ _Noreturn void nd_snapshot_child_run(const struct nd_snapshot_child *child)
 	const struct nd_heap_snapshot *heap;
 
 	stream.fd = leave_program(child);
-	if (stream.fd < 0 || !replace_calls())
+	if (stream.fd < 0 || !replace_calls() ||
+	    (child->key && !begin_redacting(&stream, child->key)))
 		_exit(STATUS_FAILED);
 	profiler = nd_isolate_get_heap_profiler(child->isolate);
 	heap = nd_heap_snapshot_take ? nd_heap_snapshot_take(profiler, NULL, NULL, true, false)
@@ -220,5 +248,7 @@ _Noreturn void nd_snapshot_child_run(const struct nd_snapshot_child *child)
 	if (!heap)
 		_exit(STATUS_FAILED);
 	nd_heap_snapshot_serialize(heap, &stream, 0);
+	if (stream.redact && !nd_redact_finish(stream.redact))
+		_exit(STATUS_FAILED);
 	_exit(0);
 }

@@ -19,6 +19,7 @@ struct nd_snapshot_child {
 	pid_t parent;
 	uint32_t timeout_s;
 	uint64_t limit_bytes; /* of memory that it may take itself */
+	const uint64_t *key;  /* of hashes in place of texts; NULL: texts go out */
 };
 
 /*

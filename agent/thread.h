@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "agent/async.h"
+#include "agent/context.h"
 #include "agent/node_abi.h"
 #include "agent/script.h"
 #include "agent/trace.h"
@@ -72,6 +73,7 @@ struct nd_thread {
 	struct nd_script_state script;
 	struct nd_async_state async;
 	struct nd_trace_state trace;
+	struct nd_context_state context;
 
 	/* Of the agent's thread. */
 	struct nd_baseline baseline[2];

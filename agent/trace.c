@@ -13,6 +13,7 @@
 #include <sys/random.h>
 
 #include "agent/channel.h"
+#include "agent/context.h"
 #include "agent/core.h"
 #include "agent/node_abi.h"
 #include "agent/otel.h"
@@ -105,6 +106,14 @@ static void make_span_id(const struct nd_thread *thread, uint64_t number, uint8_
 	write_id(thread->trace.secret[0], number, ret);
 }
 
+void nd_trace_name_span(const struct nd_thread *thread, uint64_t number,
+			uint8_t ret_id[ND_SPAN_ID_SIZE])
+{
+	memset(ret_id, 0, ND_SPAN_ID_SIZE);
+	if (number)
+		make_span_id(thread, number, ret_id);
+}
+
 static void make_trace_id(const struct nd_thread *thread, uint64_t root, uint8_t *ret)
 {
 	write_id(thread->trace.secret[1], root, ret);
@@ -166,6 +175,19 @@ static bool is_sampled(const struct nd_event_span *span, const char *remote)
 	return nd_otel_is_sampled(span->trace_id, parent);
 }
 
+/* The program's own tracer has made them: `remote_value` is of the request itself, once known. */
+static void fill_seen_ids(struct napi_env__ *env, struct napi_value__ *remote_value,
+			  struct nd_event_span *span)
+{
+	char remote[TRACEPARENT_LEN + 1];
+
+	if (!read_remote(env, remote_value, remote))
+		return;
+	read_hex(remote + 3, span->trace_id, sizeof(span->trace_id));
+	if (span->kind == ND_SPAN_SERVER)
+		read_hex(remote + TRACEPARENT_SPAN, span->seen_id, sizeof(span->seen_id));
+}
+
 /* Whose the span is. */
 static void fill_ids(const struct nd_thread *thread, struct napi_env__ *env,
 		     struct napi_value__ *remote_value, struct nd_event_span *span)
@@ -175,13 +197,17 @@ static void fill_ids(const struct nd_thread *thread, struct napi_env__ *env,
 	bool has_remote = read_remote(env, remote_value, remote);
 
 	make_span_id(thread, number(thread, NUMBER_SPAN), span->span_id);
+	if (parent)
+		make_span_id(thread, parent, span->parent_id);
+	if (span->flags & ND_SPAN_OBSERVED) {
+		fill_seen_ids(env, remote_value, span);
+		return;
+	}
 	if (has_remote)
 		read_hex(remote + 3, span->trace_id, sizeof(span->trace_id));
 	else
 		make_trace_id(thread, number(thread, NUMBER_ROOT), span->trace_id);
-	if (parent) {
-		make_span_id(thread, parent, span->parent_id);
-	} else if (has_remote) {
+	if (!parent && has_remote) {
 		read_hex(remote + TRACEPARENT_SPAN, span->parent_id, sizeof(span->parent_id));
 		span->flags |= ND_SPAN_REMOTE_PARENT;
 	}
@@ -323,6 +349,7 @@ static struct napi_value__ *on_begin(struct napi_env__ *env, struct napi_callbac
 	if (!thread)
 		return NULL;
 	thread->trace.numbers[NUMBER_START] = (double)now;
+	nd_context_add(thread, number(thread, NUMBER_SPAN));
 	read_span(thread, env, argv, &draft);
 	draft.span.start_ns = now;
 	if (draft.span.kind == ND_SPAN_SERVER)
@@ -422,11 +449,10 @@ static void load(struct nd_thread *thread, struct napi_env__ *env)
 	static const struct {
 		const char *name;
 		nd_napi_callback *callback;
-	} functions[] = {{"begin", on_begin},
-			 {"end", on_end},
-			 {"name", on_name},
-			 {"tell", on_tell},
-			 {"share", on_share}};
+	} functions[] = {{"begin", on_begin},	    {"end", on_end},
+			 {"name", on_name},	    {"tell", on_tell},
+			 {"share", on_share},	    {"frame", nd_context_on_frame},
+			 {"ids", nd_context_on_ids}};
 	struct napi_value__ *argv[sizeof(functions) / sizeof(functions[0])];
 	size_t argc = sizeof(functions) / sizeof(functions[0]), i;
 
@@ -436,6 +462,19 @@ static void load(struct nd_thread *thread, struct napi_env__ *env)
 			return;
 	make_secrets(thread);
 	thread->trace.toggle = nd_script_load(env, nd_trace_js, nd_trace_js_len, argc, argv);
+}
+
+/* Whether samples tell of requests from now on, for readers. */
+static void show_context(struct nd_thread *thread)
+{
+	uint32_t tracing = thread->slot->tracing, state = ND_CONTEXT_OFF;
+
+	if (tracing != ND_TRACING_ON && tracing != ND_TRACING_OBSERVED)
+		nd_context_forget(thread);
+	else
+		state = thread->context.way == ND_CONTEXT_BY_NOTHING ? ND_CONTEXT_UNREADABLE
+								     : ND_CONTEXT_ON;
+	__atomic_store_n(&thread->slot->context, state, __ATOMIC_RELAXED);
 }
 
 static void tell_script(struct nd_thread *thread, struct napi_env__ *env)
@@ -451,6 +490,7 @@ static void tell_script(struct nd_thread *thread, struct napi_env__ *env)
 		state = nd_script_switch(env, thread->trace.toggle, thread->trace.is_wanted,
 					 ND_TRACING_FAILED);
 	__atomic_store_n(&thread->slot->tracing, (uint32_t)state, __ATOMIC_RELAXED);
+	show_context(thread);
 }
 
 void nd_trace_update(struct nd_thread *thread)

@@ -1,45 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/channel.h"
+#include "cli/channel_parts.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "common/err.h"
-#include "common/procfs.h"
-#include "common/procstat.h"
 #include "proto/channel_view.h"
 #include "proto/limits.h"
 #include "proto/sample.h"
-#include "proto/socket.h"
 
 /* An agent answers from a thread of its own at once, unless its process gets no CPU. */
 #define ANSWER_MS 5000
-
-/* Messages about one snapshot. */
-#define SNAPSHOT_NEWS 2
-
-struct channel {
-	pid_t pid;
-	int fd;
-	int process_fd; /* a pidfd, -1 where the kernel has none */
-	struct nd_hello hello;
-	void *memory;
-	size_t size;
-	struct nd_channel_view view;
-	uint64_t dropped_before;
-	uint64_t *begin; /* of each ring: what it had before the agent was asked to start */
-	uint8_t *record; /* half a ring: the longest event */
-};
 
 static const char *const reasons[ND_AGENT_REASON_COUNT] = {
 	[ND_AGENT_OK] = "",
@@ -56,93 +36,25 @@ const char *channel_reason_text(uint32_t reason)
 	return reason < ND_AGENT_REASON_COUNT ? reasons[reason] : "of a reason that is not known";
 }
 
+const char *channel_context_text(uint32_t context)
+{
+	static const char *const texts[ND_CONTEXT_COUNT] = {
+		"", "", "this Node.js does not keep the current request where the agent looks"};
+
+	return context < ND_CONTEXT_COUNT ? texts[context] : "of a reason that is not known";
+}
+
 const char *channel_tracing_text(uint32_t tracing)
 {
 	static const char *const texts[ND_TRACING_COUNT] = {
 		[ND_TRACING_OFF] = "",
 		[ND_TRACING_ON] = "",
 		[ND_TRACING_NO_MODULES] = "before Node 20.16, ES modules hide Node's own from it",
-		[ND_TRACING_OTHER_TRACER] = "OpenTelemetry or dd-trace does so already",
+		[ND_TRACING_OBSERVED] = "",
 		[ND_TRACING_FAILED] = "the agent's script did not run",
 	};
 
 	return tracing < ND_TRACING_COUNT ? texts[tracing] : "of a reason that is not known";
-}
-
-/* The socket's name relative to a folder, since a whole path may be too long for the kernel. */
-static int connect_in(const char *folder, pid_t inner_pid, int *ret_fd)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	char self[64];
-	int dir = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC), fd, ret = 0;
-
-	if (dir < 0)
-		return -errno;
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (fd < 0) {
-		close(dir);
-		return -EMFILE;
-	}
-	snprintf(self, sizeof(self), "/proc/self/fd/%d", dir);
-	nd_socket_make_path(self, inner_pid, address.sun_path, sizeof(address.sun_path));
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)))
-		ret = -errno;
-	close(dir);
-	if (ret)
-		close(fd);
-	else
-		*ret_fd = fd;
-	return ret;
-}
-
-/* Only the process itself may answer for it. */
-static bool is_peer(int fd, pid_t pid)
-{
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
-
-	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) && peer.pid == pid;
-}
-
-/* Look where the agent is if it began as that user. */
-static int connect_as(const struct nd_proc_status *status, pid_t pid, uid_t uid, int *ret_fd)
-{
-	char own[1024], runtime[1024], folder[1200], path[1300];
-	int choice, ret, last = -ENOENT;
-
-	nd_procfs_read_variable(pid, "NODIAG_SOCKET", own, sizeof(own));
-	nd_procfs_read_variable(pid, "XDG_RUNTIME_DIR", runtime, sizeof(runtime));
-	for (choice = 0;; choice++) {
-		ret = nd_socket_make_folder(choice, own, runtime, uid, folder, sizeof(folder));
-		if (ret == -ENOENT)
-			return last;
-		snprintf(path, sizeof(path), "/proc/%d/root%s", pid, folder);
-		ret = connect_in(path, status->namespace_pid, ret_fd);
-		if (!ret && is_peer(*ret_fd, pid))
-			return 0;
-		if (!ret)
-			close(*ret_fd);
-		if (ret == -EACCES || ret == -EPERM)
-			last = -EPERM;
-	}
-}
-
-static int connect_to(pid_t pid, int *ret_fd)
-{
-	struct nd_proc_status status;
-	int ret = nd_procfs_read_status(pid, &status);
-
-	if (ret)
-		return ret;
-	ret = connect_as(&status, pid, status.uid, ret_fd);
-	if (ret != -ENOENT || !status.uid)
-		return ret;
-	/*
-	 * A server may have begun as root, and gone on as somebody else. Root's folder is closed to
-	 * others, whether it has the socket or not.
-	 */
-	ret = connect_as(&status, pid, 0, ret_fd);
-	return ret == -EACCES || ret == -EPERM ? -ENOENT : ret;
 }
 
 static int receive_hello(struct channel *channel, int *ret_memory)
@@ -219,7 +131,7 @@ int channel_open(pid_t pid, struct channel **ret_channel, struct nd_err *err)
 	channel->pid = pid;
 	channel->fd = -1;
 	channel->process_fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	ret = connect_to(pid, &channel->fd);
+	ret = channel_connect(pid, &channel->fd);
 	if (!ret)
 		ret = greet(channel);
 	if (!ret) {
@@ -259,8 +171,7 @@ const struct nd_channel_head *channel_get_head(const struct channel *channel)
 	return &channel->view.head;
 }
 
-/* Get the agent's next message, of that size or larger. */
-static int receive(struct channel *channel, int timeout_ms, void *buf, size_t size)
+int channel_receive(struct channel *channel, int timeout_ms, void *buf, size_t size)
 {
 	struct pollfd ready = {.fd = channel->fd, .events = POLLIN};
 	int ret = poll(&ready, 1, timeout_ms);
@@ -272,14 +183,13 @@ static int receive(struct channel *channel, int timeout_ms, void *buf, size_t si
 	return recv(channel->fd, buf, size, 0) < (ssize_t)size ? -EPIPE : 0;
 }
 
-/* News of a snapshot that nobody waits for any more may come before: FORKED and CHILD_END. */
-static int wait_for_answer(struct channel *channel)
+int channel_wait_answer(struct channel *channel)
 {
 	struct nd_answer answer = {0};
 	int ret = 0, i;
 
-	for (i = 0; i <= SNAPSHOT_NEWS && !ret && answer.message.type != ND_MESSAGE_ANSWER; i++)
-		ret = receive(channel, ANSWER_MS, &answer, sizeof(answer));
+	for (i = 0; i <= CHANNEL_NEWS && !ret && answer.message.type != ND_MESSAGE_ANSWER; i++)
+		ret = channel_receive(channel, ANSWER_MS, &answer, sizeof(answer));
 	if (ret)
 		return ret;
 	return answer.message.type == ND_MESSAGE_ANSWER && answer.result <= 0 ? answer.result
@@ -291,7 +201,7 @@ static int ask(struct channel *channel, const void *message, size_t size)
 {
 	if (send(channel->fd, message, size, MSG_NOSIGNAL) != (ssize_t)size)
 		return -EPIPE;
-	return wait_for_answer(channel);
+	return channel_wait_answer(channel);
 }
 
 static uint64_t sum_dropped(const struct channel *channel)
@@ -405,63 +315,6 @@ int channel_log(struct channel *channel, const char *text)
 	return ask(channel, &out, out.line.message.size);
 }
 
-static int send_descriptor(struct channel *channel, void *message, size_t size, int fd)
-{
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(int))];
-	} rights = {.header = {.cmsg_len = CMSG_LEN(sizeof(int)),
-			       .cmsg_level = SOL_SOCKET,
-			       .cmsg_type = SCM_RIGHTS}};
-	struct iovec data = {message, size};
-	struct msghdr out = {.msg_iov = &data,
-			     .msg_iovlen = 1,
-			     .msg_control = &rights,
-			     .msg_controllen = sizeof(rights)};
-
-	memcpy(CMSG_DATA(&rights.header), &fd, sizeof(int));
-	return sendmsg(channel->fd, &out, MSG_NOSIGNAL) == (ssize_t)size ? 0 : -EPIPE;
-}
-
-int channel_snapshot(struct channel *channel, const struct nd_snapshot_wish *wish, int fd,
-		     struct nd_err *err)
-{
-	struct nd_snapshot_wish message = *wish;
-	int ret;
-
-	message.message = (struct nd_message){ND_MESSAGE_SNAPSHOT, sizeof(message)};
-	ret = send_descriptor(channel, &message, sizeof(message), fd);
-	if (!ret)
-		ret = wait_for_answer(channel);
-	if (ret == -EBUSY)
-		return nd_err_set(err, ret, "a snapshot of %d is being taken already",
-				  channel->pid);
-	if (ret == -ENOSYS)
-		return nd_err_set(err, ret, "the agent in %d is older, and takes no snapshots",
-				  channel->pid);
-	if (ret == -ENOTSUP)
-		return nd_err_set(err, ret, "the calls of locks were not found in %d",
-				  channel->pid);
-	return ret ? nd_err_set_errno(err, ret, "the agent in %d takes no snapshot", channel->pid)
-		   : 0;
-}
-
-int channel_wait_forked(struct channel *channel, int timeout_ms, struct nd_forked *ret_forked)
-{
-	int ret = receive(channel, timeout_ms, ret_forked, sizeof(*ret_forked));
-
-	return !ret && ret_forked->message.type != ND_MESSAGE_FORKED ? -EPROTO : ret;
-}
-
-int channel_wait_child(struct channel *channel, int timeout_ms, int *ret_status)
-{
-	struct nd_child_end end = {0};
-	int ret = receive(channel, timeout_ms, &end, sizeof(end));
-
-	*ret_status = end.status;
-	return !ret && end.message.type != ND_MESSAGE_CHILD_END ? -EPROTO : ret;
-}
-
 int channel_detach(struct channel *channel, struct nd_err *err)
 {
 	struct nd_message message = {ND_MESSAGE_DETACH, sizeof(message)};
@@ -506,6 +359,8 @@ int channel_to_sample(const struct nd_event *event, size_t size, pid_t pid,
 		.size = sample->size,
 	};
 	memcpy(ret_sample->stack, sample->stack, sample->size);
+	if (sample->has_span && size - sizeof(*sample) - sample->size >= ND_SPAN_ID_SIZE)
+		memcpy(ret_sample->span_id, sample->stack + sample->size, ND_SPAN_ID_SIZE);
 	return 0;
 }
 

@@ -35,6 +35,10 @@ const char *channel_reason_text(uint32_t reason);
 /* Why a thread's requests are not traced: of enum nd_tracing, or a newer one; "" when they are. */
 const char *channel_tracing_text(uint32_t tracing);
 
+/* Why a thread's samples tell of no request: of enum nd_context, or a newer one; "" when they do.
+ */
+const char *channel_context_text(uint32_t context);
+
 /*
  * Be the one reader from now on. -EBUSY when there is one. No failure when the process has just
  * ended: channel_is_over() says so, and what it wrote is there.

@@ -35,10 +35,13 @@
 /* How long a collector that takes nothing is tried when the process has ended. */
 #define GIVE_UP_NS (60 * ND_NSEC_PER_SEC)
 
-struct export
-{
+struct collect_export {
 	struct channel *channel;
 	struct sender sender;
+	struct export_options options;
+	struct export_result result; /* of what is watched now */
+	struct export_watch *watch;
+	struct lag_tap tap;
 	bool queue_failed; /* which was said */
 };
 
@@ -47,7 +50,7 @@ static bool is_for_export(const char *variable)
 {
 	static const char *const names[] = {
 		"http_proxy=", "https_proxy=", "HTTPS_PROXY=", "all_proxy=",
-		"ALL_PROXY=",  "no_proxy=",    "NO_PROXY="};
+		"ALL_PROXY=",  "no_proxy=",    "NO_PROXY=",    "NODIAG_TAIL="};
 	size_t i;
 
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -103,7 +106,7 @@ static int adopt_environment(pid_t pid, struct nd_err *err)
 
 static void say(void *arg, const char *text)
 {
-	struct export *export = arg;
+	struct collect_export *export = arg;
 
 	collect_say(export->channel, "%s", text);
 }
@@ -136,7 +139,7 @@ static uint64_t hash_place(const struct nd_export_options *options)
 }
 
 /* Take the first queue to that place that nobody uses: it may have what another had to leave. */
-static int open_exporter(struct export *export, const char *folder, struct nd_err *err)
+static int open_exporter(struct collect_export *export, const char *folder, struct nd_err *err)
 {
 	uint64_t place = hash_place(&export->sender.options);
 	char path[512];
@@ -156,7 +159,7 @@ static int open_exporter(struct export *export, const char *folder, struct nd_er
 static int add_request(void *arg, enum nd_otlp_signal signal, const struct nd_buf *request,
 		       uint64_t items)
 {
-	struct export *export = arg;
+	struct collect_export *export = arg;
 	struct nd_err err = {0};
 	int ret = nd_exporter_add(export->sender.exporter, signal, request, items, &err);
 
@@ -170,12 +173,12 @@ static int add_request(void *arg, enum nd_otlp_signal signal, const struct nd_bu
 
 static void work(void *arg, uint64_t for_ns)
 {
-	struct export *export = arg;
+	struct collect_export *export = arg;
 
 	sender_work(&export->sender, for_ns);
 }
 
-static void say_where(struct export *export, const bool *signals)
+static void say_where(struct collect_export *export, const bool *signals)
 {
 	char url[512];
 	int signal;
@@ -190,14 +193,15 @@ static void say_where(struct export *export, const bool *signals)
 	}
 }
 
-static void say_count(struct export *export, uint64_t count, const char *signal, const char *what)
+static void say_count(struct collect_export *export, uint64_t count, const char *signal,
+		      const char *what)
 {
 	if (count)
 		collect_say(export->channel, "%s %s: %" PRIu64, signal, what, count);
 }
 
 /* What was not taken, and what became of it. */
-static void say_losses(struct export *export)
+static void say_losses(struct collect_export *export)
 {
 	struct nd_export_counts counts;
 	int signal;
@@ -214,50 +218,113 @@ static void say_losses(struct export *export)
 	}
 }
 
-static int send_process(struct export *export, struct nd_err *err)
+static void set_options(struct collect_export *export)
 {
-	const struct nd_channel_head *head = channel_get_head(export->channel);
-	const struct target target = {
-		.kind = TARGET_PIDS, .pids = {(pid_t)head->pid}, .pids_count = 1};
-	const struct export_options options = {
-		.signals = {[ND_OTLP_METRICS] = head->exports & ND_EXPORTS_METRICS,
-			    [ND_OTLP_TRACES] = head->exports & ND_EXPORTS_TRACES},
+	uint32_t exports = channel_get_head(export->channel)->exports;
+
+	export->options = (struct export_options){
+		.signals = {[ND_OTLP_METRICS] = exports & ND_EXPORTS_METRICS,
+			    [ND_OTLP_TRACES] = exports & ND_EXPORTS_TRACES,
+			    [ND_OTLP_PROFILES] = exports & ND_EXPORTS_PROFILES},
+		.tail = export->sender.tail,
 		.is_unattended = true,
 		.interval_ns = export->sender.interval_ns,
 		.sink = {add_request, export},
 		.work = work,
 		.arg = export,
 	};
-	struct export_result result = {0};
+	say_where(export, export->options.signals);
+}
+
+int collect_export_open(struct channel *channel, const char *folder,
+			struct collect_export **ret_export, struct nd_err *err)
+{
+	struct collect_export *export = calloc(1, sizeof(*export));
 	int ret;
 
-	say_where(export, options.signals);
-	ret = export_process(&target, &options, &result, err);
+	if (!export)
+		return nd_err_set(err, -ENOMEM, "out of memory");
+	export->channel = channel;
+	export->sender.say = say;
+	export->sender.arg = export;
+	ret = adopt_environment((pid_t)channel_get_head(channel)->pid, err);
 	if (!ret)
-		say_count(export, result.lag.dropped, "event", "dropped because the ring was full");
-	if (!ret && *result.lag.untraced)
-		collect_say(export->channel, "not all threads are traced: %s", result.lag.untraced);
-	nd_resource_free(result.resource);
+		ret = sender_read_environment(&export->sender, err);
+	if (!ret)
+		ret = open_exporter(export, folder, err);
+	if (ret) {
+		sender_fini(&export->sender);
+		free(export);
+		return ret;
+	}
+	set_options(export);
+	*ret_export = export;
+	return 0;
+}
+
+/* Say what is in it; the next time begins anew. */
+static void forget_result(struct collect_export *export)
+{
+	const struct nd_tail_counts *tail = &export->result.tail;
+
+	say_count(export, tail->dropped, "traces", "that no rule kept");
+	say_count(export, tail->early, "traces", "of these that were not over yet");
+	nd_resource_free(export->result.resource);
+	export->result = (struct export_result){0};
+}
+
+int collect_export_run(struct collect_export *export, struct nd_err *err)
+{
+	const struct target target = {.kind = TARGET_PIDS,
+				      .pids = {(pid_t)channel_get_head(export->channel)->pid},
+				      .pids_count = 1};
+	const struct lag_result *lag = &export->result.lag;
+	int ret = export_process(&target, &export->options, &export->result, err);
+
+	if (!ret)
+		say_count(export, lag->dropped, "events", "dropped because the ring was full");
+	if (!ret && *lag->untraced)
+		collect_say(export->channel, "not all threads are traced: %s", lag->untraced);
+	forget_result(export);
 	return ret ? err->code : 0;
 }
 
-int collect_export(struct channel *channel, const char *folder, struct nd_err *err)
+int collect_export_tap(struct collect_export *export, struct nd_profile *frames,
+		       const struct lag_tap **ret_tap, struct nd_err *err)
 {
-	struct export export = {.channel = channel, .sender = {.say = say, .arg = &export}};
-	struct nd_err why = {0};
-	int ret = adopt_environment((pid_t)channel_get_head(channel)->pid, err);
+	pid_t pid = (pid_t)channel_get_head(export->channel)->pid;
+	int ret = export_watch(pid, frames, &export->options, &export->result, &export->watch, err);
 
-	if (!ret)
-		ret = sender_read_environment(&export.sender, err);
-	if (!ret)
-		ret = open_exporter(&export, folder, err);
-	if (!ret) {
-		ret = send_process(&export, err);
-		/* What it did until then is sent in any case. */
-		if (sender_finish(&export.sender, GIVE_UP_NS, &why) && !ret)
-			ret = (*err = why).code;
-		say_losses(&export);
-	}
-	sender_fini(&export.sender);
+	if (ret)
+		return ret;
+	export->tap = export_get_tap(export->watch);
+	*ret_tap = &export->tap;
+	return 0;
+}
+
+int collect_export_untap(struct collect_export *export, struct nd_err *err)
+{
+	int ret = export_unwatch(export->watch, err);
+
+	export->watch = NULL;
+	forget_result(export);
+	return ret;
+}
+
+bool collect_export_traces(const struct collect_export *export)
+{
+	return export->options.signals[ND_OTLP_TRACES];
+}
+
+int collect_export_close(struct collect_export *export, struct nd_err *err)
+{
+	int ret;
+
+	if (!export)
+		return 0;
+	ret = sender_finish(&export->sender, GIVE_UP_NS, err);
+	say_losses(export);
+	sender_fini(&export->sender);
+	free(export);
 	return ret;
 }

@@ -54,68 +54,110 @@ static int open_output(const struct nd_channel_head *head, struct out *out, stru
 	return ret;
 }
 
+/* What is done with a process. */
+struct job {
+	struct channel *channel;
+	const struct record_options *options;
+	struct collect_export *export; /* NULL: it is not sent */
+};
+
 /* Until the process ends, or the file is as large as can be read back: `ret_is_full`. */
-static int record(struct channel *channel, const struct record_options *options, struct out *out,
-		  bool *ret_is_full, struct nd_err *err)
+static int record(const struct job *job, const struct record_options *options, struct out *out,
+		  struct nd_profile *frames, bool *ret_is_full, struct nd_err *err)
 {
 	struct target target = {.kind = TARGET_PIDS, .pids_count = 1};
-	struct nd_profile *losses = nd_profile_new(false);
 	struct record_result result;
 	int ret;
 
-	if (!losses)
-		return nd_err_set(err, -ENOMEM, "out of memory");
-	target.pids[0] = (pid_t)channel_get_head(channel)->pid;
-	collect_say(channel, "recording into '%s'", out->path);
-	ret = record_session_run(&target, options, out, losses, &result, err);
+	target.pids[0] = (pid_t)channel_get_head(job->channel)->pid;
+	collect_say(job->channel, "recording into '%s'", out->path);
+	ret = record_session_run(&target, options, out, frames, &result, err);
 	*ret_is_full = result.is_full;
 	if (!ret && result.unnamed[0])
-		collect_say(channel, "its stacks have no names: %s", result.unnamed);
-	nd_profile_free(losses);
+		collect_say(job->channel, "its stacks have no names: %s", result.unnamed);
+	return ret;
+}
+
+/* The same, and it is sent too where that is asked for: an agent has one reader. */
+static int record_and_send(const struct job *job, struct out *out, bool *ret_is_full,
+			   struct nd_err *err)
+{
+	struct record_options options = *job->options;
+	struct nd_profile *frames = nd_profile_new(false);
+	struct nd_err why = {0};
+	int ret = 0;
+
+	if (!frames)
+		return nd_err_set(err, -ENOMEM, "out of memory");
+	if (job->export) {
+		options.trace = collect_export_traces(job->export);
+		ret = collect_export_tap(job->export, frames, &options.tap, err);
+	}
+	if (!ret) {
+		ret = record(job, &options, out, frames, ret_is_full, err);
+		if (options.tap && collect_export_untap(job->export, &why))
+			collect_say(job->channel, "%s", why.what);
+	}
+	nd_profile_free(frames);
 	return ret;
 }
 
 /* One file after the other, as each is full. */
-static int record_all(struct channel *channel, const struct record_options *options,
-		      struct nd_err *err)
+static int record_all(const struct job *job, struct nd_err *err)
 {
 	struct out out = {.fd = -1};
 	bool is_full = false;
 	int ret;
 
 	do {
-		ret = open_output(channel_get_head(channel), &out, err);
+		ret = open_output(channel_get_head(job->channel), &out, err);
 		if (!ret)
-			ret = record(channel, options, &out, &is_full, err);
+			ret = record_and_send(job, &out, &is_full, err);
 		if (!ret)
 			puts(out.path);
 		out_close(&out);
-	} while (!ret && is_full && !channel_is_over(channel));
+	} while (!ret && is_full && !channel_is_over(job->channel));
 	return ret;
+}
+
+/* Say at once what failed. */
+static bool is_well(const struct job *job, int ret, const struct nd_err *err)
+{
+	if (ret)
+		collect_say(job->channel, "%s", err->what);
+	return !ret;
+}
+
+/* What fails of the one is no reason not to do the other. Returns whether all went well. */
+static bool work(struct job *job, const char *folder)
+{
+	const struct nd_channel_head *head = channel_get_head(job->channel);
+	bool well = true, recorded = false;
+	struct nd_err err = {0};
+
+	if (head->exports)
+		well = is_well(job, collect_export_open(job->channel, folder, &job->export, &err),
+			       &err);
+	if (head->output[0]) {
+		recorded = is_well(job, record_all(job, &err), &err);
+		well &= recorded;
+	}
+	if (job->export && !recorded)
+		well &= is_well(job, collect_export_run(job->export, &err), &err);
+	return is_well(job, collect_export_close(job->export, &err), &err) && well;
 }
 
 int collect_process(pid_t pid, const char *folder, const struct record_options *options)
 {
 	const struct nd_channel_head *head;
-	struct channel *channel;
-	struct nd_err err = {0};
-	int ret;
+	struct job job = {.options = options};
+	int ret = EXIT_NO_TARGET;
 
-	if (channel_open(pid, &channel, NULL))
-		return EXIT_NO_TARGET;
-	head = channel_get_head(channel);
-	if (!head->output[0] && !head->exports) {
-		channel_close(channel);
-		return EXIT_NO_TARGET;
-	}
-	/* An agent has one reader. */
-	if (head->output[0] && head->exports)
-		collect_say(channel,
-			    "it is recorded, and not sent: 'nodiag export' sends the file");
-	ret = head->output[0] ? record_all(channel, options, &err)
-			      : collect_export(channel, folder, &err);
-	if (ret)
-		collect_say(channel, "%s", err.what);
-	channel_close(channel);
-	return fflush(stdout) || ret ? EXIT_FAILED : EXIT_DONE;
+	if (channel_open(pid, &job.channel, NULL))
+		return ret;
+	head = channel_get_head(job.channel);
+	if (head->output[0] || head->exports)
+		ret = work(&job, folder) ? EXIT_DONE : EXIT_FAILED;
+	channel_close(job.channel);
+	return fflush(stdout) ? EXIT_FAILED : ret;
 }

@@ -10,7 +10,7 @@ struct channel;
 struct record_options;
 
 /*
- * Record a process into the file that its NODIAG_OUTPUT asks for, or send what it does, as its
+ * Record a process into the file that its NODIAG_OUTPUT asks for, and send what it does, as its
  * OTEL_* ask, until it ends or SIGTERM comes; `folder` is where its socket is. What happens is said
  * on stderr and in the process's own log. Returns EXIT_DONE, EXIT_NO_TARGET when it asks for
  * neither or has no agent, or EXIT_FAILED.

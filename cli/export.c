@@ -19,6 +19,7 @@
 #include "cli/export_session.h"
 #include "cli/out.h"
 #include "cli/sender.h"
+#include "cli/tail.h"
 #include "cli/target.h"
 #include "cli/term.h"
 #include "cli/units.h"
@@ -47,6 +48,9 @@ struct export
 	size_t header_count;
 	bool dry_run;
 	bool signal_given;
+	bool has_tail;
+	bool has_packing;
+	enum nd_packing packing;
 	struct arguments arguments;
 	char **command;					  /* what stands behind "--" */
 	struct nd_export_counts planned[ND_OTLP_SIGNALS]; /* of --dry-run: `added` is all */
@@ -55,12 +59,24 @@ struct export
 	struct nd_err err;
 };
 
-enum { OPT_ENDPOINT = 256, OPT_HEADER, OPT_SIGNAL, OPT_QUEUE, OPT_DRY_RUN };
+enum {
+	OPT_ENDPOINT = 256,
+	OPT_HEADER,
+	OPT_SIGNAL,
+	OPT_COMPRESSION,
+	OPT_QUEUE,
+	OPT_TAIL,
+	OPT_DRY_RUN
+};
 
 static const struct argp_option options[] = {
 	{NULL, 0, NULL, 0, "What to send", 1},
 	{"signal", OPT_SIGNAL, "NAME", 0,
 	 "Only metrics, profiles or traces; may be given several times (default: all there is)", 1},
+	{"tail", OPT_TAIL, "RULES", 0,
+	 "Of traces, only those that a rule keeps: slow=200ms, errors, 1/100, or several as in "
+	 "slow=200ms,errors,1/100 (default $NODIAG_TAIL, else all)",
+	 1},
 	{"duration", 'd', "TIME", 0,
 	 "Watch a process that long: 500ms, 10s, 2m (default: until it ends, or Ctrl-C)", 1},
 	{NULL, 0, NULL, 0, "Where to", 2},
@@ -70,6 +86,8 @@ static const struct argp_option options[] = {
 	 2},
 	{"header", OPT_HEADER, "NAME=VALUE", 0,
 	 "Send that header too; secrets are safer in $OTEL_EXPORTER_OTLP_HEADERS", 2},
+	{"compression", OPT_COMPRESSION, "NAME", 0,
+	 "gzip, zstd or none (default $OTEL_EXPORTER_OTLP_COMPRESSION, else none)", 2},
 	{"queue", OPT_QUEUE, "FOLDER", 0,
 	 "Keep in FOLDER what was not taken, and send first what an earlier run left there", 2},
 	{"dry-run", OPT_DRY_RUN, NULL, 0, "Send nothing; print what would be sent, and where to",
@@ -85,8 +103,9 @@ static const char documentation[] =
 	"TARGET is a recording (.nd), a profile that 'nodiag flame' reads, a process id, or -- and "
 	"a command to run with the agent. Without, the one Node.js process of yours. A process is "
 	"watched until it ends or Ctrl-C comes, and its metrics are sent every minute "
-	"($OTEL_METRIC_EXPORT_INTERVAL, in milliseconds); its requests too with '--signal "
-	"traces', which takes the agent; its profile can be recorded and sent later.\n\n"
+	"($OTEL_METRIC_EXPORT_INTERVAL, in milliseconds); with '--signal traces' its requests "
+	"too, and with '--signal profiles' a CPU profile as often, both of which take the "
+	"agent.\n\n"
 	"All variables OTEL_EXPORTER_OTLP_* of the OpenTelemetry specification are heeded, and "
 	"OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES.\n\n"
 	"Examples:\n"
@@ -146,6 +165,16 @@ static error_t parse_header(struct export *export, const char *arg)
 	return 0;
 }
 
+static error_t parse_compression(struct export *export, const char *arg)
+{
+	export->has_packing = !nd_packing_parse(arg, &export->packing);
+	if (export->has_packing)
+		return 0;
+	nd_err_set(&export->err, -EINVAL, "'%s' is no compression that nodiag knows", arg);
+	nd_err_hint(&export->err, "gzip, zstd or none");
+	return EINVAL;
+}
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct export *export = state->input;
@@ -158,9 +187,14 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return parse_header(export, arg);
 	case OPT_SIGNAL:
 		return parse_signal(export, arg);
+	case OPT_COMPRESSION:
+		return parse_compression(export, arg);
 	case OPT_QUEUE:
 		export->queue = arg;
 		return 0;
+	case OPT_TAIL:
+		export->has_tail = true;
+		return -tail_parse(arg, &export->session.tail, &export->err);
 	case OPT_DRY_RUN:
 		export->dry_run = true;
 		return 0;
@@ -197,6 +231,10 @@ static int read_options(struct export *export)
 	if (ret)
 		return ret == -ENOMEM ? EXIT_FAILED : EXIT_USAGE;
 	export->session.interval_ns = export->sender.interval_ns;
+	if (export->has_packing)
+		nd_export_options_set_packing(&export->sender.options, export->packing);
+	if (!export->has_tail)
+		export->session.tail = export->sender.tail;
 	return EXIT_DONE;
 }
 
@@ -208,12 +246,6 @@ static int check_target(struct export *export)
 		nd_err_set(&export->err, -EINVAL, "'%s': give one process id",
 			   export->arguments.list[1]);
 		nd_err_hint(&export->err, "nodiag export --help");
-		return EXIT_USAGE;
-	}
-	if (is_process && export->session.signals[ND_OTLP_PROFILES]) {
-		nd_err_set(&export->err, -EINVAL, "profiles are sent of recordings only");
-		nd_err_hint(&export->err,
-			    "nodiag record -o FILE.nd ..., then nodiag export FILE.nd");
 		return EXIT_USAGE;
 	}
 	if (is_process && export->dry_run) {
@@ -317,6 +349,12 @@ static void note(uint64_t count, const char *item, const char *what)
 		term_note("%ss %s: %" PRIu64, item, what, count);
 }
 
+static void print_dropped(const struct nd_tail_counts *tail)
+{
+	note(tail->dropped, "trace", "that no rule kept");
+	note(tail->early, "trace", "of these that were not over yet");
+}
+
 /* How many of what went where. Returns whether all of it was taken, or is kept. */
 static bool print_counts(struct export *export)
 {
@@ -378,8 +416,8 @@ static void announce(const struct export *export)
 		nd_export_describe_url(export->sender.options.targets[signal].url, url,
 				       sizeof(url));
 		term_note("%s go to %s every %g s", nd_export_signal_name(signal), url,
-			  signal == ND_OTLP_METRICS ? (double)export->session.interval_ns / 1e9
-						    : 1.0);
+			  signal == ND_OTLP_TRACES ? 1.0
+						   : (double)export->session.interval_ns / 1e9);
 	}
 }
 
@@ -413,6 +451,7 @@ static int send(struct export *export)
 	}
 	if (sender_finish(&export->sender, is_file ? GIVE_UP_NS : LAST_NS, &export->err))
 		return fail_code(export);
+	print_dropped(&export->result.tail);
 	if (!is_file)
 		print_missing(&export->result.lag);
 	ret = print_counts(export) ? EXIT_DONE : fail_code(export);
@@ -427,7 +466,10 @@ static int run(struct export *export)
 		return send(export);
 	export->session.sink = (struct nd_sink){plan, export};
 	ret = export_file(&export->target, &export->session, &export->result, &export->err);
-	return ret ? ret : print_plan(export);
+	if (ret)
+		return ret;
+	print_dropped(&export->result.tail);
+	return print_plan(export);
 }
 
 static int print_help(struct export *export, char *name)

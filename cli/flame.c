@@ -4,6 +4,7 @@
 
 #include <argp.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "cli/closing.h"
 #include "cli/command.h"
 #include "cli/file.h"
+#include "cli/flame_routes.h"
 #include "cli/losses.h"
 #include "cli/out.h"
 #include "cli/session.h"
@@ -40,15 +42,18 @@ struct flame {
 	const char *output; /* NULL: a default name */
 	bool force;
 	bool has_duration;
+	bool by_route;
 	struct arguments arguments;
 	enum term_colour colour;
 	char **command; /* what stands behind "--" */
 	struct session_result result;
+	struct flame_routes routes; /* with --by route */
 	struct nd_err err;
 };
 
 enum {
 	OPT_THREADS = 256,
+	OPT_BY,
 	OPT_KERNEL,
 	OPT_NO_KERNEL,
 	OPT_IDLE,
@@ -64,6 +69,11 @@ static const struct argp_option options[] = {
 	{"rate", 'r', "HZ", 0,
 	 "Samples a second of CPU time of each thread, 1 to 4999 (default 99)", 1},
 	{"threads", OPT_THREADS, NULL, 0, "Keep threads apart", 1},
+	{"by", OPT_BY, "route", 0,
+	 "Keep the routes of HTTP requests apart, GET /users/:id; by the agent, which must be in "
+	 "the "
+	 "process and follows its requests meanwhile",
+	 1},
 	{"kernel", OPT_KERNEL, NULL, 0, "Take kernel stacks (default where permitted)", 1},
 	{"no-kernel", OPT_NO_KERNEL, NULL, 0, "Take no kernel stacks", 1},
 	{"idle", OPT_IDLE, NULL, 0, "Show also how long event loops waited, as (idle)", 1},
@@ -94,6 +104,7 @@ static const char documentation[] =
 	"  nodiag flame -d 60s -r 499 4242    longer and finer\n"
 	"  nodiag flame -f pprof -o cpu.pb.gz 4242\n"
 	"  nodiag flame -- node app.js        the whole life of a command\n"
+	"  nodiag flame --by route 4242       by the requests that it was for\n"
 	"  nodiag flame old.cpuprofile        a profile of another tool\n"
 	"  nodiag flame night.nd              a recording of 'nodiag record'\n\n"
 	"Exit status: 0 done, 1 failed, 2 wrong usage, 3 no such target, 4 not permitted; with -- "
@@ -107,6 +118,16 @@ static error_t parse_format(struct flame *flame, const char *arg)
 		return 0;
 	nd_err_set(&flame->err, -EINVAL, "'%s' is no format that nodiag writes", arg);
 	nd_err_hint(&flame->err, "html, svg, folded, pprof, speedscope, cpuprofile or json");
+	return EINVAL;
+}
+
+static error_t parse_by(struct flame *flame, const char *arg)
+{
+	flame->by_route = !strcmp(arg, "route");
+	if (flame->by_route)
+		return 0;
+	nd_err_set(&flame->err, -EINVAL, "'%s' is nothing that stacks can be kept apart by", arg);
+	nd_err_hint(&flame->err, "nodiag flame --by route PID");
 	return EINVAL;
 }
 
@@ -128,6 +149,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_THREADS:
 		flame->session.threads = true;
 		return 0;
+	case OPT_BY:
+		return parse_by(flame, arg);
 	case OPT_KERNEL:
 	case OPT_NO_KERNEL:
 		flame->session.kernel = key == OPT_KERNEL;
@@ -225,6 +248,18 @@ static int write_answer(const struct flame *flame, const struct nd_profile *prof
 	return out_flush_stdout(err);
 }
 
+static void print_routes(const struct flame_routes *routes)
+{
+	if (!routes->requests)
+		term_note("no request came meanwhile");
+	if (*routes->untraced)
+		term_note("not all threads are traced: %s", routes->untraced);
+	if (*routes->unread)
+		term_note("not all threads tell of their requests: %s", routes->unread);
+	if (routes->spans_lost)
+		term_note("requests that could not be followed: %" PRIu64, routes->spans_lost);
+}
+
 static int record(struct flame *flame, struct nd_profile **ret_profile, struct nd_err *err)
 {
 	int ret;
@@ -234,7 +269,12 @@ static int record(struct flame *flame, struct nd_profile **ret_profile, struct n
 		nd_err_set(err, -ENOMEM, "out of memory");
 		return EXIT_FAILED;
 	}
-	ret = session_run(&flame->target, &flame->session, *ret_profile, &flame->result, err);
+	if (flame->by_route)
+		ret = flame_routes_run(&flame->target, &flame->session, *ret_profile,
+				       &flame->result, &flame->routes, err);
+	else
+		ret = session_run(&flame->target, &flame->session, *ret_profile, &flame->result,
+				  err);
 	if (ret)
 		return ret;
 	if (set_info(flame, *ret_profile)) {
@@ -242,6 +282,8 @@ static int record(struct flame *flame, struct nd_profile **ret_profile, struct n
 		return EXIT_FAILED;
 	}
 	closing_print_session(&flame->result, &flame->target, flame->session.hz);
+	if (flame->by_route)
+		print_routes(&flame->routes);
 	return EXIT_DONE;
 }
 
@@ -249,14 +291,24 @@ static int import_recording(const struct flame *flame, const struct nd_buf *data
 			    struct nd_profile **ret_profile, struct nd_err *err)
 {
 	struct nd_recording_state state;
-	int ret = nd_import_recording(data->data, data->len, flame->session.threads, ret_profile,
-				      &state, err);
+	bool threads = flame->session.threads;
+	int ret = flame->by_route ? nd_import_recording_by_route(data->data, data->len, threads,
+								 ret_profile, &state, err)
+				  : nd_import_recording(data->data, data->len, threads, ret_profile,
+							&state, err);
 
 	if (!ret)
 		closing_print_recording(
 			&state, (double)nd_profile_get_info(*ret_profile)->duration_ns / 1e9,
 			flame->target.path);
 	return ret;
+}
+
+static int refuse_routes(struct nd_err *err)
+{
+	nd_err_set(err, -ENODATA, "profiles of other tools know nothing of requests");
+	nd_err_hint(err, "nodiag record --trace PID makes recordings that do");
+	return -ENODATA;
 }
 
 static int import(const struct flame *flame, struct nd_profile **ret_profile, struct nd_err *err)
@@ -270,6 +322,8 @@ static int import(const struct flame *flame, struct nd_profile **ret_profile, st
 	if (!ret) {
 		if (nd_frame_is_recording(data.data, data.len))
 			ret = import_recording(flame, &data, ret_profile, &why);
+		else if (flame->by_route)
+			ret = refuse_routes(&why);
 		else
 			ret = nd_import_profile(data.data, data.len, ret_profile, &why);
 		if (ret)
@@ -300,9 +354,27 @@ static int answer(struct flame *flame, struct out *out, struct nd_err *err)
 	return ret;
 }
 
+/* What --by route cannot do. */
+static int check_routes(struct flame *flame)
+{
+	if (flame->target.kind == TARGET_COMMAND) {
+		nd_err_set(&flame->err, -EINVAL, "--by route takes no command");
+		nd_err_hint(&flame->err, "record it first: nodiag record --trace -o app.nd -- "
+					 "COMMAND, then nodiag flame --by route app.nd");
+		return EXIT_USAGE;
+	}
+	if (flame->target.kind == TARGET_PIDS && flame->target.pids_count > 1) {
+		nd_err_set(&flame->err, -EINVAL, "--by route takes one process id");
+		nd_err_hint(&flame->err, "nodiag flame --by route %d", flame->target.pids[0]);
+		return EXIT_USAGE;
+	}
+	return EXIT_DONE;
+}
+
 static int parse_arguments(struct flame *flame, int argc, char **argv)
 {
 	const struct target_syntax syntax = {.command = "nodiag flame"};
+	int ret;
 
 	flame->command = target_split_command(&argc, argv);
 	if (argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, flame)) {
@@ -312,8 +384,9 @@ static int parse_arguments(struct flame *flame, int argc, char **argv)
 	}
 	if (flame->arguments.help)
 		return EXIT_DONE;
-	return target_parse(&syntax, flame->arguments.list, flame->arguments.count, flame->command,
-			    &flame->target, &flame->err);
+	ret = target_parse(&syntax, flame->arguments.list, flame->arguments.count, flame->command,
+			   &flame->target, &flame->err);
+	return ret || !flame->by_route ? ret : check_routes(flame);
 }
 
 static int open_output(struct flame *flame, struct out *out)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -88,6 +89,12 @@ static int connect_agent(struct taking *taking)
 	if (ret)
 		return ret;
 	hello = channel_get_hello(taking->channel);
+	if ((taking->options->redact || taking->options->worker) &&
+	    hello->features & ND_FEATURE_SNAPSHOT && !(hello->features & ND_FEATURE_REDACT))
+		return nd_err_set(taking->err, -ENOTSUP,
+				  "the agent in %d is older, and knows neither --redact nor "
+				  "--worker",
+				  taking->pid);
 	if (hello->features & ND_FEATURE_SNAPSHOT)
 		return 0;
 	nd_err_set(taking->err, -ENOTSUP, "no snapshot can be taken of %d%s%s", taking->pid,
@@ -122,16 +129,24 @@ static int start(struct taking *taking, int theirs)
 		.timeout_s = get_timeout_s(options),
 		.free_bytes = memory_get_free(taking->pid),
 		.limit_bytes = options->child_memory,
+		.flags = options->redact ? ND_SNAPSHOT_REDACT : 0,
+		.tid = options->worker,
 	};
 	struct nd_forked forked;
-	int ret = channel_snapshot(taking->channel, &wish, theirs, taking->err);
+	int ret;
 
+	if (options->redact && getrandom(wish.key, sizeof(wish.key), 0) != sizeof(wish.key))
+		return nd_err_set_errno(taking->err, -errno, "there is no key for hashes");
+	ret = channel_snapshot(taking->channel, &wish, theirs, taking->err);
+
+	if (ret == -ESRCH && options->worker)
+		return nd_err_hint(taking->err, "'nodiag lag %d' lists its threads", taking->pid);
 	if (ret)
 		return ret;
 	ret = channel_wait_forked(taking->channel, FORK_MS, &forked);
 	if (ret == -ETIMEDOUT) {
 		nd_err_set(taking->err, ret, "the event loop of %d does not come round",
-			   taking->pid);
+			   options->worker ? (pid_t)options->worker : taking->pid);
 		return nd_err_hint(taking->err, "nodiag stack %d shows what it does", taking->pid);
 	}
 	if (ret == -EPIPE)

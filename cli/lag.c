@@ -60,7 +60,7 @@ struct lag {
 	struct nd_err err;
 };
 
-enum { OPT_THRESHOLD = 256, OPT_ASYNC, OPT_STARTUP, OPT_JSON, OPT_FAIL_IF, OPT_COLOR };
+enum { OPT_THRESHOLD = 256, OPT_ASYNC, OPT_TRACE, OPT_STARTUP, OPT_JSON, OPT_FAIL_IF, OPT_COLOR };
 
 static const struct argp_option options[] = {
 	{NULL, 0, NULL, 0, "Watching", 1},
@@ -71,6 +71,10 @@ static const struct argp_option options[] = {
 	{"async", OPT_ASYNC, NULL, 0,
 	 "Follow timers, sockets, promises and the like too: how many are alive, and who creates "
 	 "them. By the agent only; it costs the process some time",
+	 1},
+	{"trace", OPT_TRACE, NULL, 0,
+	 "Follow HTTP requests, too, and name the one that each stall was for. By the agent only; "
+	 "it costs the process some time. Without, that is done where requests are traced already",
 	 1},
 	{"live", 'l', NULL, 0, "Show the answer so far once a second, until Ctrl-C", 1},
 	{"startup", OPT_STARTUP, NULL, 0,
@@ -100,6 +104,7 @@ static const char documentation[] =
 	"  nodiag lag --live 4242\n"
 	"  nodiag lag --threshold 20ms -- node app.js\n"
 	"  nodiag lag --async 4242\n"
+	"  nodiag lag --trace 4242\n"
 	"  nodiag lag --startup -- node app.js\n"
 	"  nodiag lag night.nd\n"
 	"  nodiag lag -d 1m --fail-if p99=200ms 4242\n\n"
@@ -158,6 +163,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_ASYNC:
 		lag->options.async = true;
 		return 0;
+	case OPT_TRACE:
+		lag->options.requests = true;
+		return 0;
 	case OPT_STARTUP:
 		lag->startup = true;
 		return 0;
@@ -198,9 +206,11 @@ static int parse_arguments(struct lag *lag, int argc, char **argv)
 		nd_err_hint(&lag->err, "nodiag lag --help");
 		return EXIT_USAGE;
 	}
-	if (lag->startup && lag->options.async) {
-		nd_err_set(&lag->err, -EINVAL, "--startup shows no asynchronous resources");
-		nd_err_hint(&lag->err, "give --startup or --async");
+	if (lag->startup && (lag->options.async || lag->options.requests)) {
+		nd_err_set(&lag->err, -EINVAL, "--startup shows no %s",
+			   lag->options.async ? "asynchronous resources" : "requests");
+		nd_err_hint(&lag->err, "give --startup or %s",
+			    lag->options.async ? "--async" : "--trace");
 		return EXIT_USAGE;
 	}
 	if (lag->startup && lag->target.kind != TARGET_COMMAND) {
@@ -315,6 +325,12 @@ static void print_missing(const struct lag *lag)
 	if (r->stalls_left_out)
 		term_note("stalls that no function could be charged with: %" PRIu64,
 			  r->stalls_left_out);
+	if (*r->untraced)
+		term_note("not all threads are traced: %s", r->untraced);
+	if (*r->unread)
+		term_note("not all threads tell of their requests: %s", r->unread);
+	if (r->spans_lost)
+		term_note("requests that could not be followed: %" PRIu64, r->spans_lost);
 	lag_async_print_missing(nd_lag_async(lag->answer), why_no_async(lag));
 }
 
@@ -343,6 +359,7 @@ static int look_back(struct lag *lag)
 		return EXIT_FAILED;
 	lag->options.threshold_ns = recorded.threshold_ns;
 	r->reason = channel_reason_text(recorded.agent_reason);
+	r->untraced = r->unread = "";
 	r->dropped = recorded.dropped;
 	nd_lag_left_out(lag->answer, &r->left_out, &r->stalls_left_out);
 	r->left_out += recorded.left_out;

@@ -39,9 +39,11 @@ static int handle_sample(struct lag_agent *agent, const struct nd_event_sample *
 	if (nd_symbolizer_name_sample(o->symbolizer, &agent->record->header, &stack) == -ENOMEM)
 		return -ENOMEM;
 	if (is_cpu)
-		return o->sink.ops->add_sample(o->sink.impl, sample, stack.calls, stack.depth);
+		return o->sink.ops->add_sample(o->sink.impl, sample, agent->record->span_id,
+					       stack.calls, stack.depth);
 	agent->stacks++;
-	return o->sink.ops->add_stack(o->sink.impl, sample, stack.calls, stack.depth);
+	return o->sink.ops->add_stack(o->sink.impl, sample, agent->record->span_id, stack.calls,
+				      stack.depth);
 }
 
 static int handle_event(void *arg, const struct nd_event *event, size_t size)
@@ -118,6 +120,14 @@ static int agent_start(void *impl, const struct lag_observation *o, struct nd_er
 	return 0;
 }
 
+static void agent_ask(void *impl)
+{
+	struct lag_agent *agent = impl;
+
+	if (!channel_is_over(agent->channel))
+		channel_want_handles(agent->channel, NULL);
+}
+
 static int agent_finish(void *impl, const struct lag_observation *o)
 {
 	struct lag_agent *agent = impl;
@@ -149,8 +159,10 @@ static void report_tracing(const struct lag_agent *agent, struct lag_report *rep
 		if (!channel_copy_slot(agent->channel, i, &slot) || slot.kind == ND_THREAD_AGENT)
 			continue;
 		report->spans_lost += slot.spans_lost;
-		if (slot.tracing > ND_TRACING_ON)
+		if (*channel_tracing_text(slot.tracing))
 			report->untraced = channel_tracing_text(slot.tracing);
+		if (slot.context > ND_CONTEXT_ON)
+			report->unread = channel_context_text(slot.context);
 	}
 }
 
@@ -167,6 +179,7 @@ static void agent_report(void *impl, struct lag_report *ret_report)
 		.agent = head,
 		.is_unread = channel_is_unread(agent->channel),
 		.untraced = "",
+		.unread = "",
 	};
 	if (agent->trace)
 		report_tracing(agent, ret_report);
@@ -194,6 +207,7 @@ static const struct lag_source_ops agent_ops = {
 	.adds = "",
 	.start = agent_start,
 	.read = agent_read,
+	.ask = agent_ask,
 	.finish = agent_finish,
 	.is_over = agent_is_over,
 	.is_late = agent_is_late,

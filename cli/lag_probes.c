@@ -135,7 +135,7 @@ static int add_named_stack(struct lag_probes *p, uint32_t tid, uint64_t time_ns,
 	};
 
 	p->stacks++;
-	return p->o->sink.ops->add_stack(p->o->sink.impl, &event, stack->calls, stack->depth);
+	return p->o->sink.ops->add_stack(p->o->sink.impl, &event, NULL, stack->calls, stack->depth);
 }
 
 static int handle_sample(struct lag_probes *p, const struct nd_sample_header *record)
@@ -306,6 +306,11 @@ static int forget_open(struct lag_probes *p, pid_t tid)
 	return forget_before(p, (uint32_t)tid, now_ns);
 }
 
+/* From outside nobody can be asked. */
+static void probes_ask(void *impl)
+{
+}
+
 static int probes_finish(void *impl, const struct lag_observation *o)
 {
 	struct lag_probes *p = impl;
@@ -338,6 +343,7 @@ static void probes_report(void *impl, struct lag_report *ret_report)
 		.left_out = p->left_out + stats.unwatched,
 		.reason = p->has_main ? "" : "the main thread's event loop was not found",
 		.untraced = p->trace ? "there is no agent in it" : "",
+		.unread = "",
 	};
 }
 
@@ -362,6 +368,7 @@ static const struct lag_source_ops probes_ops = {
 	.adds = "phases, exact GC pauses, the heap, and stacks of threads that run at a fixed pace",
 	.start = probes_start,
 	.read = probes_read,
+	.ask = probes_ask,
 	.finish = probes_finish,
 	.is_over = probes_is_over,
 	.is_late = probes_is_late,

@@ -61,6 +61,8 @@ static void show(struct session *s, uint64_t elapsed_ns)
 	if (elapsed_ns - s->shown_ns < ND_NSEC_PER_SEC)
 		return;
 	s->shown_ns = elapsed_ns;
+	if (s->options->ask && s->options->ask(s->options->arg))
+		s->source.ops->ask(s->source.impl);
 	s->source.ops->report(s->source.impl, &report);
 	if (s->options->show)
 		s->options->show(s->options->arg, s->lag);
@@ -85,6 +87,7 @@ static void keep_report(struct session *s)
 	s->result->left_out = report.left_out + left_out;
 	s->result->reason = report.reason;
 	s->result->untraced = report.untraced;
+	s->result->unread = report.unread;
 	s->result->spans_lost = report.spans_lost;
 }
 
@@ -203,13 +206,14 @@ static int exit_code_of(const struct session *s, int ret)
 static int open_running(struct session *s, struct nd_err *err)
 {
 	pid_t pid = s->target->pids[0];
+	bool takes_agent = s->o.trace || s->o.hz;
 	struct nd_err why = {0};
 	int ret = lag_agent_open(pid, &s->source, err);
 
 	s->result->pid = pid;
-	if (ret == -ENOENT && s->o.trace)
+	if (ret == -ENOENT && takes_agent)
 		return nd_err_hint(err, "load it: nodiag attach %d", pid);
-	if ((ret != -ENOENT && ret != -EPERM) || s->o.trace || s->options->is_unattended)
+	if ((ret != -ENOENT && ret != -EPERM) || takes_agent || s->options->is_unattended)
 		return ret;
 	if (s->options->async)
 		return ret == -ENOENT ? lag_async_hint(pid, err) : ret;
@@ -287,10 +291,12 @@ int lag_session_run(const struct target *target, const struct lag_options *optio
 		.options = options,
 		.lag = lag,
 		.frames = frames,
-		.answer = {lag, options->trace, options->add_span, options->arg},
+		.answer = {lag, options->trace, options->add_span, options->add_sample,
+			   options->arg},
 		.o = {.threshold_ns = options->threshold_ns,
-		      .trace = options->trace || options->add_span,
+		      .trace = options->trace || options->add_span || options->requests,
 		      .spans = options->spans,
+		      .hz = options->hz,
 		      .async = options->async,
 		      .no_stacks = options->is_unattended},
 		.child = {.pid = -1, .go_fd = -1, .status_fd = -1},
@@ -298,7 +304,8 @@ int lag_session_run(const struct target *target, const struct lag_options *optio
 	};
 	int ret;
 
-	*ret_result = (struct lag_result){.source = "", .adds = "", .reason = "", .untraced = ""};
+	*ret_result = (struct lag_result){
+		.source = "", .adds = "", .reason = "", .untraced = "", .unread = ""};
 	s.o.sink = lag_sink_to_answer(&s.answer);
 	interrupt_catch();
 	ret = run(&s, err);

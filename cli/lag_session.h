@@ -15,6 +15,8 @@
 #include "cli/target.h"
 
 struct nd_err;
+struct nd_call;
+struct nd_event_sample;
 struct nd_event_span;
 struct nd_lag;
 struct nd_profile;
@@ -29,15 +31,25 @@ struct lag_options {
 	 * `show` is called at once, too.
 	 */
 	bool is_unattended;
-	bool async; /* follow asynchronous resources, which only the agent can */
+	bool async;    /* follow asynchronous resources, which only the agent can */
+	bool requests; /* follow them, for stalls to name theirs; by the agent only */
 	/* Gets the spans of requests, of which only an agent tells; NULL: nobody wants them. */
 	struct nd_trace *trace;
 	uint32_t spans; /* of ND_FEATURE_SPANS: what else it is to get them of */
-	/* Gets each of them that is over, likewise; what it returns but 0 ends the observation. */
+	/*
+	 * Gets each of them, when it begins and when it is over, likewise; what it returns but 0
+	 * ends the observation.
+	 */
 	int (*add_span)(void *arg, const struct nd_event_span *span);
+	/* Gets CPU samples, of which the agent takes so many a second; likewise. */
+	int (*add_sample)(void *arg, const struct nd_event_sample *sample, const uint8_t *span_id,
+			  const struct nd_call *calls, size_t depth);
+	unsigned int hz; /* at most AGENT_SAMPLER_HZ_MAX; 0: none */
 	/* Called once a second with the answer so far; NULL: not at all. */
 	void (*show)(void *arg, struct nd_lag *lag);
-	void *arg; /* of both */
+	/* Called as often: whether handles and the heap's spaces are wanted anew; NULL: no. */
+	bool (*ask)(void *arg);
+	void *arg; /* of all of them */
 };
 
 /* How it went, for the closing words. */
@@ -56,6 +68,7 @@ struct lag_result {
 	uint64_t stalls_left_out; /* by more functions than are told apart */
 	uint64_t spans_lost;	  /* requests that could not be followed */
 	const char *untraced;	  /* why requests of some thread were not traced, or "" */
+	const char *unread;	  /* why stacks of some thread tell of no request, or "" */
 	uint64_t own_cpu_ns;
 	bool target_ended;
 	struct child child; /* the command, which may go on: child_wait() */

@@ -35,11 +35,14 @@ struct lag_sink_ops {
 	void (*set_known)(void *impl, uint32_t known);
 	/* An event of any kind but ND_EVENT_SAMPLE. */
 	int (*add_event)(void *impl, const struct nd_event *event, size_t size);
-	/* A stack that was taken during a stall. Its copy of the stack is not there any more. */
-	int (*add_stack)(void *impl, const struct nd_event_sample *sample,
+	/*
+	 * A stack that was taken during a stall. Its copy of the stack is not there any more;
+	 * `span_id` is that of the span that the thread was in, NULL or all zeros for none.
+	 */
+	int (*add_stack)(void *impl, const struct nd_event_sample *sample, const uint8_t *span_id,
 			 const struct nd_call *calls, size_t depth);
-	/* The same of a CPU sample by the agent, where those are asked for; else NULL. */
-	int (*add_sample)(void *impl, const struct nd_event_sample *sample,
+	/* The same of a CPU sample by the agent, where those are asked for. */
+	int (*add_sample)(void *impl, const struct nd_event_sample *sample, const uint8_t *span_id,
 			  const struct nd_call *calls, size_t depth);
 	int (*set_counters)(void *impl, const struct lag_counters *counters);
 };
@@ -53,8 +56,11 @@ struct lag_sink {
 struct lag_answer {
 	struct nd_lag *lag;
 	struct nd_trace *trace; /* gets the spans of requests; NULL: nobody wants them */
-	/* Gets those that are over; likewise. */
+	/* Gets those that have begun, and those that are over; likewise. */
 	int (*add_span)(void *arg, const struct nd_event_span *span);
+	/* Gets CPU samples by the agent, as that of struct lag_sink_ops; likewise. */
+	int (*add_sample)(void *arg, const struct nd_event_sample *sample, const uint8_t *span_id,
+			  const struct nd_call *calls, size_t depth);
 	void *arg;
 };
 

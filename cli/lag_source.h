@@ -40,6 +40,7 @@ struct lag_report {
 	uint64_t left_out;    /* threads without a place of their own */
 	const char *reason;   /* why not all can be measured, or "" */
 	const char *untraced; /* why requests of some thread are not traced, or "" */
+	const char *unread;   /* why samples of some thread tell of no request, or "" */
 	uint64_t spans_lost;  /* requests that could not be followed */
 	/* What the agent says of itself, borrowed; NULL where it is not the agent. */
 	const struct nd_channel_head *agent;
@@ -53,6 +54,8 @@ struct lag_source_ops {
 	int (*start)(void *impl, const struct lag_observation *o, struct nd_err *err);
 	/* Hand on all that there is by now, without waiting. */
 	int (*read)(void *impl, const struct lag_observation *o);
+	/* Have loops tell soon what they tell only when asked: handles, and the heap's spaces. */
+	void (*ask)(void *impl);
 	/* Hand on what there is at the end; nothing is read any more. */
 	int (*finish)(void *impl, const struct lag_observation *o);
 	/* Whether the process has ended, or cannot be observed any more. */

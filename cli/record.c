@@ -54,7 +54,10 @@ static const struct argp_option options[] = {
 	 "the process some time",
 	 1},
 	{"trace", OPT_TRACE, NULL, 0,
-	 "Follow HTTP requests, too, for nodiag trace; the agent must be in the process", 1},
+	 "Follow HTTP requests, too, for nodiag trace and flame --by route; the agent must be in "
+	 "the "
+	 "process, and takes the samples",
+	 1},
 	{"kernel", OPT_KERNEL, NULL, 0, "Take kernel stacks (default where permitted)", 1},
 	{"no-kernel", OPT_NO_KERNEL, NULL, 0, "Take no kernel stacks", 1},
 	{NULL, 0, NULL, 0, "Output", 2},
@@ -187,6 +190,8 @@ static void print_loops(const struct record *record)
 		term_note("not all could be measured: %s", r->report.reason);
 	if (*r->report.untraced)
 		term_note("not all threads are traced: %s", r->report.untraced);
+	if (*r->report.unread)
+		term_note("not all samples tell of their requests: %s", r->report.unread);
 	if (r->report.spans_lost)
 		term_note("requests that could not be followed: %" PRIu64, r->report.spans_lost);
 	if (r->report.dropped)
@@ -203,10 +208,14 @@ static void print_closing(const struct record *record, const struct nd_profile *
 	else
 		term_note("%" PRIu64 " samples at %u Hz in %.1f s by the agent: %s",
 			  r->agent_samples, record->options.session.hz,
-			  (double)r->session.duration_ns / 1e9, r->session.sampler_why);
+			  (double)r->session.duration_ns / 1e9,
+			  r->session.sampler_why[0] ? r->session.sampler_why
+						    : "only its samples tell of their requests");
 	print_loops(record);
 	if (record->options.async && !r->has_async)
 		term_note("without asynchronous resources: only the agent follows them");
+	if (record->options.trace && !r->has_trace)
+		term_note("without requests: only the agent follows them");
 	losses_print(profile, LOSSES_ALL);
 	if (r->is_full)
 		term_note("the recording is full: this is as much as can be read back");

@@ -33,6 +33,7 @@ struct recording {
 	struct nd_recorder *recorder;
 	struct nd_symbolizer *symbolizer;
 	struct record_sink sink;
+	struct lag_tee tee;	 /* to the sink and to a tap */
 	struct lag_source loops; /* who tells of event loops; no ops: nobody does */
 	struct lag_observation o;
 	struct nd_walk_layout layout;
@@ -163,7 +164,7 @@ static void close_loops(struct recording *r, const char *why)
 	if (r->loops.ops)
 		r->loops.ops->close(r->loops.impl);
 	r->loops = (struct lag_source){0};
-	r->result->report = (struct lag_report){.reason = "", .untraced = ""};
+	r->result->report = (struct lag_report){.reason = "", .untraced = "", .unread = ""};
 	snprintf(r->result->no_loops, sizeof(r->result->no_loops), "%s", why);
 }
 
@@ -319,6 +320,14 @@ static int flush_if_due(struct recording *r, const struct session_moment *moment
 	return ret;
 }
 
+static void look_by_tap(struct recording *r)
+{
+	const struct lag_tap *tap = r->options->tap;
+
+	if (tap->look(tap->arg, r->result->session.runtime) && r->loops.ops)
+		r->loops.ops->ask(r->loops.impl);
+}
+
 static int look(void *arg, const struct session_moment *moment, struct nd_err *err)
 {
 	struct recording *r = arg;
@@ -332,6 +341,8 @@ static int look(void *arg, const struct session_moment *moment, struct nd_err *e
 	ret = find_agent(r, now_ns);
 	if (!ret && r->loops.ops)
 		ret = read_loops(r, moment->is_last);
+	if (!ret && r->options->tap)
+		look_by_tap(r);
 	ret = check(r, ret, err);
 	if (!ret)
 		ret = flush_if_due(r, moment, now_ns, err);
@@ -357,26 +368,46 @@ static void explain(const struct recording *r, struct nd_err *err)
 			    r->out->path);
 }
 
+/*
+ * Only the agent's samples tell of the request that they were for, so it takes them where requests
+ * are followed and it is there.
+ */
+static bool is_by_agent(const struct recording *r, bool is_preloaded)
+{
+	struct lag_source agent;
+
+	if (r->options->agent_only || !r->options->trace)
+		return r->options->agent_only;
+	if (r->target->kind == TARGET_COMMAND)
+		return is_preloaded;
+	if (lag_agent_open(r->target->pids[0], &agent, NULL))
+		return false;
+	agent.ops->close(agent.impl);
+	return true;
+}
+
 static int run(struct recording *r, struct nd_err *err)
 {
-	const struct session_hooks hooks = {
+	struct session_hooks hooks = {
 		.begin = begin,
 		.add_stack = add_stack,
 		.look = look,
 		.is_urgent = is_urgent,
 		.arg = r,
 		.may_lack_sampler = true,
-		.no_sampler = r->options->agent_only,
 	};
 	struct session_options options = r->options->session;
 	struct nd_err why = {0};
-	int ret;
+	int ret = 0;
 
-	if (r->target->kind == TARGET_COMMAND && agent_preload(&why))
+	if (r->target->kind == TARGET_COMMAND)
+		ret = agent_preload(&why);
+	if (ret)
 		snprintf(r->result->no_loops, sizeof(r->result->no_loops), "%s", why.what);
 	/* From its first request on, and not only when its agent is found. */
 	if (r->target->kind == TARGET_COMMAND && r->options->trace)
 		setenv("NODIAG_TRACE", "1", 1);
+	hooks.no_sampler = is_by_agent(r, !ret);
 	options.hooks = &hooks;
 	ret = session_run(r->target, &options, r->profile, &r->result->session, err);
 	/* After a failure, which most likely is a full disk, the end may still find room. */
@@ -398,6 +429,10 @@ static void prepare(struct recording *r)
 		.layout = &r->layout,
 		.sink = record_sink_face(&r->sink),
 	};
+	if (r->options->tap) {
+		r->tee = (struct lag_tee){r->o.sink, r->options->tap->sink};
+		r->o.sink = lag_sink_to_both(&r->tee);
+	}
 }
 
 int record_session_run(const struct target *target, const struct record_options *options,
@@ -416,7 +451,7 @@ int record_session_run(const struct target *target, const struct record_options 
 	int ret = target->kind == TARGET_COMMAND ? EXIT_COMMAND_NODIAG : EXIT_FAILED;
 
 	*ret_result = (struct record_result){
-		.loops = "", .adds = "", .report = {.reason = "", .untraced = ""}};
+		.loops = "", .adds = "", .report = {.reason = "", .untraced = "", .unread = ""}};
 	if (r.recorder && !record_sink_init(&r.sink, r.recorder)) {
 		prepare(&r);
 		ret = run(&r, err);
@@ -425,6 +460,7 @@ int record_session_run(const struct target *target, const struct record_options 
 	}
 	agent = ret_result->report.agent;
 	ret_result->has_async = agent && agent->features & ND_FEATURE_ASYNC;
+	ret_result->has_trace = agent && agent->features & ND_FEATURE_TRACE;
 	if (r.loops.ops)
 		r.loops.ops->close(r.loops.impl);
 	ret_result->agent_samples = r.sink.cpu_samples;

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "cli/lag_source.h"
+#include "cli/lag_tap.h"
 #include "cli/out.h"
 #include "cli/session.h"
 #include "cli/target.h"
@@ -28,6 +29,7 @@ struct record_options {
 	 * where nobody has read that yet; the recording ends with it.
 	 */
 	bool agent_only;
+	const struct lag_tap *tap; /* gets what is told of event loops, too; or NULL */
 };
 
 /* How it went, for the closing words. */
@@ -39,6 +41,7 @@ struct record_result {
 	char unnamed[640];	  /* why their stacks have no names, or "" */
 	struct lag_report report; /* of who told of event loops, when it was asked last */
 	bool has_async;		  /* the agent was there that follows asynchronous resources */
+	bool has_trace;		  /* likewise requests */
 	uint64_t agent_samples;	  /* CPU samples by the agent, in place of a sampler */
 	uint64_t size_bytes;	  /* of the file */
 	uint64_t samples;	  /* CPU samples in it */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/procfs.h"
 #include "proto/call.h"
@@ -84,19 +85,19 @@ static int add_event(void *impl, const struct nd_event *event, size_t size)
 	return nd_recorder_add_event(sink->recorder, event, size);
 }
 
-static int add_stack(void *impl, const struct nd_event_sample *sample, const struct nd_call *calls,
-		     size_t depth)
+static int add_stack(void *impl, const struct nd_event_sample *sample, const uint8_t *span_id,
+		     const struct nd_call *calls, size_t depth)
 {
 	struct record_sink *sink = impl;
 
-	return nd_recorder_add_named(sink->recorder, sample, calls, depth);
+	return nd_recorder_add_named(sink->recorder, sample, span_id, calls, depth);
 }
 
-static int add_sample(void *impl, const struct nd_event_sample *sample, const struct nd_call *calls,
-		      size_t depth)
+static int add_sample(void *impl, const struct nd_event_sample *sample, const uint8_t *span_id,
+		      const struct nd_call *calls, size_t depth)
 {
 	struct record_sink *sink = impl;
-	const struct nd_stack stack = {
+	struct nd_stack stack = {
 		.calls = calls,
 		.depth = depth,
 		.weight = sink->period_ns,
@@ -106,6 +107,8 @@ static int add_sample(void *impl, const struct nd_event_sample *sample, const st
 		.tid = sample->event.tid,
 	};
 
+	if (span_id)
+		memcpy(stack.span_id, span_id, sizeof(stack.span_id));
 	sink->cpu_samples++;
 	return record_sink_add_sample(sink, &stack);
 }

@@ -8,6 +8,7 @@
 
 #include "analyzer/export/exporter.h"
 #include "cli/interrupt.h"
+#include "cli/tail.h"
 #include "cli/units.h"
 #include "common/clock.h"
 #include "common/err.h"
@@ -38,6 +39,19 @@ static uint64_t read_interval(struct sender *sender)
 	return ms * ND_NSEC_PER_MSEC;
 }
 
+/* What cannot be read drops nothing. */
+static void read_tail(struct sender *sender)
+{
+	const char *text = getenv("NODIAG_TAIL");
+	struct nd_err why = {0};
+	char line[sizeof(why.what) + 32];
+
+	if (!text || !*text || !tail_parse(text, &sender->tail, &why))
+		return;
+	snprintf(line, sizeof(line), "NODIAG_TAIL is ignored: %s", why.what);
+	sender->say(sender->arg, line);
+}
+
 int sender_read_environment(struct sender *sender, struct nd_err *err)
 {
 	int ret = nd_export_options_init(&sender->options, get_variable, NULL, err);
@@ -47,6 +61,7 @@ int sender_read_environment(struct sender *sender, struct nd_err *err)
 	if (sender->options.warning[0])
 		sender->say(sender->arg, sender->options.warning);
 	sender->interval_ns = read_interval(sender);
+	read_tail(sender);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "analyzer/export/options.h"
+#include "analyzer/export/tail.h"
 
 struct nd_err;
 struct nd_exporter;
@@ -18,13 +19,15 @@ struct sender {
 	struct nd_export_options options;
 	struct nd_exporter *exporter; /* opened by the caller once the options stand */
 	uint64_t interval_ns;	      /* between two points of a metric */
+	struct nd_tail_rules tail;
 	char shown[ND_OTLP_SIGNALS][512];
 	/* Gets what is to be said, one line without its end. */
 	void (*say)(void *arg, const char *text);
 	void *arg;
 };
 
-/* Read OTEL_* of the environment. `say` has to be set. Returns as nd_export_options_init(). */
+/* Read OTEL_* and NODIAG_TAIL of the environment. `say` has to be set. Returns as
+ * nd_export_options_init(). */
 int sender_read_environment(struct sender *sender, struct nd_err *err);
 
 void sender_fini(struct sender *sender);

@@ -27,6 +27,7 @@ enum nd_frame_kind {
 	ND_FRAME_KERNEL,
 	ND_FRAME_IDLE,	 /* waiting for events */
 	ND_FRAME_THREAD, /* the root that --threads puts below a thread's stacks */
+	ND_FRAME_ROUTE,	 /* the root that --by route puts below those of a route */
 	ND_FRAME_KIND_COUNT
 };
 
@@ -70,6 +71,7 @@ struct nd_stack {
 	uint64_t time_ns; /* monotonic; 0 where the source has no times */
 	uint32_t pid;
 	uint32_t tid;
+	uint8_t span_id[8]; /* of the span that the thread was in; all zeros: not known */
 };
 
 /* Why a sample or a part of one is missing; shown with every answer. */

@@ -13,6 +13,7 @@
  * the same time need not belong to the same moment.
  */
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/histogram.h"
@@ -64,6 +65,7 @@ enum nd_agent_feature {
 	ND_FEATURE_TRACE = 1 << 5,     /* spans of HTTP requests */
 	ND_FEATURE_ASYNC = 1 << 8,     /* asynchronous resources */
 	ND_FEATURE_SNAPSHOT = 1 << 10, /* heap snapshots, by a child */
+	ND_FEATURE_REDACT = 1 << 11,   /* without what strings say, and of workers */
 	/* With ND_FEATURE_TRACE, spans of other things that requests wait for. */
 	ND_FEATURE_SPANS_DNS = 1 << 16,
 	ND_FEATURE_SPANS_NET = 1 << 17,
@@ -87,6 +89,7 @@ static inline uint32_t nd_agent_known(uint32_t features)
 enum nd_channel_export {
 	ND_EXPORTS_METRICS = 1 << 0,
 	ND_EXPORTS_TRACES = 1 << 1,
+	ND_EXPORTS_PROFILES = 1 << 2,
 };
 
 struct nd_channel_head {
@@ -145,10 +148,18 @@ struct nd_gc_counters {
 enum nd_tracing {
 	ND_TRACING_OFF,
 	ND_TRACING_ON,
-	ND_TRACING_NO_MODULES,	 /* its script finds no way to Node's own modules */
-	ND_TRACING_OTHER_TRACER, /* OpenTelemetry or dd-trace does so already */
-	ND_TRACING_FAILED,	 /* its script threw */
+	ND_TRACING_NO_MODULES, /* its script finds no way to Node's own modules */
+	ND_TRACING_OBSERVED,   /* they are, and the program's own tracer has the ids */
+	ND_TRACING_FAILED,     /* its script threw */
 	ND_TRACING_COUNT
+};
+
+/* Whether samples and pauses of a thread tell of the request that was handled. */
+enum nd_context {
+	ND_CONTEXT_OFF,
+	ND_CONTEXT_ON,
+	ND_CONTEXT_UNREADABLE, /* it is not where this Node.js is known to keep it */
+	ND_CONTEXT_COUNT
 };
 
 /* A thread's slot; its ring's data are at `ring_offset`. */
@@ -161,8 +172,8 @@ struct nd_channel_slot {
 	struct nd_ring_head ring;
 	struct nd_loop_counters loop;
 	struct nd_gc_counters gc;
-	uint32_t tracing; /* enum nd_tracing */
-	uint32_t pad;
+	uint32_t tracing;    /* enum nd_tracing */
+	uint32_t context;    /* enum nd_context */
 	uint64_t spans_lost; /* requests that the script could make nothing of */
 };
 
@@ -211,18 +222,29 @@ struct nd_log_line {
 	char text[]; /* to the end of the message, without a NUL */
 };
 
+enum nd_snapshot_flag {
+	ND_SNAPSHOT_REDACT = 1 << 0, /* of strings only lengths and hashes by `key` */
+};
+
 /*
- * Take a heap snapshot of the main thread, by a child that the process forks, and write it as V8's
- * JSON to the stream socket whose descriptor comes with this.
+ * Take a heap snapshot of a thread, by a child that the process forks, and write it as V8's JSON to
+ * the stream socket whose descriptor comes with this. What is behind `limit_bytes` is for an agent
+ * with ND_FEATURE_REDACT, and may be left out.
  */
 struct nd_snapshot_wish {
 	struct nd_message message;
-	uint32_t timeout_s; /* then the child is killed */
-	uint32_t pad;
+	uint32_t timeout_s;   /* then the child is killed */
+	uint32_t flags;	      /* enum nd_snapshot_flag */
 	uint64_t free_bytes;  /* what the child may have at most; more makes the agent refuse */
 	uint64_t limit_bytes; /* beyond this the child fails; 0: three times its need, or all that
 				 is free */
+	uint64_t key[2];
+	uint32_t tid; /* whose heap, in the process's own pid namespace; 0: the main thread's */
+	uint32_t pad;
 };
+
+/* The least of it, which older readers send. */
+#define ND_SNAPSHOT_WISH_MIN offsetof(struct nd_snapshot_wish, key)
 
 /* The process goes on. */
 struct nd_forked {

@@ -90,13 +90,15 @@ struct nd_recorded_sample {
 	uint64_t weight_ns;
 	uint32_t thread; /* ids */
 	uint32_t call;
+	uint8_t span_id[ND_SPAN_ID_SIZE]; /* all zeros: not known */
 };
 
 /* A stack during a stall, its names found: has the kind ND_EVENT_SAMPLE. */
 struct nd_event_named {
 	struct nd_event event;
 	uint32_t call;
-	int32_t syscall; /* as in struct nd_event_sample */
+	int32_t syscall;		  /* as in struct nd_event_sample */
+	uint8_t span_id[ND_SPAN_ID_SIZE]; /* all zeros: not known */
 };
 
 /* A span that began or ended. */

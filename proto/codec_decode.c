@@ -194,6 +194,15 @@ static int decode_names(const void *data, struct nd_decoded *decoded)
 	return ret ? ret : decode_threads(message, decoded);
 }
 
+/* As it was before the encoder made a number of it. */
+static void unpack_id(uint64_t packed, uint8_t ret_id[ND_SPAN_ID_SIZE])
+{
+	size_t i;
+
+	for (i = ND_SPAN_ID_SIZE; i-- > 0; packed >>= 8)
+		ret_id[i] = (uint8_t)packed;
+}
+
 static int decode_samples(const Nodiag__Events *message, struct nd_decoded *decoded)
 {
 	size_t rows = message->n_sample_thread, i;
@@ -202,7 +211,8 @@ static int decode_samples(const Nodiag__Events *message, struct nd_decoded *deco
 
 	if (!is_column(message->n_sample_time_ns, rows) ||
 	    !is_column(message->n_sample_call, rows) ||
-	    !is_column(message->n_sample_weight_ns, rows))
+	    !is_column(message->n_sample_weight_ns, rows) ||
+	    !is_column(message->n_sample_span, rows))
 		return -EBADMSG;
 	decoded->events.samples = samples = take(decoded, rows, sizeof(*samples));
 	if (!samples)
@@ -213,6 +223,7 @@ static int decode_samples(const Nodiag__Events *message, struct nd_decoded *deco
 		samples[i].thread = message->sample_thread[i];
 		samples[i].call = CELL(message, sample_call, i);
 		samples[i].weight_ns = CELL(message, sample_weight_ns, i);
+		unpack_id(CELL(message, sample_span, i), samples[i].span_id);
 	}
 	decoded->events.sample_count = rows;
 	return 0;
@@ -267,6 +278,7 @@ static void read_gc(const Nodiag__Gc *message, struct nd_event_gc *event)
 	event->limit_bytes = message->limit_bytes;
 	event->external_bytes = message->external_bytes;
 	event->malloced_bytes = message->malloced_bytes;
+	unpack_id(message->span, event->span_id);
 }
 
 static void read_handles(const Nodiag__Handles *message, struct nd_event_handles *event)
@@ -385,6 +397,7 @@ static bool read_event(const Nodiag__Event *message, uint64_t time_ns, char **ro
 		event->event.kind = ND_EVENT_SAMPLE;
 		event->named.call = message->stack->call;
 		event->named.syscall = message->stack->syscall;
+		unpack_id(message->stack->span, event->named.span_id);
 	} else if (message->forget) {
 		event->event.kind = ND_EVENT_FORGET;
 	} else if (message->span_started) {

@@ -181,6 +181,17 @@ static void fill_stall(const struct nd_event_stall *event, Nodiag__Stall *messag
 	FIXED(*message, phase_ns, event->phase_ns);
 }
 
+/* The bytes of an id as a number, the first one highest. */
+static uint64_t pack_id(const uint8_t id[ND_SPAN_ID_SIZE])
+{
+	uint64_t packed = 0;
+	size_t i;
+
+	for (i = 0; i < ND_SPAN_ID_SIZE; i++)
+		packed = packed << 8 | id[i];
+	return packed;
+}
+
 static void fill_gc(const struct nd_event_gc *event, Nodiag__Gc *message)
 {
 	nodiag__gc__init(message);
@@ -193,6 +204,7 @@ static void fill_gc(const struct nd_event_gc *event, Nodiag__Gc *message)
 	message->limit_bytes = event->limit_bytes;
 	message->external_bytes = event->external_bytes;
 	message->malloced_bytes = event->malloced_bytes;
+	message->span = pack_id(event->span_id);
 }
 
 static void fill_handles(const struct nd_event_handles *event, Nodiag__Handles *message)
@@ -347,6 +359,7 @@ static void fill_event(const union nd_recorded_event *event, uint64_t time_ns, u
 		nodiag__stack__init(message->stack);
 		message->stack->call = event->named.call;
 		message->stack->syscall = event->named.syscall;
+		message->stack->span = pack_id(event->named.span_id);
 	}
 }
 
@@ -443,6 +456,17 @@ static Nodiag__Counters *make_counters(struct scratch *scratch,
 	return message;
 }
 
+/* A recording of a process whose requests nobody followed has no column for them. */
+static bool has_spans(const struct nd_events *events)
+{
+	size_t i;
+
+	for (i = 0; i < events->sample_count; i++)
+		if (pack_id(events->samples[i].span_id))
+			return true;
+	return false;
+}
+
 int nd_codec_encode_events(const struct nd_events *events, struct nd_buf *out)
 {
 	Nodiag__Events message = NODIAG__EVENTS__INIT;
@@ -460,6 +484,13 @@ int nd_codec_encode_events(const struct nd_events *events, struct nd_buf *out)
 	COLUMN(&scratch, message, sample_call, samples, events->sample_count, call);
 	COLUMN(&scratch, message, sample_weight_ns, samples, events->sample_count, weight_ns);
 	COLUMN(&scratch, message, sample_time_ns, samples, events->sample_count, time_ns);
+	if (has_spans(events)) {
+		message.sample_span =
+			take(&scratch, events->sample_count, sizeof(*message.sample_span));
+		message.n_sample_span = message.sample_span ? events->sample_count : 0;
+	}
+	for (i = 0; i < message.n_sample_span; i++)
+		message.sample_span[i] = pack_id(samples[i].span_id);
 	for (i = message.n_sample_time_ns; i-- > 0;)
 		message.sample_time_ns[i] =
 			(int64_t)(samples[i].time_ns -

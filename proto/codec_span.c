@@ -29,6 +29,8 @@ void nd_codec_fill_span(const struct nd_event_span *span, Nodiag__Span *message)
 	message->span_id = bytes(span->span_id, sizeof(span->span_id));
 	if (nd_span_has_parent(span))
 		message->parent_id = bytes(span->parent_id, sizeof(span->parent_id));
+	if (span->flags & ND_SPAN_OBSERVED)
+		message->seen_id = bytes(span->seen_id, sizeof(span->seen_id));
 	message->kind = span->kind;
 	message->flags = span->flags;
 	message->status = span->status;
@@ -79,7 +81,8 @@ static bool has_ids(const Nodiag__Span *message)
 
 	return message->trace_id.len == sizeof(span->trace_id) &&
 	       message->span_id.len == sizeof(span->span_id) &&
-	       (!message->parent_id.len || message->parent_id.len == sizeof(span->parent_id));
+	       (!message->parent_id.len || message->parent_id.len == sizeof(span->parent_id)) &&
+	       (!message->seen_id.len || message->seen_id.len == sizeof(span->seen_id));
 }
 
 bool nd_codec_read_span(const Nodiag__Span *message, enum nd_event_kind kind, char **room,
@@ -99,6 +102,8 @@ bool nd_codec_read_span(const Nodiag__Span *message, enum nd_event_kind kind, ch
 	memcpy(span->span_id, message->span_id.data, sizeof(span->span_id));
 	if (message->parent_id.len)
 		memcpy(span->parent_id, message->parent_id.data, sizeof(span->parent_id));
+	if (message->seen_id.len)
+		memcpy(span->seen_id, message->seen_id.data, sizeof(span->seen_id));
 	span->kind = (uint8_t)message->kind;
 	span->flags = (uint8_t)message->flags;
 	span->status = (uint16_t)message->status;

@@ -12,6 +12,7 @@
  * here, and never is shorter.
  */
 
+#include <stddef.h>
 #include <stdint.h>
 
 enum nd_event_kind {
@@ -81,6 +82,9 @@ enum nd_gc_type {
 	ND_GC_WEAK_CALLBACKS = 16,
 };
 
+/* Bytes of a span's id (proto/span.h). */
+#define ND_SPAN_ID_SIZE 8
+
 /* A pause by the garbage collector; `time_ns` is its end. */
 struct nd_event_gc {
 	struct nd_event event;
@@ -93,21 +97,28 @@ struct nd_event_gc {
 	uint64_t limit_bytes;
 	uint64_t external_bytes; /* kept alive by JavaScript outside of the heap, after */
 	uint64_t malloced_bytes; /* by V8 itself */
+	/* The span that the thread was in, all zeros if none is known. Older agents do not say. */
+	uint8_t span_id[ND_SPAN_ID_SIZE];
 };
+
+#define ND_EVENT_GC_SIZE_MIN offsetof(struct nd_event_gc, span_id)
 
 enum nd_sample_reason {
 	ND_REASON_CPU = 1, /* so much CPU time has passed */
 	ND_REASON_STALL,   /* the loop is late */
 };
 
-/* Registers and stack of the thread. */
+/*
+ * Registers and stack of the thread. Where it is known in which span the thread was, the span's id
+ * (proto/span.h) comes behind the stack.
+ */
 struct nd_event_sample {
 	struct nd_event event;
 	uint32_t reason; /* enum nd_sample_reason */
 	int32_t syscall; /* number of the system call that it was in; -1: in none, -2: not known */
 	uint32_t size;	 /* bytes of `stack` */
-	uint32_t pad;
-	uint64_t pc; /* these as in struct nd_sample_stack */
+	uint32_t has_span; /* the id is there */
+	uint64_t pc;	   /* these as in struct nd_sample_stack */
 	uint64_t sp;
 	uint64_t fp;
 	uint64_t bytecode_offset;

@@ -113,6 +113,14 @@
 #define ND_TRACE_REQUESTS_MAX 1024
 #define ND_TRACE_STALLS_MAX   (1u << 15)
 
+/* Spans whose request can be told from their id, some 200 bytes each: those of the last seconds of
+ * a busy program, and all that a stall was for.
+ */
+#define ND_REQUESTS_MAX (1u << 16)
+
+/* Stacks that wait for their request to end, of 1 to 2 KB each. */
+#define ND_ROUTE_STACKS_MAX 8192
+
 /* Spans that are shown of one request, and of one other span. */
 #define ND_TRACE_NODES_MAX    256
 #define ND_TRACE_CHILDREN_MAX 256
@@ -135,6 +143,20 @@
 
 /* A message of a Node.js process's debugger: its answers have 300 bytes, lists of targets 600. */
 #define ND_INSPECTOR_TEXT_MAX (4u << 20)
+
+/* Sets of attributes of requests that metrics tell apart, as many as OpenTelemetry's own limit is;
+ * and requests that are being answered at the same time.
+ */
+#define ND_REQUEST_SERIES_MAX 2000
+#define ND_REQUESTS_OPEN_MAX  (1u << 16)
+
+/* Traces about which it is not decided yet whether they are sent, the bytes of their spans, and how
+ * long they may wait; and decisions that are remembered.
+ */
+#define ND_TAIL_TRACES_MAX  (1u << 16)
+#define ND_TAIL_BYTES_MAX   (32u << 20)
+#define ND_TAIL_WAIT_NS     UINT64_C(30000000000)
+#define ND_TAIL_DECIDED_MAX (1u << 16)
 
 /* A recording: what can still be read back, and a day of a service at the usual rates. */
 #define ND_RECORDING_MAX ND_IMPORT_MAX

@@ -239,6 +239,7 @@ int nd_recorder_add_sample(struct nd_recorder *r, const struct nd_stack *stack)
 	if (ret)
 		return ret;
 	nd_set_find(&r->threads, &key, &sample.thread);
+	memcpy(sample.span_id, stack->span_id, ND_SPAN_ID_SIZE);
 	ret = add_calls(r, stack->calls, stack->depth, &sample.call);
 	return ret ? ret : append(&r->samples, &sample);
 }
@@ -282,7 +283,7 @@ int nd_recorder_add_event(struct nd_recorder *r, const struct nd_event *event, s
 		[ND_EVENT_THREAD_START] = sizeof(struct nd_event_thread),
 		[ND_EVENT_THREAD_END] = sizeof(struct nd_event_thread),
 		[ND_EVENT_STALL] = sizeof(struct nd_event_stall),
-		[ND_EVENT_GC] = sizeof(struct nd_event_gc),
+		[ND_EVENT_GC] = ND_EVENT_GC_SIZE_MIN,
 		[ND_EVENT_BLOCKED] = sizeof(struct nd_event_blocked),
 		[ND_EVENT_HANDLES] = sizeof(struct nd_event_handles),
 		[ND_EVENT_MEMORY] = sizeof(struct nd_event_memory),
@@ -300,16 +301,20 @@ int nd_recorder_add_event(struct nd_recorder *r, const struct nd_event *event, s
 	    size < sizes[event->kind])
 		return 0;
 	memcpy(&recorded, event, sizes[event->kind]);
+	if (event->kind == ND_EVENT_GC && size >= sizeof(recorded.gc))
+		recorded.gc = *(const struct nd_event_gc *)(const void *)event;
 	return append(&r->events, &recorded);
 }
 
 int nd_recorder_add_named(struct nd_recorder *r, const struct nd_event_sample *sample,
-			  const struct nd_call *calls, size_t depth)
+			  const uint8_t *span_id, const struct nd_call *calls, size_t depth)
 {
 	union nd_recorded_event recorded = {.named = {.event = sample->event}};
 	int ret = add_calls(r, calls, depth, &recorded.named.call);
 
 	recorded.named.syscall = sample->syscall;
+	if (span_id)
+		memcpy(recorded.named.span_id, span_id, ND_SPAN_ID_SIZE);
 	return ret ? ret : append(&r->events, &recorded);
 }
 

@@ -48,9 +48,12 @@ int nd_recorder_add_sample(struct nd_recorder *recorder, const struct nd_stack *
 /* An event of proto/event.h; kinds that recordings do not have are ignored, samples too. */
 int nd_recorder_add_event(struct nd_recorder *recorder, const struct nd_event *event, size_t size);
 
-/* A stack that the agent took during a stall, its names found. */
+/*
+ * A stack that was taken during a stall, its names found; `span_id` is that of the span that the
+ * thread was in, NULL or all zeros where it is not known.
+ */
 int nd_recorder_add_named(struct nd_recorder *recorder, const struct nd_event_sample *sample,
-			  const struct nd_call *calls, size_t depth);
+			  const uint8_t *span_id, const struct nd_call *calls, size_t depth);
 
 /* A thread's counters, as they are when the next flush comes. */
 int nd_recorder_add_counters(struct nd_recorder *recorder, uint32_t index,

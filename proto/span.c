@@ -105,6 +105,13 @@ uint32_t nd_span_features_parse(const char *list, const char **ret_unknown)
 	return features;
 }
 
+bool nd_span_has_trace(const struct nd_event_span *span)
+{
+	static const uint8_t none[sizeof(span->trace_id)];
+
+	return memcmp(span->trace_id, none, sizeof(none)) != 0;
+}
+
 bool nd_span_has_parent(const struct nd_event_span *span)
 {
 	static const uint8_t none[sizeof(span->parent_id)];

@@ -30,6 +30,11 @@ enum nd_span_flag {
 	ND_SPAN_ABORTED = 1 << 1,	/* the connection ended before the response did */
 	ND_SPAN_REMOTE_PARENT = 1 << 2, /* the parent's id came with the request */
 	ND_SPAN_UNSAMPLED = 1 << 3,	/* the sampler decided that the trace is not sent */
+	/*
+	 * The program's own tracer has it too, and sends it: nodiag does not. `trace_id` is that
+	 * tracer's, all zeros where it is not known; span_id and parent_id are nodiag's own.
+	 */
+	ND_SPAN_OBSERVED = 1 << 4,
 };
 
 enum nd_span_text {
@@ -55,6 +60,7 @@ struct nd_event_span {
 	uint8_t trace_id[16];
 	uint8_t span_id[8];
 	uint8_t parent_id[8]; /* all zeros: it has none */
+	uint8_t seen_id[8];   /* of one that is observed, that tracer's; zeros: not known */
 	uint16_t status;      /* of the response; 0: there was none */
 	uint16_t port;	      /* server.port; 0 where it is not known */
 	uint8_t kind;	      /* enum nd_span_kind */
@@ -93,6 +99,9 @@ size_t nd_span_get_size(const struct nd_event_span *span);
  * none. A list that is NULL is empty.
  */
 uint32_t nd_span_features_parse(const char *list, const char **ret_unknown);
+
+/* Whether it is known to which trace it belongs. */
+bool nd_span_has_trace(const struct nd_event_span *span);
 
 bool nd_span_has_parent(const struct nd_event_span *span);
 

@@ -116,6 +116,9 @@ static inline int known_add_worker(struct nd_recorder *recorder, uint32_t kind, 
 	return nd_recorder_add_event(recorder, &thread.event, sizeof(thread));
 }
 
+/* Of the span that known_add_spans() adds, in which the stall was. */
+static const uint8_t known_span_id[ND_SPAN_ID_SIZE] = {4, 5, 6};
+
 /* The beginning of the stall, stacks in the middle, then its end. */
 static inline int known_add_stall(struct nd_recorder *recorder)
 {
@@ -132,7 +135,7 @@ static inline int known_add_stall(struct nd_recorder *recorder)
 	int i, ret = nd_recorder_add_event(recorder, &forget, sizeof(forget));
 
 	for (i = 0; i < 3 && !ret; i++)
-		ret = nd_recorder_add_named(recorder, &sample, known_stacks[0].calls,
+		ret = nd_recorder_add_named(recorder, &sample, known_span_id, known_stacks[0].calls,
 					    known_stacks[0].depth);
 	return ret ? ret : nd_recorder_add_event(recorder, &stall.event, sizeof(stall));
 }

@@ -4,11 +4,20 @@
 
 const contextOf = Symbol("nodiag"); /* of an asynchronous resource, as AsyncLocalStorage has */
 
+/* Resources whose spans can be told from their ids alone: of those that are made in a second. */
+const PAIRS = 2 ** 16;
+
 /*
  * With AsyncContextFrame (24 and later): it costs nothing, but a connection has the frame that it
  * was made in, so what arrives of a body later is handed on in the request's own.
  */
 function makeFrames(storage) {
+  /* Where agent/context.c finds it, it finds all. */
+  for (const short of [0x2a5a5a5a, 0x15a5a5a5]) {
+    const span = new Span(SERVER, undefined);
+    span.short = short;
+    storage.run(span, () => frame(storage, span, short));
+  }
   return {
     enter: (span) => storage.enterWith(span),
     get: () => storage.getStore(),
@@ -29,43 +38,74 @@ function makeFrames(storage) {
  * it. Most of that is to ask what is being executed, so the last answer is kept; a request is
  * read, and mostly answered, in one execution.
  */
-function makeInheritance({ createHook, executionAsyncId, executionAsyncResource }) {
+function makeInheritance({ createHook, executionAsyncId, executionAsyncResource, AsyncResource }) {
   let lastId = -1, lastSpan;
+
+  /* For agent/context.c, which knows the id of what is executed, and no more. */
+  const pairs = new Float64Array(2 * PAIRS);
+  const mask = PAIRS - 1;
+
+  function remember(id, span) {
+    const at = 2 * (id & mask);
+    pairs[at + 1] = span.number;
+    pairs[at] = id;
+  }
+
+  function forget(id) {
+    const at = 2 * (id & mask);
+    if (pairs[at] === id)
+      pairs[at] = 0;
+  }
 
   function get() {
     const id = executionAsyncId();
     if (id !== lastId) {
       lastSpan = executionAsyncResource()[contextOf];
       lastId = id;
+      /* Where that was long ago, others have taken its place. */
+      if (lastSpan !== undefined)
+        remember(id, lastSpan);
     }
     return lastSpan;
   }
 
   function init(id, type, trigger, resource) {
     const span = get();
-    if (span !== undefined)
+    if (span !== undefined) {
       resource[contextOf] = span;
+      remember(id, span);
+    }
   }
 
+  new AsyncResource("nodiag").runInAsyncScope(() => {
+    remember(executionAsyncId(), new Span(SERVER, undefined));
+    ids(pairs);
+    forget(executionAsyncId());
+  });
   const hook = createHook({ init }).enable();
   return {
     get,
     enter(span) {
       span.resource = executionAsyncResource();
       span.resource[contextOf] = span;
-      lastId = executionAsyncId();
+      span.resourceId = lastId = executionAsyncId();
       lastSpan = span;
+      remember(lastId, span);
     },
     /* A connection that is used again, or upgraded, is no longer about the span. */
     leave(span) {
-      if (span.resource !== undefined && span.resource[contextOf] === span)
+      if (span.resource !== undefined && span.resource[contextOf] === span) {
         span.resource[contextOf] = undefined;
+        forget(span.resourceId);
+      }
       lastId = -1;
     },
     /* A resource of its own that the body arrives by was made in the name of another. */
     followBody(readable, span, resource) {
-      if (resource !== undefined)
+      if (resource !== undefined) {
         resource[contextOf] = span;
+        remember(resource.getAsyncId(), span);
+      }
       lastId = -1;
     },
     end: () => hook.disable(),

@@ -51,6 +51,7 @@ function endStream(stream) {
   if (span === undefined)
     return;
   spanOf.delete(stream);
+  observe(span);
   context.leave(span);
   if (stream.aborted)
     span.flags |= ABORTED;

@@ -20,7 +20,7 @@ function endClient(span) {
 }
 
 function beginClient(request) {
-  const span = new Span(CLIENT, context.get());
+  const span = new Span(CLIENT, findCurrent());
   span.request = request;
   span.flags = request.protocol === "https:" ? TLS : 0;
   span.method = request.method;

@@ -80,6 +80,7 @@ function unlink(span) {
 
 function endServer(span, flags) {
   const { request, response } = span;
+  observe(span);
   unlink(span);
   context.leave(span);
   span.flags |= flags;
@@ -91,10 +92,9 @@ function endServer(span, flags) {
 function onRequest({ request, response, socket }) {
   try {
     if (number < LOOKS) {
-      if (hasOtherTracer()) {
-        stop();
-        tell(OTHER_TRACER);
-        return;
+      if (!observes && hasOtherTracer()) {
+        observes = true;
+        tell(OBSERVED);
       }
       findFrameworks();
       findHttp2Client();

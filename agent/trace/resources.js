@@ -117,7 +117,8 @@ function endResource(span, resource, describe, failure) {
 
 function followResource(resource, [, name, key, describe]) {
   const parent = context.get();
-  if (parent === undefined)
+  /* Another tracer's spans are its own to have children. */
+  if (parent === undefined || observes)
     return;
   const span = new Span(INTERNAL, parent);
   const end = (failure) => endResource(span, resource, describe, failure);

@@ -13,7 +13,7 @@
  */
 
 const SERVER = 1, CLIENT = 2; /* enum nd_span_kind */
-const TLS = 1, ABORTED = 2; /* enum nd_span_flag */
+const TLS = 1, ABORTED = 2, OF_OTHERS = 16; /* enum nd_span_flag */
 
 const TRACE_CONTEXT = 1, BAGGAGE = 2; /* enum nd_otel_propagator */
 
@@ -24,6 +24,7 @@ const BAGGAGE_MAX = 8192; /* W3C Baggage, 3.3.2: longer ones need not be passed 
 const TRACEPARENT =
   /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-|$)/;
 const TRACEPARENT_LENGTH = 55;
+const TRACEPARENT_SPAN = 36; /* where the id of the span begins */
 
 /* No property, which a program would see that looks at its objects, or copies them. */
 const spanOf = new WeakMap(); /* by undici's request, or an HTTP/2 stream */
@@ -31,6 +32,9 @@ const spanOf = new WeakMap(); /* by undici's request, or an HTTP/2 stream */
 /* enum number */
 const KIND = 0, FLAGS = 1, SPAN = 2, PARENT = 3, ROOT = 4, START = 5, STATUS = 6, VERSION = 7;
 const numbers = new Float64Array(8);
+
+/* Bits of a span's number that any build of V8 keeps in the object itself. */
+const SHORT = 2 ** 30 - 1;
 
 let propagators; /* what of a trace is taken from requests, and put on them */
 
@@ -44,11 +48,13 @@ class Span {
     this.kind = kind;
     this.flags = 0;
     this.number = ++number;
+    this.short = number & SHORT; /* what agent/context.c looks for */
     this.parent = parent === undefined ? 0 : parent.number;
     this.root = parent === undefined ? this.number : parent.root;
     this.remote = parent === undefined ? undefined : parent.remote;
     this.state = parent === undefined ? undefined : parent.state;
     this.baggage = parent === undefined ? undefined : parent.baggage;
+    this.seen = parent === undefined ? undefined : parent.seen; /* as `remote` is, by observe() */
     this.start = 0;
     this.method = undefined;
     this.route = undefined;
@@ -62,12 +68,18 @@ class Span {
     this.sent = undefined; /* the "traceparent" that undici sends */
     this.handled = undefined; /* a framework's own request */
     this.resource = undefined;
+    this.resourceId = 0;
     this.next = undefined; /* of the same connection */
+  }
+
+  /* Ids that somebody else has made: of the parent, or of the span itself. */
+  given() {
+    return observes ? this.seen : this.remote;
   }
 
   share() {
     numbers[KIND] = this.kind;
-    numbers[FLAGS] = this.flags;
+    numbers[FLAGS] = observes ? this.flags | OF_OTHERS : this.flags;
     numbers[SPAN] = this.number;
     numbers[PARENT] = this.parent;
     numbers[ROOT] = this.root;
@@ -76,7 +88,7 @@ class Span {
   begin() {
     this.share();
     numbers[STATUS] = numbers[VERSION] = 0;
-    begin(this.remote, this.method, undefined, this.target, this.host);
+    begin(this.given(), this.method, undefined, this.target, this.host);
     this.start = numbers[START];
   }
 
@@ -86,18 +98,24 @@ class Span {
       numbers[START] = this.start;
       numbers[STATUS] = status;
       numbers[VERSION] = version;
-      end(this.remote, this.method, this.route, this.target, this.host, this.peer, this.error);
+      end(this.given(), this.method, this.route, this.target, this.host, this.peer, this.error);
     }
     this.request = this.response = this.connection = this.handled = undefined;
     this.resource = this.next = undefined;
   }
 
+  traceparent() {
+    this.share();
+    return name(this.remote);
+  }
+
   /* What its request is to say besides what it `has`, which is the program's to decide. */
   headers(has) {
     const headers = [];
+    if (observes)
+      return headers;
     if (propagators & TRACE_CONTEXT && !has("traceparent")) {
-      this.share();
-      const traceparent = name(this.remote);
+      const traceparent = this.traceparent();
       /* The agent goes in the middle of a turn, and only afterwards ends what is here. */
       if (traceparent !== undefined)
         headers.push(["traceparent", traceparent]);
@@ -127,7 +145,7 @@ function isName(text, lower) {
 
 /* The span goes on with the trace that its request came with. */
 function setRemote(span, remote, state) {
-  if (!(propagators & TRACE_CONTEXT) || !TRACEPARENT.test(remote) ||
+  if (observes || !(propagators & TRACE_CONTEXT) || !TRACEPARENT.test(remote) ||
       (remote.startsWith("00") && remote.length !== TRACEPARENT_LENGTH))
     return;
   span.remote = remote.slice(0, TRACEPARENT_LENGTH);

@@ -2,15 +2,7 @@
 
 /* Begins and ends all of it. */
 
-const OFF = 0, ON = 1, NO_MODULES = 2, OTHER_TRACER = 3; /* enum nd_tracing */
-
-const openTracer = Symbol.for("opentelemetry.js.api.1");
-const datadog = Symbol.for("dd-trace");
-
-function hasOtherTracer() {
-  return globalThis[openTracer]?.trace !== undefined || globalThis._ddtrace !== undefined ||
-    globalThis[datadog] !== undefined;
-}
+const OFF = 0, ON = 1, NO_MODULES = 2, OBSERVED = 3; /* enum nd_tracing */
 
 function start() {
   ({ errorMonitor } = load("events"));
@@ -22,6 +14,8 @@ function start() {
   followHttp2(diagnostics);
   followClients(diagnostics);
   followUndici(diagnostics);
+  offerIds();
+  observes = hasOtherTracer();
   isOn = true;
 }
 
@@ -45,15 +39,14 @@ function toggle(on) {
   if (on && !isOn) {
     if (!load)
       return NO_MODULES;
-    if (hasOtherTracer())
-      return OTHER_TRACER;
     start();
   } else if (!on && isOn) {
     stop();
   }
-  if (on)
-    followResources(numbers[1]);
-  return on ? ON : OFF;
+  if (!on)
+    return OFF;
+  followResources(numbers[1]);
+  return observes ? OBSERVED : ON;
 }
 
 share(numbers);

@@ -12,7 +12,7 @@ function hasUndiciHeader(headers, wanted) {
 }
 
 function onUndiciCreate({ request }) {
-  const span = new Span(CLIENT, context.get());
+  const span = new Span(CLIENT, findCurrent());
   const [scheme, host] = String(request.origin).split("://");
   span.flags = scheme === "https" ? TLS : 0;
   span.method = request.method;

@@ -108,7 +108,14 @@ void nd_exporter_close(struct nd_exporter *exporter)
 int nd_exporter_add(struct nd_exporter *exporter, enum nd_otlp_signal signal,
 		    const struct nd_buf *request, uint64_t items, struct nd_err *err)
 {
-	int ret = nd_export_queue_add(exporter->queue, signal, request, items, err);
+	enum nd_packing packing = exporter->lanes[signal].target->packing;
+	struct nd_queued queued = {
+		.signal = signal,
+		.items = items,
+		/* What waits is packed in any case: it may wait for long. */
+		.packing = packing == ND_PACKING_NONE ? ND_PACKING_GZIP : packing,
+	};
+	int ret = nd_export_queue_add(exporter->queue, &queued, request, err);
 
 	if (!ret)
 		exporter->lanes[signal].counts.added += items;
@@ -141,6 +148,15 @@ static void set_problem(struct lane *lane, const char *what, const char *message
 	nd_buf_fini(&shown);
 }
 
+/* What is in the queue may have been put there by who sent in another way. */
+static int pack_for(struct lane *lane, enum nd_packing packing)
+{
+	if (packing == lane->target->packing)
+		return 0;
+	nd_buf_reset(&lane->packed);
+	return nd_pack(lane->target->packing, lane->plain.data, lane->plain.len, &lane->packed);
+}
+
 /* Give the oldest request to the network. */
 static int start(struct nd_exporter *exporter, struct lane *lane)
 {
@@ -161,15 +177,20 @@ static int start(struct nd_exporter *exporter, struct lane *lane)
 	}
 	if (ret)
 		return ret;
-	what = lane->target->gzip ? &lane->packed : &lane->plain;
+	what = &lane->plain;
+	if (lane->target->packing != ND_PACKING_NONE) {
+		ret = pack_for(lane, first->packing);
+		what = &lane->packed;
+	}
+	if (ret)
+		return ret;
 	if (lane->target->grpc) {
 		nd_buf_reset(&lane->framed);
-		ret = nd_grpc_frame(what->data, what->len, lane->target->gzip, &lane->framed);
+		ret = nd_grpc_frame(what->data, what->len, what != &lane->plain, &lane->framed);
 		what = &lane->framed;
 	}
 	if (!ret)
-		ret = nd_http_post(lane->call, lane->target, what->data, what->len,
-				   lane->target->gzip);
+		ret = nd_http_post(lane->call, lane->target, what->data, what->len);
 	lane->busy = !ret;
 	return ret;
 }

@@ -26,9 +26,9 @@ enum {
 	DATA_LOSS = 15,
 };
 
-int nd_grpc_frame(const void *message, size_t len, bool gzip, struct nd_buf *out)
+int nd_grpc_frame(const void *message, size_t len, bool packed, struct nd_buf *out)
 {
-	const uint8_t head[FRAME_HEAD] = {gzip, (uint8_t)(len >> 24), (uint8_t)(len >> 16),
+	const uint8_t head[FRAME_HEAD] = {packed, (uint8_t)(len >> 24), (uint8_t)(len >> 16),
 					  (uint8_t)(len >> 8), (uint8_t)len};
 
 	nd_buf_add(out, head, sizeof(head));

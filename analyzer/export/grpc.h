@@ -14,8 +14,8 @@
 
 struct nd_buf;
 
-/* Append the message with what is before it; `gzip` says that it is packed. 0, or out's error. */
-int nd_grpc_frame(const void *message, size_t len, bool gzip, struct nd_buf *out);
+/* Append the message with what is before it; `packed` says what it is. 0, or out's error. */
+int nd_grpc_frame(const void *message, size_t len, bool packed, struct nd_buf *out);
 
 /* The message in a body; NULL when it is not one whole message that is not packed. */
 const void *nd_grpc_unframe(const void *body, size_t len, size_t *ret_len);

@@ -136,7 +136,7 @@ static int add_header(struct nd_http_call *call, const char *name, const char *v
 	return 0;
 }
 
-static int add_headers(struct nd_http_call *call, const struct nd_export_target *target, bool gzip)
+static int add_headers(struct nd_http_call *call, const struct nd_export_target *target)
 {
 	struct curl_slist *list;
 	size_t i;
@@ -148,8 +148,9 @@ static int add_headers(struct nd_http_call *call, const struct nd_export_target 
 			 target->grpc ? "application/grpc" : "application/x-protobuf");
 	if (!ret && target->grpc)
 		ret = add_header(call, "TE", "trailers");
-	if (!ret && gzip)
-		ret = add_header(call, target->grpc ? "grpc-encoding" : "Content-Encoding", "gzip");
+	if (!ret && target->packing != ND_PACKING_NONE)
+		ret = add_header(call, target->grpc ? "grpc-encoding" : "Content-Encoding",
+				 nd_packing_name(target->packing));
 	for (i = 0; i < target->header_count && !ret; i++)
 		ret = add_header(call, target->headers[i].name, target->headers[i].value);
 	if (ret)
@@ -211,7 +212,7 @@ static bool set_options(struct nd_http_call *call, const struct nd_export_target
 }
 
 int nd_http_post(struct nd_http_call *call, const struct nd_export_target *target, const void *body,
-		 size_t len, bool gzip)
+		 size_t len)
 {
 	struct nd_http_answer *answer = &call->answer;
 
@@ -221,7 +222,7 @@ int nd_http_post(struct nd_http_call *call, const struct nd_export_target *targe
 	answer->error[0] = answer->retry_after[0] = answer->content_type[0] = '\0';
 	answer->trailers = (struct nd_grpc_trailers){0};
 	call->error[0] = '\0';
-	if (add_headers(call, target, gzip) || !set_options(call, target, body, len) ||
+	if (add_headers(call, target) || !set_options(call, target, body, len) ||
 	    curl_multi_add_handle(call->http->multi, call->easy) != CURLM_OK)
 		return -ENOMEM;
 	call->busy = true;

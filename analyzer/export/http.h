@@ -38,11 +38,11 @@ struct nd_http_call *nd_http_call_new(struct nd_http *http);
 void nd_http_call_free(struct nd_http_call *call);
 
 /*
- * Post `body`, which must stay until the end, to the target; `gzip` says that it is packed. For
+ * Post `body`, which must stay until the end, to the target, packed as that wants it. For
  * gRPC it is to be framed already. Any failure is in the answer, but -ENOMEM.
  */
 int nd_http_post(struct nd_http_call *call, const struct nd_export_target *target, const void *body,
-		 size_t len, bool gzip);
+		 size_t len);
 
 /* Go on with all calls, and wait at most so long for something to happen on one. */
 void nd_http_work(struct nd_http *http, unsigned int wait_ms);

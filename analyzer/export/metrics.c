@@ -273,14 +273,57 @@ static int write_gc(struct writer *writer)
 			    ND_OTLP_HISTOGRAM);
 }
 
+/* A number of a heap, or of one of its spaces. */
+struct heap_metric {
+	const char *name;
+	const char *description;
+	size_t offset;
+};
+
+static void add_bytes(struct writer *writer, const struct nd_loop_view *view, const char *space,
+		      const void *from, size_t offset)
+{
+	struct nd_otlp_point *point =
+		add_point(writer, view, space ? "v8js.heap.space.name" : NULL, space);
+	uint64_t bytes;
+
+	memcpy(&bytes, (const char *)from + offset, sizeof(bytes));
+	point->is_integer = true;
+	point->integer = (int64_t)bytes;
+}
+
+static int write_spaces(struct writer *writer)
+{
+	static const struct heap_metric metrics[] = {
+		{"v8js.memory.heap.used", "Heap Memory size allocated.",
+		 offsetof(struct nd_lag_space, used_bytes)},
+		{"v8js.memory.heap.space.size", "Size of a heap space.",
+		 offsetof(struct nd_lag_space, size_bytes)},
+		{"v8js.memory.heap.space.available_size", "Heap space available size.",
+		 offsetof(struct nd_lag_space, available_bytes)},
+		{"v8js.memory.heap.space.physical_size", "Committed size of a heap space.",
+		 offsetof(struct nd_lag_space, physical_bytes)},
+	};
+	const struct nd_loop_view *view;
+	size_t i, space;
+	int ret = 0;
+
+	for (i = 0; i < sizeof(metrics) / sizeof(metrics[0]) && !ret; i++) {
+		for (view = writer->views; view < writer->views + writer->view_count; view++)
+			/* Those of a thread that has ended are no more. */
+			for (space = 0; !view->loop->ended && space < view->loop->spaces; space++)
+				add_bytes(writer, view, view->loop->space[space].name,
+					  &view->loop->space[space], metrics[i].offset);
+		ret = write_metric(writer, metrics[i].name, "By", metrics[i].description,
+				   ND_OTLP_UP_DOWN_COUNTER);
+	}
+	return ret;
+}
+
 static int write_heap(struct writer *writer)
 {
-	static const struct {
-		const char *name;
-		const char *description;
-		size_t offset;
-	} metrics[] = {
-		{"v8js.memory.heap.used", "Heap Memory size allocated.",
+	static const struct heap_metric metrics[] = {
+		{"nodiag.heap.used", "Memory of the heap that objects have.",
 		 offsetof(struct nd_lag_loop, heap_used_bytes)},
 		{"nodiag.heap.size", "Memory that the heap has taken.",
 		 offsetof(struct nd_lag_loop, heap_total_bytes)},
@@ -290,29 +333,22 @@ static int write_heap(struct writer *writer)
 		 offsetof(struct nd_lag_loop, external_bytes)},
 	};
 	const struct nd_loop_view *view;
-	struct nd_otlp_point *point;
-	uint64_t bytes;
 	size_t i;
 	int ret = 0;
 
 	for (i = 0; i < sizeof(metrics) / sizeof(metrics[0]) && !ret; i++) {
-		for (view = writer->views; view < writer->views + writer->view_count; view++) {
+		for (view = writer->views; view < writer->views + writer->view_count; view++)
 			/* Nothing is known of a heap that was never collected. */
-			if (view->loop->ended || !view->loop->heap_total_bytes)
-				continue;
-			memcpy(&bytes, (const char *)view->loop + metrics[i].offset, sizeof(bytes));
-			point = add_point(writer, view, NULL, NULL);
-			point->is_integer = true;
-			point->integer = (int64_t)bytes;
-		}
+			if (!view->loop->ended && view->loop->heap_total_bytes)
+				add_bytes(writer, view, NULL, view->loop, metrics[i].offset);
 		ret = write_metric(writer, metrics[i].name, "By", metrics[i].description,
 				   ND_OTLP_UP_DOWN_COUNTER);
 	}
 	return ret;
 }
 
-/* The most points that a loop has in one metric: kinds of collections. */
-#define POINTS_OF_A_LOOP 4
+/* The most points that a loop has in one metric: kinds of collections, or spaces. */
+#define POINTS_OF_A_LOOP ND_LAG_SPACES_MAX
 
 static int write_loops(struct writer *writer)
 {
@@ -324,6 +360,8 @@ static int write_loops(struct writer *writer)
 		ret = write_iterations(writer);
 	if (!ret)
 		ret = write_gc(writer);
+	if (!ret)
+		ret = write_spaces(writer);
 	return ret ? ret : write_heap(writer);
 }
 

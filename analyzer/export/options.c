@@ -291,9 +291,8 @@ static void read_compression(struct reader *reader)
 {
 	const char *text = find(reader, "COMPRESSION");
 
-	reader->target->gzip = text && !strcasecmp(text, "gzip");
-	if (text && strcasecmp(text, "gzip") != 0 && strcasecmp(text, "none") != 0)
-		warn(reader, "it is gzip or none");
+	if (text && nd_packing_parse(text, &reader->target->packing))
+		warn(reader, "it is gzip, zstd or none");
 }
 
 static void read_protocol(struct reader *reader)
@@ -370,6 +369,14 @@ int nd_export_options_set_endpoint(struct nd_export_options *options, const char
 	for (signal = 0; signal < ND_OTLP_SIGNALS && !ret; signal++)
 		ret = set_base(options, (enum nd_otlp_signal)signal, url, err);
 	return ret;
+}
+
+void nd_export_options_set_packing(struct nd_export_options *options, enum nd_packing packing)
+{
+	int signal;
+
+	for (signal = 0; signal < ND_OTLP_SIGNALS; signal++)
+		options->targets[signal].packing = packing;
 }
 
 int nd_export_options_add_header(struct nd_export_options *options, const char *text,

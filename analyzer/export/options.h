@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "analyzer/export/packing.h"
 #include "proto/limits.h"
 #include "proto/otlp.h"
 
@@ -32,7 +33,7 @@ struct nd_export_target {
 	struct nd_export_header headers[ND_EXPORT_HEADERS_MAX];
 	size_t header_count;
 	uint64_t timeout_ns; /* of one request */
-	bool gzip;
+	enum nd_packing packing;
 	bool grpc;		 /* over HTTP/2; else HTTP with protobuf */
 	const char *certificate; /* files; NULL: the system's, and none of our own */
 	const char *client_certificate;
@@ -62,6 +63,9 @@ int nd_export_options_set_endpoint(struct nd_export_options *options, const char
 /* Send "NAME=VALUE" too, in place of a header that has this name. The value is taken as it is. */
 int nd_export_options_add_header(struct nd_export_options *options, const char *text,
 				 struct nd_err *err);
+
+/* Send all signals packed like that, whatever the environment says. */
+void nd_export_options_set_packing(struct nd_export_options *options, enum nd_packing packing);
 
 /* Lower-case word: "metrics", "profiles", "traces". */
 const char *nd_export_signal_name(enum nd_otlp_signal signal);

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "analyzer/export/options.h"
-#include "analyzer/gzip.h"
 #include "common/buf.h"
 #include "common/err.h"
 #include "proto/limits.h"
@@ -42,25 +41,28 @@ struct nd_export_queue {
 
 static void make_name(const struct nd_queued *queued, char *name)
 {
-	snprintf(name, NAME_SIZE, "%020" PRIu64 "-%s-%" PRIu64 ".gz", queued->id,
-		 nd_export_signal_name(queued->signal), queued->items);
+	snprintf(name, NAME_SIZE, "%020" PRIu64 "-%s-%" PRIu64 "%s", queued->id,
+		 nd_export_signal_name(queued->signal), queued->items,
+		 nd_packing_extension(queued->packing));
 }
 
 /* Take a name apart; one that would be written in another way is none of ours. */
 static bool read_name(const char *name, struct nd_queued *ret_queued)
 {
 	char word[16], again[NAME_SIZE];
-	int signal;
+	int signal, packing;
 
 	if (sscanf(name, "%20" SCNu64 "-%15[a-z]-%20" SCNu64, &ret_queued->id, word,
 		   &ret_queued->items) != 3)
 		return false;
-	for (signal = 0; signal < ND_OTLP_SIGNALS; signal++) {
-		ret_queued->signal = (enum nd_otlp_signal)signal;
-		make_name(ret_queued, again);
-		if (!strcmp(name, again))
-			return true;
-	}
+	for (signal = 0; signal < ND_OTLP_SIGNALS; signal++)
+		for (packing = ND_PACKING_GZIP; packing < ND_PACKINGS; packing++) {
+			ret_queued->signal = (enum nd_otlp_signal)signal;
+			ret_queued->packing = (enum nd_packing)packing;
+			make_name(ret_queued, again);
+			if (!strcmp(name, again))
+				return true;
+		}
 	return false;
 }
 
@@ -263,15 +265,15 @@ static int keep(struct nd_export_queue *queue, struct entry *entry, const struct
 	return ret;
 }
 
-int nd_export_queue_add(struct nd_export_queue *queue, enum nd_otlp_signal signal,
-			const struct nd_buf *request, uint64_t items, struct nd_err *err)
+int nd_export_queue_add(struct nd_export_queue *queue, const struct nd_queued *what,
+			const struct nd_buf *request, struct nd_err *err)
 {
-	struct entry entry = {.queued = {.signal = signal, .items = items}};
+	struct entry entry = {.queued = *what};
 	struct nd_buf packed;
 	int ret;
 
 	nd_buf_init(&packed, ND_OTLP_REQUEST_MAX);
-	ret = nd_gzip(request->data, request->len, &packed);
+	ret = nd_pack(what->packing, request->data, request->len, &packed);
 	if (!ret && packed.len > queue->max_bytes)
 		ret = -EFBIG;
 	if (!ret) {
@@ -335,7 +337,7 @@ static int read_entry(struct nd_export_queue *queue, const struct entry *entry,
 		ret = nd_buf_add(packed, entry->data, entry->queued.bytes);
 	else
 		ret = read_file(queue, &entry->queued, packed);
-	return ret ? ret : nd_gunzip(packed->data, packed->len, plain);
+	return ret ? ret : nd_unpack(entry->queued.packing, packed->data, packed->len, plain);
 }
 
 int nd_export_queue_read(struct nd_export_queue *queue, uint64_t id, struct nd_buf *plain,

@@ -6,9 +6,10 @@
  * Requests that wait to be sent, oldest first: in a folder, where they outlive the process, or in
  * memory.
  *
- * In a folder each is a file of its own, NUMBER-SIGNAL-ITEMS.gz, which zcat can read; it has that
- * name only when it is whole. A file that is damaged all the same, as after a power failure, is
- * found by gzip's checksum, counted and removed. One process uses a folder at a time.
+ * In a folder each is a file of its own, NUMBER-SIGNAL-ITEMS.gz or .zst, which zcat or zstdcat can
+ * read; it has that name only when it is whole. A file that is damaged all the same, as after a
+ * power failure, is found by its checksum, counted and removed. One process uses a folder at a
+ * time.
  *
  * Beyond its bound the queue drops the oldest requests and counts them.
  */
@@ -17,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "analyzer/export/packing.h"
 #include "proto/otlp.h"
 
 struct nd_buf;
@@ -29,6 +31,7 @@ struct nd_queued {
 	uint64_t items;
 	size_t bytes; /* packed */
 	enum nd_otlp_signal signal;
+	enum nd_packing packing; /* not ND_PACKING_NONE */
 };
 
 /*
@@ -41,9 +44,12 @@ int nd_export_queue_open(const char *folder, uint64_t max_bytes, struct nd_expor
 /* Requests in a folder stay there. */
 void nd_export_queue_close(struct nd_export_queue *queue);
 
-/* Add a request as the newest. -ENOSPC and the like when it cannot be written. */
-int nd_export_queue_add(struct nd_export_queue *queue, enum nd_otlp_signal signal,
-			const struct nd_buf *request, uint64_t items, struct nd_err *err);
+/*
+ * Add a request as the newest; of `what`, id and size are found here. -ENOSPC and the like when it
+ * cannot be written.
+ */
+int nd_export_queue_add(struct nd_export_queue *queue, const struct nd_queued *what,
+			const struct nd_buf *request, struct nd_err *err);
 
 /* The oldest request of a signal; NULL when there is none. Borrowed until the next add or remove.
  */
@@ -51,7 +57,7 @@ const struct nd_queued *nd_export_queue_first(const struct nd_export_queue *queu
 					      enum nd_otlp_signal signal);
 
 /*
- * Append a request to `plain` as it was, and to `packed` as gzip has it, which may be NULL.
+ * Append a request to `plain` as it was, and to `packed` as the queue has it, which may be NULL.
  * -EBADMSG when it is damaged or gone: it was removed and counted; -ENOMEM, -EMFILE and the like.
  */
 int nd_export_queue_read(struct nd_export_queue *queue, uint64_t id, struct nd_buf *plain,

@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "analyzer/export/batch.h"
+#include "analyzer/export/spans_impl.h"
 #include "analyzer/utf8.h"
+#include "common/clock.h"
 #include "common/err.h"
 #include "proto/recording.h"
 #include "proto/span.h"
@@ -28,8 +30,8 @@ struct writer {
 	const char *method;
 	char name[4 * ND_SPAN_TEXT_MAX]; /* has room for texts in which all was repaired */
 	char url[7 * ND_SPAN_TEXT_MAX];
-	char version[8];
-	char status[8];
+	char version[ND_SPAN_WORD];
+	char status[ND_SPAN_WORD];
 };
 
 static const char *text(const struct writer *writer, enum nd_span_text which)
@@ -52,35 +54,55 @@ static void add_number(struct writer *writer, const char *key, int64_t value)
 			(struct nd_otlp_attribute){key, ND_OTLP_INTEGER, {.integer = value}};
 }
 
-/* The conventions name these; others would be as many as people can think of. */
-static bool is_known_method(const char *method)
+static const char *const methods[ND_SPAN_METHODS] = {"CONNECT", "DELETE", "GET", "HEAD",  "OPTIONS",
+						     "PATCH",	"POST",	  "PUT", "TRACE", "QUERY"};
+
+size_t nd_span_find_method(const char *method)
 {
-	static const char *const known[] = {"CONNECT", "DELETE", "GET", "HEAD",	 "OPTIONS",
-					    "PATCH",   "POST",	 "PUT", "TRACE", "QUERY"};
 	size_t i;
 
-	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (!strcmp(known[i], method))
-			return true;
-	return false;
+	for (i = 0; i < ND_SPAN_METHODS && strcmp(methods[i], method) != 0;)
+		i++;
+	return i;
+}
+
+const char *nd_span_method_word(size_t method)
+{
+	return method < ND_SPAN_METHODS ? methods[method] : "_OTHER";
+}
+
+const char *nd_span_error_type(const struct nd_event_span *span, char room[ND_SPAN_WORD])
+{
+	const char *error = nd_span_get_text(span, ND_SPAN_ERROR);
+
+	if (*error || !nd_span_is_error(span))
+		return error;
+	if (span->flags & ND_SPAN_ABORTED)
+		return "aborted";
+	snprintf(room, ND_SPAN_WORD, "%d", span->status);
+	return room;
+}
+
+void nd_span_get_version(const struct nd_event_span *span, char room[ND_SPAN_WORD])
+{
+	room[0] = '\0';
+	if (span->http_version)
+		snprintf(room, ND_SPAN_WORD, span->http_version % 10 ? "%d.%d" : "%d",
+			 span->http_version / 10, span->http_version % 10);
 }
 
 static void add_request(struct writer *writer)
 {
 	const char *method = text(writer, ND_SPAN_METHOD);
-	bool is_known = is_known_method(method);
+	size_t index = nd_span_find_method(method);
 
-	writer->method = is_known ? method : "HTTP";
-	add(writer, "http.request.method", is_known ? method : "_OTHER");
-	if (!is_known)
+	writer->method = index < ND_SPAN_METHODS ? method : "HTTP";
+	add(writer, "http.request.method", nd_span_method_word(index));
+	if (index == ND_SPAN_METHODS)
 		add(writer, "http.request.method_original", method);
 	add_number(writer, "http.response.status_code", writer->span->status);
-	if (writer->span->http_version) {
-		snprintf(writer->version, sizeof(writer->version),
-			 writer->span->http_version % 10 ? "%d.%d" : "%d",
-			 writer->span->http_version / 10, writer->span->http_version % 10);
-		add(writer, "network.protocol.version", writer->version);
-	}
+	nd_span_get_version(writer->span, writer->version);
+	add(writer, "network.protocol.version", writer->version);
 	add(writer, "server.address", text(writer, ND_SPAN_HOST));
 	add_number(writer, "server.port", writer->span->port);
 	add(writer, "network.peer.address", text(writer, ND_SPAN_PEER));
@@ -136,12 +158,9 @@ static void add_error(struct writer *writer)
 {
 	const char *error = text(writer, ND_SPAN_ERROR);
 
-	if (!nd_span_is_error(writer->span))
-		return;
-	if (!*error && writer->span->flags & ND_SPAN_ABORTED)
-		error = "aborted";
-	snprintf(writer->status, sizeof(writer->status), "%d", writer->span->status);
-	add(writer, "error.type", *error ? error : writer->status);
+	/* The span's own is there as UTF-8. */
+	add(writer, "error.type",
+	    *error ? error : nd_span_error_type(writer->span, writer->status));
 }
 
 static void set_name(struct writer *writer)
@@ -200,7 +219,7 @@ int nd_export_span(const struct nd_event_span *span, uint64_t unix_offset_ns,
 	const char *str;
 	int i, ret = 0;
 
-	if (span->flags & ND_SPAN_UNSAMPLED)
+	if (span->flags & (ND_SPAN_UNSAMPLED | ND_SPAN_OBSERVED))
 		return 0;
 
 	for (i = 0; i < ND_SPAN_TEXTS; i++) {
@@ -217,43 +236,75 @@ int nd_export_span(const struct nd_event_span *span, uint64_t unix_offset_ns,
 	return ret ? ret : nd_batch_added(batch, 1);
 }
 
-static int read_items(struct nd_recording *recording, struct nd_batch *batch, uint64_t *ret_count)
+/* A recording that is read. */
+struct reader {
+	const struct nd_recorded_spans *what;
+	struct nd_batch batch;
+	struct nd_tail *tail;
+	uint64_t offset_ns; /* between its clocks */
+	uint64_t settled_ns;
+	uint64_t count;
+};
+
+static int keep(void *arg, const struct nd_event_span *span)
 {
-	uint64_t offset_ns = 0;
+	struct reader *reader = arg;
+
+	return nd_export_span(span, reader->offset_ns, &reader->batch);
+}
+
+static int read_span(struct reader *reader, const struct nd_event_span *span)
+{
+	int ret = 0;
+
+	reader->count += span->event.kind == ND_EVENT_SPAN;
+	if (span->event.time_ns > reader->settled_ns + ND_NSEC_PER_SEC) {
+		reader->settled_ns = span->event.time_ns;
+		ret = nd_tail_settle(reader->tail, span->event.time_ns);
+	}
+	return ret ? ret : nd_tail_add(reader->tail, span);
+}
+
+static int read_items(struct reader *reader, struct nd_recording *recording)
+{
 	struct nd_item item;
 	int ret;
 
 	while ((ret = nd_recording_next(recording, &item)) > 0) {
 		ret = 0;
 		if (item.kind == ND_ITEM_HEADER)
-			offset_ns = item.header->start_unix_ns - item.header->start_ns;
-		if (item.kind == ND_ITEM_EVENT && item.event->event.kind == ND_EVENT_SPAN) {
-			ret = nd_export_span(item.event->spanned.span, offset_ns, batch);
-			(*ret_count)++;
-		}
+			reader->offset_ns = item.header->start_unix_ns - item.header->start_ns;
+		if (item.kind == ND_ITEM_EVENT && (item.event->event.kind == ND_EVENT_SPAN_START ||
+						   item.event->event.kind == ND_EVENT_SPAN))
+			ret = read_span(reader, item.event->spanned.span);
 		if (ret)
 			return ret;
 	}
-	return ret ? ret : nd_batch_flush(batch, NULL);
+	if (!ret)
+		ret = nd_tail_finish(reader->tail);
+	return ret ? ret : nd_batch_flush(&reader->batch, NULL);
 }
 
-int nd_export_recorded_spans(const void *data, size_t len, const struct nd_source *source,
-			     const struct nd_sink *sink, struct nd_err *err)
+int nd_export_recorded_spans(const struct nd_recorded_spans *what,
+			     struct nd_tail_counts *ret_counts, struct nd_err *err)
 {
+	struct reader reader = {.what = what};
 	struct nd_recording *recording;
-	struct nd_batch batch;
-	uint64_t count = 0;
-	int ret = nd_recording_open(data, len, &recording, err);
+	int ret = nd_recording_open(what->data, what->len, &recording, err);
 
 	if (ret)
 		return ret;
-	nd_batch_init(&batch, ND_OTLP_TRACES, source, *sink);
-	ret = read_items(recording, &batch, &count);
-	nd_batch_fini(&batch);
+	nd_batch_init(&reader.batch, ND_OTLP_TRACES, what->source, *what->sink);
+	reader.tail = nd_tail_new(&what->tail, keep, &reader);
+	ret = reader.tail ? read_items(&reader, recording) : -ENOMEM;
+	if (reader.tail)
+		nd_tail_get_counts(reader.tail, ret_counts);
+	nd_tail_free(reader.tail);
+	nd_batch_fini(&reader.batch);
 	nd_recording_close(recording);
 	if (ret)
 		return nd_err_set_errno(err, ret, "cannot send the requests of the recording");
-	if (count)
+	if (reader.count)
 		return 0;
 	nd_err_set(err, -ENODATA, "the recording has no requests");
 	nd_err_hint(err, "record them: nodiag record --trace PID");

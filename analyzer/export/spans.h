@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "analyzer/export/tail.h"
+
 struct nd_batch;
 struct nd_err;
 struct nd_event_span;
@@ -22,10 +24,18 @@ int nd_export_span(const struct nd_event_span *span, uint64_t unix_offset_ns,
 		   struct nd_batch *batch);
 
 /*
- * Give away all requests of a recording that were over. -ENODATA when it has none, and as
+ * Give away the requests of a recording that were over: all of them, or those of the traces that
+ * the rules keep, which are counted in `ret_counts`. -ENODATA when it has none, and as
  * nd_recording_open().
  */
-int nd_export_recorded_spans(const void *data, size_t len, const struct nd_source *source,
-			     const struct nd_sink *sink, struct nd_err *err);
+struct nd_recorded_spans {
+	const void *data;
+	size_t len;
+	const struct nd_source *source;
+	const struct nd_sink *sink;
+	struct nd_tail_rules tail;
+};
+int nd_export_recorded_spans(const struct nd_recorded_spans *what,
+			     struct nd_tail_counts *ret_counts, struct nd_err *err);
 
 #endif /* NODIAG_ANALYZER_EXPORT_SPANS_H */

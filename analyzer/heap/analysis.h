@@ -60,4 +60,22 @@ static inline bool nd_heap_is_top(const struct nd_heap_analysis *analysis, uint3
 	return nd_heap_bit(analysis->top, node);
 }
 
+/*
+ * The tree of dominators, what is below before what is above: begin with the first leaf below the
+ * root, and go up until it is the root's turn.
+ */
+static inline uint32_t nd_heap_first_leaf(const struct nd_heap_analysis *analysis, uint32_t node)
+{
+	while (analysis->child[node] != ND_HEAP_NONE)
+		node = analysis->child[node];
+	return node;
+}
+
+static inline uint32_t nd_heap_next_up(const struct nd_heap_analysis *analysis, uint32_t node)
+{
+	if (analysis->sibling[node] == ND_HEAP_NONE)
+		return analysis->dominator[node];
+	return nd_heap_first_leaf(analysis, analysis->sibling[node]);
+}
+
 #endif /* NODIAG_ANALYZER_HEAP_ANALYSIS_H */

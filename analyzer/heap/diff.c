@@ -20,6 +20,20 @@ bool nd_heap_is_ignored(const struct nd_heap_series *series, const char *class)
 	return false;
 }
 
+uint64_t nd_heap_series_bytes(const struct nd_heap_series *series, uint32_t snapshot)
+{
+	return snapshot < series->count ? series->census[snapshot].bytes
+					: series->analysis->retained[series->heap->root];
+}
+
+bool nd_heap_is_told(const struct nd_heap_series *series, const struct nd_heap_diff *diff,
+		     const struct nd_heap_delta *delta)
+{
+	if ((!delta->added && !delta->removed) || (series->count > 1 && delta->is_steady))
+		return false;
+	return !nd_heap_is_ignored(series, nd_heap_class_name(&diff->classes, delta->class));
+}
+
 void nd_heap_diff_fini(struct nd_heap_diff *diff)
 {
 	nd_heap_classes_fini(&diff->classes);

@@ -61,6 +61,13 @@ struct nd_heap_series {
 /* Whether a class is left out. */
 bool nd_heap_is_ignored(const struct nd_heap_series *series, const char *class);
 
+/* Bytes of a snapshot, counted from the first one; the last is number `count`. */
+uint64_t nd_heap_series_bytes(const struct nd_heap_series *series, uint32_t snapshot);
+
+/* Whether a class is worth telling: it changed, and of several snapshots grew each time. */
+bool nd_heap_is_told(const struct nd_heap_series *series, const struct nd_heap_diff *diff,
+		     const struct nd_heap_delta *delta);
+
 /* Compare. 0, or -ENOMEM with `err` set. */
 int nd_heap_compare(const struct nd_heap_series *series, struct nd_heap_diff *ret,
 		    struct nd_err *err);

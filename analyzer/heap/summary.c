@@ -117,6 +117,19 @@ int nd_heap_summarize(const struct nd_heap_paths *paths, uint32_t limit,
 	return nd_err_set(err, code, "out of memory for the summary");
 }
 
+static void cut(uint32_t *count, uint32_t limit)
+{
+	if (*count > limit)
+		*count = limit;
+}
+
+void nd_heap_summary_cut(struct nd_heap_summary *s, uint32_t limit)
+{
+	cut(&s->class_count, limit);
+	cut(&s->object_count, limit);
+	cut(&s->duplicate_count, limit);
+}
+
 void nd_heap_summary_fini(struct nd_heap_summary *s)
 {
 	free(s->class);

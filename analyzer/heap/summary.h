@@ -37,6 +37,9 @@ struct nd_heap_summary {
 /* Lists have `limit` elements at most. 0, or -ENOMEM with `err` set. */
 int nd_heap_summarize(const struct nd_heap_paths *paths, uint32_t limit,
 		      struct nd_heap_summary *ret, struct nd_err *err);
+/* Leave `limit` elements of each list. */
+void nd_heap_summary_cut(struct nd_heap_summary *summary, uint32_t limit);
+
 void nd_heap_summary_fini(struct nd_heap_summary *summary);
 
 #endif /* NODIAG_ANALYZER_HEAP_SUMMARY_H */

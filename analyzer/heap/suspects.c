@@ -96,23 +96,14 @@ static uint32_t find_holder(const struct finder *f, uint32_t node)
 static void sum_fresh(struct finder *f)
 {
 	const struct nd_heap_analysis *a = f->a;
-	uint32_t root = f->heap->root, node = root;
+	uint32_t root = f->heap->root, node;
 
-	for (;;) {
-		while (a->child[node] != ND_HEAP_NONE)
-			node = a->child[node];
-		for (;; node = a->dominator[node]) {
-			if (node == root)
-				return;
-			if (nd_heap_bit(f->fresh, node)) {
-				f->charge[node] += f->heap->self_size[node];
-				if (nd_heap_bit(f->fresh, a->dominator[node]))
-					f->charge[a->dominator[node]] += f->charge[node];
-			}
-			if (a->sibling[node] != ND_HEAP_NONE)
-				break;
-		}
-		node = a->sibling[node];
+	for (node = nd_heap_first_leaf(a, root); node != root; node = nd_heap_next_up(a, node)) {
+		if (!nd_heap_bit(f->fresh, node))
+			continue;
+		f->charge[node] += f->heap->self_size[node];
+		if (nd_heap_bit(f->fresh, a->dominator[node]))
+			f->charge[a->dominator[node]] += f->charge[node];
 	}
 }
 

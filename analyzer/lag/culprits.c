@@ -18,6 +18,7 @@ void nd_culprit_describe(const struct nd_stall *stall, const struct nd_stall_sta
 		.tid = stall->event.event.tid,
 		.syscall = stack ? -1 : stall->syscall,
 	};
+	nd_stall_find_span(stall, ret->span_id);
 	if (!stack)
 		return;
 	ret->has_frame = stack->has_frame;
@@ -101,6 +102,7 @@ int nd_culprits_charge(struct nd_culprits *culprits, const struct nd_culprit *li
 	culprit->line = like->line;
 	culprit->column = like->column;
 	culprit->phase = like->phase;
+	memcpy(culprit->span_id, like->span_id, ND_SPAN_ID_SIZE);
 	return stack ? keep_stack(culprit, stack) : 0;
 }
 

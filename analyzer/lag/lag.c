@@ -9,6 +9,7 @@
 #include "analyzer/lag/culprits.h"
 #include "analyzer/lag/stall.h"
 #include "analyzer/profile/profile.h"
+#include "analyzer/trace/requests.h"
 #include "common/array.h"
 #include "proto/limits.h"
 
@@ -32,6 +33,7 @@ struct nd_lag {
 	size_t ended_before; /* of these, those that were there at the last nd_lag_settle() */
 	struct nd_culprits culprits;
 	struct nd_async *async;
+	struct nd_requests *requests;
 	struct nd_lag_loop *loops; /* what nd_lag_loops() hands out */
 	int (*listen)(void *arg, const struct nd_lag_stall *stall);
 	void *listen_arg;
@@ -46,8 +48,9 @@ struct nd_lag *nd_lag_new(const struct nd_profile *frames)
 	if (!lag)
 		return NULL;
 	lag->async = nd_async_new();
-	if (!lag->async) {
-		free(lag);
+	lag->requests = nd_requests_new();
+	if (!lag->async || !lag->requests) {
+		nd_lag_free(lag);
 		return NULL;
 	}
 	lag->frames = frames;
@@ -88,6 +91,7 @@ void nd_lag_free(struct nd_lag *lag)
 		free_stall(lag->ended[i]);
 	nd_culprits_fini(&lag->culprits);
 	nd_async_free(lag->async);
+	nd_requests_free(lag->requests);
 	free(lag->threads);
 	free(lag->ended);
 	free(lag->loops);
@@ -273,8 +277,8 @@ static int open_stall(struct nd_lag *lag, uint32_t tid, struct nd_stall **ret_st
 	return ret;
 }
 
-int nd_lag_add_stack(struct nd_lag *lag, const struct nd_event *event, const struct nd_call *calls,
-		     size_t depth)
+int nd_lag_add_stack(struct nd_lag *lag, const struct nd_event *event, const uint8_t *span_id,
+		     const struct nd_call *calls, size_t depth)
 {
 	struct nd_stall *stall = NULL;
 	int ret = open_stall(lag, event->tid, &stall);
@@ -284,9 +288,12 @@ int nd_lag_add_stack(struct nd_lag *lag, const struct nd_event *event, const str
 	if (stall->stacks == ND_STALL_STACKS_MAX)
 		return 0;
 	ret = nd_stall_read_stack(lag->frames, event, calls, depth, &stall->stack[stall->stacks]);
-	if (!ret)
-		stall->stacks++;
-	return ret;
+	if (ret)
+		return ret;
+	if (span_id)
+		memcpy(stall->stack[stall->stacks].span_id, span_id, ND_SPAN_ID_SIZE);
+	stall->stacks++;
+	return 0;
 }
 
 /* The stacks that the thread's current iteration has from before it began. */
@@ -445,7 +452,7 @@ int nd_lag_add_event(struct nd_lag *lag, const struct nd_event *event, size_t si
 			       ? 0
 			       : add_blocked(lag, (const void *)event);
 	case ND_EVENT_GC:
-		if (size >= sizeof(struct nd_event_gc))
+		if (size >= ND_EVENT_GC_SIZE_MIN)
 			add_gc(lag, (const void *)event);
 		return 0;
 	case ND_EVENT_HANDLES:
@@ -466,6 +473,9 @@ int nd_lag_add_event(struct nd_lag *lag, const struct nd_event *event, size_t si
 	case ND_EVENT_FORGET:
 		forget_before(lag, event->tid, event->time_ns);
 		return 0;
+	case ND_EVENT_SPAN_START:
+	case ND_EVENT_SPAN:
+		return nd_requests_add_event(lag->requests, event, size);
 	default:
 		return nd_async_add_event(lag->async, event, size);
 	}
@@ -492,6 +502,7 @@ static int charge(struct nd_lag *lag, const struct nd_stall *stall)
 
 	nd_culprit_describe(stall, stack, &culprit);
 	culprit.has_phase = (lag->known & ND_LOOP_PHASES) != 0;
+	nd_requests_want(lag->requests, culprit.span_id);
 	ret = tell(lag, stall, &culprit);
 	if (!ret)
 		ret = nd_culprits_charge(&lag->culprits, &culprit, stall, stack);
@@ -561,6 +572,11 @@ int nd_lag_finish(struct nd_lag *lag, uint64_t now_ns)
 		ret = charge_first(lag, lag->ended_count);
 	lag->ended_before = 0;
 	return ret;
+}
+
+const struct nd_requests *nd_lag_requests(const struct nd_lag *lag)
+{
+	return lag->requests;
 }
 
 struct nd_async *nd_lag_async(struct nd_lag *lag)

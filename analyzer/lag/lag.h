@@ -22,6 +22,7 @@ struct nd_async;
 struct nd_call;
 struct nd_lag;
 struct nd_profile;
+struct nd_requests;
 
 /* What a thread did during a stall. */
 enum nd_stall_kind {
@@ -150,6 +151,8 @@ struct nd_culprit {
 	uint64_t longest_ns;
 	uint64_t total_ns;
 	uint64_t going_on; /* of `count`: not over when it was looked at last */
+	/* The span that most of the longest was in, all zeros: not known. See nd_lag_requests(). */
+	uint8_t span_id[ND_SPAN_ID_SIZE];
 	/* The stack of its longest stall, innermost first; NULL when there was none. */
 	struct nd_call *calls;
 	size_t depth;
@@ -191,9 +194,12 @@ int nd_lag_set_counters(struct nd_lag *lag, const struct nd_channel_slot *first,
 /* An event of any kind but ND_EVENT_SAMPLE; what is of no use here is ignored. */
 int nd_lag_add_event(struct nd_lag *lag, const struct nd_event *event, size_t size);
 
-/* A stack that was taken during a stall. */
-int nd_lag_add_stack(struct nd_lag *lag, const struct nd_event *event, const struct nd_call *calls,
-		     size_t depth);
+/*
+ * A stack that was taken during a stall; `span_id` is that of the span that the thread was in, NULL
+ * or all zeros where it is not known.
+ */
+int nd_lag_add_stack(struct nd_lag *lag, const struct nd_event *event, const uint8_t *span_id,
+		     const struct nd_call *calls, size_t depth);
 
 /*
  * Decide about the stalls that had ended at the call before: all that was written of them was read
@@ -212,6 +218,9 @@ const struct nd_culprit *nd_lag_culprits(struct nd_lag *lag, size_t *ret_count);
 
 /* The asynchronous resources of all threads. */
 struct nd_async *nd_lag_async(struct nd_lag *lag);
+
+/* The requests that were handled meanwhile, as far as they were traced. */
+const struct nd_requests *nd_lag_requests(const struct nd_lag *lag);
 
 /*
  * What found no place: threads of more than ND_LAG_THREADS_MAX, those that ended first, and stalls

@@ -260,3 +260,20 @@ const struct nd_stall_stack *nd_stall_find_stack(const struct nd_stall *stall)
 	}
 	return best;
 }
+
+void nd_stall_find_span(const struct nd_stall *stall, uint8_t ret_id[ND_SPAN_ID_SIZE])
+{
+	size_t i, j, votes, most = 0;
+
+	memset(ret_id, 0, ND_SPAN_ID_SIZE);
+	for (i = 0; i < stall->stacks; i++) {
+		votes = 0;
+		for (j = 0; j < stall->stacks; j++)
+			votes += !memcmp(stall->stack[i].span_id, stall->stack[j].span_id,
+					 ND_SPAN_ID_SIZE);
+		if (votes <= most)
+			continue;
+		most = votes;
+		memcpy(ret_id, stall->stack[i].span_id, ND_SPAN_ID_SIZE);
+	}
+}

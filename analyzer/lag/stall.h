@@ -32,6 +32,7 @@ struct nd_stall_stack {
 	bool has_entry;
 	uint32_t entry; /* the outermost function of the application */
 	enum nd_queue queue;
+	uint8_t span_id[ND_SPAN_ID_SIZE]; /* all zeros: not known */
 	struct nd_call *calls;
 	size_t depth;
 };
@@ -55,6 +56,9 @@ enum nd_stall_kind nd_stall_find_kind(const struct nd_stall *stall);
 
 /* In which phase most of its time passed. */
 enum nd_phase nd_stall_find_phase(const struct nd_stall *stall);
+
+/* The id of the span that the thread was in most of the time; all zeros where it was in none. */
+void nd_stall_find_span(const struct nd_stall *stall, uint8_t ret_id[ND_SPAN_ID_SIZE]);
 
 /* The stack that stands for the stall: who is in most of them; NULL when there is none. */
 const struct nd_stall_stack *nd_stall_find_stack(const struct nd_stall *stall);

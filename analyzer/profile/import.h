@@ -56,4 +56,12 @@ int nd_import_pprof(const void *data, size_t len, struct nd_profile **ret_profil
 int nd_import_recording(const void *data, size_t len, bool threads, struct nd_profile **ret_profile,
 			struct nd_recording_state *ret_state, struct nd_err *err);
 
+/*
+ * The same with the routes of requests as roots (analyzer/trace/by_route.h). -ENODATA also when the
+ * recording has no requests, or samples that do not tell of them.
+ */
+int nd_import_recording_by_route(const void *data, size_t len, bool threads,
+				 struct nd_profile **ret_profile,
+				 struct nd_recording_state *ret_state, struct nd_err *err);
+
 #endif /* NODIAG_ANALYZER_PROFILE_IMPORT_H */

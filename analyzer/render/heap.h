@@ -12,6 +12,7 @@
 
 struct nd_buf;
 struct nd_heap_diff;
+struct nd_heap_outline;
 struct nd_heap_paths;
 struct nd_heap_series;
 struct nd_heap_summary;
@@ -37,6 +38,19 @@ struct nd_heap_comparison {
 int nd_render_heap_diff(const struct nd_heap_comparison *comparison, bool colour,
 			struct nd_buf *out);
 int nd_render_heap_diff_json(const struct nd_heap_comparison *comparison, struct nd_buf *out);
+
+/*
+ * The same as pages for a browser, with a map of the outline, which is that of the summary's heap,
+ * or of what is new since the first snapshot. Of a summary, all rows that it has are shown, up to
+ * ND_HEAP_PAGE_ROWS; of classes that are compared as well.
+ */
+#define ND_HEAP_PAGE_ROWS 5000
+
+int nd_render_heap_summary_html(const struct nd_heap_summary *summary,
+				const struct nd_heap_outline *outline, const char *name,
+				struct nd_buf *out);
+int nd_render_heap_diff_html(const struct nd_heap_comparison *comparison,
+			     const struct nd_heap_outline *outline, struct nd_buf *out);
 
 /* Who keeps an object alive: its shortest way, and at most `limit` of those that refer to it. */
 int nd_render_heap_retainers(const struct nd_heap_paths *paths, uint32_t node, uint32_t limit,

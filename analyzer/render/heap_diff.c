@@ -22,22 +22,16 @@
 /* Grows by one when a field changes its meaning or goes; see docs/format-json.md. */
 #define VERSION 1
 
-/* Bytes of a snapshot in the series. */
-static uint64_t bytes_of(const struct nd_heap_series *series, uint32_t i)
-{
-	return i < series->count ? series->census[i].bytes
-				 : series->analysis->retained[series->heap->root];
-}
-
 static void add_heading(const struct nd_heap_text *t, const struct nd_heap_comparison *c)
 {
-	uint64_t first = bytes_of(c->series, 0), last = bytes_of(c->series, c->series->count);
+	uint64_t first = nd_heap_series_bytes(c->series, 0),
+		 last = nd_heap_series_bytes(c->series, c->series->count);
 	uint32_t i;
 
 	for (i = 0; i <= c->series->count; i++) {
 		nd_heap_text_styled(t, BOLD, c->names[i]);
 		nd_buf_add_str(t->out, ": ");
-		nd_heap_text_bytes(t, bytes_of(c->series, i), 0);
+		nd_heap_text_bytes(t, nd_heap_series_bytes(c->series, i), 0);
 		nd_buf_add_char(t->out, '\n');
 	}
 	nd_heap_text_growth(t, (int64_t)(last - first), 0);
@@ -75,16 +69,6 @@ static void add_suspect(const struct nd_heap_text *t, const struct nd_heap_compa
 	nd_buf_add_char(t->out, '\n');
 }
 
-/* Whether a class is in the answer: of several snapshots, what grew each time only. */
-static bool is_shown(const struct nd_heap_comparison *c, const struct nd_heap_delta *delta)
-{
-	if (!delta->added && !delta->removed)
-		return false;
-	if (c->series->count > 1 && delta->is_steady)
-		return false;
-	return !nd_heap_is_ignored(c->series, nd_heap_class_name(&c->diff->classes, delta->class));
-}
-
 static void add_classes(const struct nd_heap_text *t, const struct nd_heap_comparison *c)
 {
 	const struct nd_heap_delta *delta;
@@ -95,7 +79,7 @@ static void add_classes(const struct nd_heap_text *t, const struct nd_heap_compa
 	nd_heap_text_styled(t, DIM, "      growth       added     removed         now  class\n");
 	for (i = 0; i < c->diff->count && shown < c->limit; i++) {
 		delta = &c->diff->delta[i];
-		if (!is_shown(c, delta))
+		if (!nd_heap_is_told(c->series, c->diff, delta))
 			continue;
 		nd_heap_text_growth(t, nd_heap_delta_bytes(delta), 12);
 		nd_heap_text_count(t, delta->added, 12);
@@ -135,7 +119,7 @@ static void add_json_files(const struct nd_heap_comparison *c, struct nd_buf *ou
 		nd_buf_add_str(out, i ? ",\n{" : "\n{");
 		nd_json_add_field(out, "\"file\":", c->names[i]);
 		nd_buf_addf(out, ",\"nodes\":%" PRIu32 ",\"bytes\":%" PRIu64 "}", count,
-			    bytes_of(c->series, i));
+			    nd_heap_series_bytes(c->series, i));
 	}
 	nd_buf_add_char(out, ']');
 }
@@ -148,7 +132,7 @@ static void add_json_classes(const struct nd_heap_comparison *c, struct nd_buf *
 	nd_buf_add_str(out, ",\n\"classes\":[");
 	for (i = 0; i < c->diff->count && shown < c->limit; i++) {
 		delta = &c->diff->delta[i];
-		if (!is_shown(c, delta))
+		if (!nd_heap_is_told(c->series, c->diff, delta))
 			continue;
 		nd_buf_add_str(out, shown++ ? ",\n{" : "\n{");
 		nd_heap_json_class(c->paths, &c->diff->classes, delta->class, out);

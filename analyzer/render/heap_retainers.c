@@ -12,29 +12,14 @@
 #include "analyzer/render/heap_text.h"
 #include "analyzer/render/json_text.h"
 #include "common/buf.h"
-#include "proto/limits.h"
 
 #define BOLD "1"
 
-/* Names of edges, and ways of a class. */
-#define EDGE_COLUMNS 60
-#define WAY_COLUMNS  160
+/* Of the ways of a class. */
+#define WAY_COLUMNS 160
 
 /* Grows by one when a field changes its meaning or goes; see docs/format-json.md. */
 #define VERSION 1
-
-static void add_edge(const struct nd_heap_text *t, uint32_t edge)
-{
-	enum nd_heap_edge_type type = nd_heap_edge_type(t->paths->heap, edge);
-	struct nd_buf name;
-
-	nd_buf_init(&name, ND_OUTPUT_MAX);
-	nd_heap_add_edge(t->paths->heap, edge, &name);
-	nd_heap_text_foreign(t, name.data, EDGE_COLUMNS);
-	nd_buf_fini(&name);
-	if (type != ND_HEAP_EDGE_PROPERTY && type != ND_HEAP_EDGE_ELEMENT)
-		nd_buf_addf(t->out, " (%s)", nd_heap_edge_type_name(type));
-}
 
 static void add_way(const struct nd_heap_text *t, uint32_t node)
 {
@@ -45,7 +30,7 @@ static void add_way(const struct nd_heap_text *t, uint32_t node)
 	for (i = 0; i < count; i++) {
 		nd_buf_add_str(t->out, "  ");
 		if (steps[i].edge != ND_HEAP_NONE) {
-			add_edge(t, steps[i].edge);
+			nd_heap_text_edge(t, steps[i].edge);
 			nd_buf_add_str(t->out, " \xe2\x86\x92 ");
 		}
 		nd_heap_text_object(t, steps[i].node);
@@ -74,7 +59,7 @@ int nd_render_heap_retainers(const struct nd_heap_paths *paths, uint32_t node, u
 	nd_heap_text_styled(&t, BOLD, "\nwhat refers to it, the nearest to the root first\n");
 	for (i = 0; i < count && i < limit; i++) {
 		nd_buf_add_str(out, "  ");
-		add_edge(&t, list[i].edge);
+		nd_heap_text_edge(&t, list[i].edge);
 		nd_buf_add_str(out, " of ");
 		nd_heap_text_object(&t, list[i].node);
 		nd_buf_add_str(out, ": ");

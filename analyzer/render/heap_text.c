@@ -17,6 +17,7 @@
 /* Names and ways are cut to that; nobody reads more of them. */
 #define NAME_COLUMNS   80
 #define STRING_COLUMNS 40
+#define EDGE_COLUMNS   60
 #define WAY_COLUMNS    160
 
 void nd_heap_text_styled(const struct nd_heap_text *t, const char *sgr, const char *text)
@@ -73,16 +74,21 @@ void nd_heap_text_foreign(const struct nd_heap_text *t, const char *text, size_t
 	nd_buf_fini(&safe);
 }
 
-static void add_place(const struct nd_heap_text *t, uint32_t script, uint32_t line)
+void nd_heap_text_place(const struct nd_heap_text *t, uint32_t script, uint32_t line)
 {
 	struct nd_buf place;
 
 	nd_buf_init(&place, ND_OUTPUT_MAX);
 	nd_heap_add_place(t->paths, script, line, &place);
-	nd_buf_add_str(t->out, " (");
 	nd_heap_text_foreign(t, place.data, NAME_COLUMNS);
-	nd_buf_add_char(t->out, ')');
 	nd_buf_fini(&place);
+}
+
+static void add_place(const struct nd_heap_text *t, uint32_t script, uint32_t line)
+{
+	nd_buf_add_str(t->out, " (");
+	nd_heap_text_place(t, script, line);
+	nd_buf_add_char(t->out, ')');
 }
 
 void nd_heap_text_class(const struct nd_heap_text *t, const struct nd_heap_classes *classes,
@@ -95,7 +101,7 @@ void nd_heap_text_class(const struct nd_heap_text *t, const struct nd_heap_class
 		add_place(t, key->script, key->line);
 }
 
-void nd_heap_text_object(const struct nd_heap_text *t, uint32_t node)
+void nd_heap_text_what(const struct nd_heap_text *t, uint32_t node)
 {
 	const struct nd_heap *heap = t->paths->heap;
 	const struct nd_heap_analysis *a = t->paths->analysis;
@@ -120,7 +126,25 @@ void nd_heap_text_object(const struct nd_heap_text *t, uint32_t node)
 			t, *name ? name : nd_heap_class_name(&a->classes, a->class_of[node]),
 			NAME_COLUMNS);
 	}
-	nd_buf_addf(t->out, " @%" PRIu32, heap->id[node]);
+}
+
+void nd_heap_text_object(const struct nd_heap_text *t, uint32_t node)
+{
+	nd_heap_text_what(t, node);
+	nd_buf_addf(t->out, " @%" PRIu32, t->paths->heap->id[node]);
+}
+
+void nd_heap_text_edge(const struct nd_heap_text *t, uint32_t edge)
+{
+	enum nd_heap_edge_type type = nd_heap_edge_type(t->paths->heap, edge);
+	struct nd_buf name;
+
+	nd_buf_init(&name, ND_OUTPUT_MAX);
+	nd_heap_add_edge(t->paths->heap, edge, &name);
+	nd_heap_text_foreign(t, name.data, EDGE_COLUMNS);
+	nd_buf_fini(&name);
+	if (type != ND_HEAP_EDGE_PROPERTY && type != ND_HEAP_EDGE_ELEMENT)
+		nd_buf_addf(t->out, " (%s)", nd_heap_edge_type_name(type));
 }
 
 void nd_heap_text_way(const struct nd_heap_text *t, uint32_t node)

@@ -8,8 +8,10 @@
 #include "analyzer/render/cell.h"
 #include "analyzer/render/lag_parts.h"
 #include "analyzer/render/render.h"
+#include "analyzer/render/request.h"
 #include "analyzer/render/terminal.h"
 #include "analyzer/render/units.h"
+#include "analyzer/trace/requests.h"
 #include "common/buf.h"
 
 #define BOLD "1"
@@ -339,7 +341,8 @@ static void add_phase(const struct writer *w, const struct nd_culprit *culprit)
 	nd_cell_add_spaces(w->out, columns < PHASE_COLUMNS ? PHASE_COLUMNS - columns : 1);
 }
 
-static void add_culprit(const struct writer *w, const struct nd_culprit *culprit, uint64_t total_ns)
+static void add_culprit(const struct writer *w, const struct nd_culprit *culprit,
+			const struct nd_request *request, uint64_t total_ns)
 {
 	add_amount(w, culprit->count, NULL, 8);
 	add_time(w, culprit->longest_ns, 10);
@@ -367,16 +370,30 @@ static void add_culprit(const struct writer *w, const struct nd_culprit *culprit
 	}
 	if (culprit->going_on)
 		nd_buf_add_str(w->out, " (goes on)");
+	if (request) {
+		nd_buf_add_str(w->out, culprit->count > 1 ? ", the longest for " : ", for ");
+		nd_terminal_add(w->out, request->name);
+	}
 	nd_buf_add_char(w->out, '\n');
 }
 
-static void add_stack(const struct writer *w, const struct nd_culprit *culprit)
+static void add_stack(const struct writer *w, const struct nd_culprit *culprit,
+		      const struct nd_request *request)
 {
 	size_t i, shown = culprit->depth < STACK_SHOWN ? culprit->depth : STACK_SHOWN;
 
 	if (!culprit->depth)
 		return;
-	nd_buf_add_str(w->out, "\nthe longest of the first:\n");
+	nd_buf_add_str(w->out, "\nthe longest of the first:");
+	if (request) {
+		nd_buf_add_str(w->out, " ");
+		nd_terminal_add(w->out, request->name);
+		add_sgr(w, DIM);
+		nd_buf_add_str(w->out, "  trace ");
+		nd_request_add_hex(w->out, request->trace_id, sizeof(request->trace_id));
+		end_sgr(w);
+	}
+	nd_buf_add_char(w->out, '\n');
 	for (i = 0; i < shown; i++) {
 		nd_buf_add_str(w->out, "    ");
 		add_name(w, culprit->calls[i].frame);
@@ -390,6 +407,7 @@ static void add_stack(const struct writer *w, const struct nd_culprit *culprit)
 
 static void add_culprits(const struct writer *w, struct nd_lag *lag, uint64_t threshold_ns)
 {
+	const struct nd_requests *requests = nd_lag_requests(lag);
 	const struct nd_culprit *culprits;
 	uint64_t total = 0, stalls = 0;
 	size_t count, i;
@@ -417,10 +435,11 @@ static void add_culprits(const struct writer *w, struct nd_lag *lag, uint64_t th
 		    "what", PHASE_COLUMNS, "phase", "who");
 	end_sgr(w);
 	for (i = 0; i < count && i < CULPRITS_SHOWN; i++)
-		add_culprit(w, &culprits[i], total);
+		add_culprit(w, &culprits[i], nd_requests_find(requests, culprits[i].span_id),
+			    total);
 	if (count > CULPRITS_SHOWN)
 		nd_buf_addf(w->out, "     ... and %zu more\n", count - CULPRITS_SHOWN);
-	add_stack(w, &culprits[0]);
+	add_stack(w, &culprits[0], nd_requests_find(requests, culprits[0].span_id));
 }
 
 int nd_render_lag(struct nd_lag *lag, const struct nd_profile *frames, uint64_t threshold_ns,

@@ -7,6 +7,8 @@
 #include "analyzer/render/json_text.h"
 #include "analyzer/render/lag_parts.h"
 #include "analyzer/render/render.h"
+#include "analyzer/render/request.h"
+#include "analyzer/trace/requests.h"
 #include "common/buf.h"
 
 /* Grows by one when a field changes its meaning or goes; see docs/format-json.md. */
@@ -150,7 +152,7 @@ static void add_frame(struct nd_buf *out, const struct nd_profile *profile, uint
 }
 
 static void add_culprit(struct nd_buf *out, const struct nd_profile *frames,
-			const struct nd_culprit *culprit)
+			const struct nd_culprit *culprit, const struct nd_request *request)
 {
 	size_t i;
 
@@ -180,6 +182,9 @@ static void add_culprit(struct nd_buf *out, const struct nd_profile *frames,
 		add_frame(out, frames, culprit->entry, 0, 0);
 	else
 		nd_buf_add_str(out, "null");
+	nd_buf_add_str(out, ",\"request\":");
+	nd_request_add_json(out, request ? request->name : NULL, request ? request->trace_id : NULL,
+			    request ? request->span_id : NULL);
 	nd_buf_add_str(out, ",\"stack\":[");
 	for (i = 0; i < culprit->depth; i++) {
 		nd_buf_add_str(out, i ? "," : "");
@@ -209,7 +214,8 @@ int nd_render_lag_json(struct nd_lag *lag, const struct nd_profile *frames, uint
 	culprits = nd_lag_culprits(lag, &count);
 	for (i = 0; i < count; i++) {
 		nd_buf_add_str(out, i ? ",\n" : "\n");
-		add_culprit(out, frames, &culprits[i]);
+		add_culprit(out, frames, &culprits[i],
+			    nd_requests_find(nd_lag_requests(lag), culprits[i].span_id));
 	}
 	nd_buf_add_str(out, "],\n\"async\":");
 	ret = nd_render_async_json(nd_lag_async(lag), out);

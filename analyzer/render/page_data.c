@@ -9,6 +9,7 @@
 #include "analyzer/profile/profile.h"
 #include "analyzer/render/json_text.h"
 #include "analyzer/render/order.h"
+#include "analyzer/render/page.h"
 #include "analyzer/render/palette.h"
 #include "common/buf.h"
 #include "common/intern.h"
@@ -121,20 +122,6 @@ static void add_strings(struct nd_buf *out, const struct nd_intern *strings)
 	close_with(out, "]");
 }
 
-/* "<" occurs in JSON inside strings only, where \u003c says the same. */
-static void add_escaped(struct nd_buf *out, const struct nd_buf *json)
-{
-	const char *at = json->data;
-	const char *next;
-
-	while ((next = memchr(at, '<', (size_t)(json->data + json->len - at)))) {
-		nd_buf_add(out, at, (size_t)(next - at));
-		nd_buf_add_str(out, "\\u003c");
-		at = next + 1;
-	}
-	nd_buf_add_str(out, at);
-}
-
 static int add_words(struct nd_buf *out, const struct page *page)
 {
 	struct nd_buf json;
@@ -148,7 +135,7 @@ static int add_words(struct nd_buf *out, const struct page *page)
 	add_strings(&json, page->strings);
 	ret = nd_buf_add_char(&json, '}');
 	if (!ret)
-		add_escaped(out, &json);
+		ret = nd_page_add_json(out, &json);
 	nd_buf_fini(&json);
 	return ret;
 }

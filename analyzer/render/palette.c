@@ -19,6 +19,7 @@ const struct nd_swatch nd_palette_kinds[ND_FRAME_KIND_COUNT] = {
 	[ND_FRAME_KERNEL] = {"kernel", 0xa9b4d6, 0x4b5788},
 	[ND_FRAME_IDLE] = {"idle", 0xdadde2, 0x3f464f},
 	[ND_FRAME_THREAD] = {"threads", 0xc0c7d0, 0x4c5561},
+	[ND_FRAME_ROUTE] = {"routes", 0xb9c9e8, 0x3f5278},
 };
 
 /* From slow to fast code: hot colours where V8 has not optimised. */

@@ -7,6 +7,7 @@
 #include "analyzer/profile/profile.h"
 #include "analyzer/render/cell.h"
 #include "analyzer/render/render.h"
+#include "analyzer/render/request.h"
 #include "analyzer/render/terminal.h"
 #include "analyzer/render/units.h"
 #include "common/buf.h"
@@ -169,12 +170,11 @@ static void add_name(const struct writer *w, const struct nd_event_span *span)
 
 static void add_trace_id(const struct writer *w, const struct nd_event_span *span)
 {
-	size_t i;
-
+	if (!nd_span_has_trace(span))
+		return;
 	add_sgr(w, DIM);
 	nd_buf_add_str(w->out, "  trace ");
-	for (i = 0; i < sizeof(span->trace_id); i++)
-		nd_buf_addf(w->out, "%02x", span->trace_id[i]);
+	nd_request_add_hex(w->out, span->trace_id, sizeof(span->trace_id));
 	end_sgr(w);
 }
 
@@ -204,6 +204,26 @@ static void add_culprit(const struct writer *w, const struct nd_culprit *culprit
 	nd_buf_add_str(w->out, nd_stall_kind_text(culprit->kind));
 }
 
+/* For whom it was; another request is named in full, to be found among these. */
+static void add_stall_span(const struct writer *w, const struct nd_trace_request *request)
+{
+	const struct nd_event_span *span = request->stall_span;
+	char name[ND_ROUTE_NAME_MAX];
+
+	if (!span)
+		return;
+	if (span == request->span) {
+		nd_buf_add_str(w->out, ", for this request");
+		return;
+	}
+	nd_trace_name(span, name);
+	nd_buf_add_str(w->out, ", for ");
+	add_sgr(w, BOLD);
+	nd_terminal_add(w->out, name);
+	end_sgr(w);
+	add_trace_id(w, span);
+}
+
 /* Which stall it was, where there is one to tell of, and that has been decided. */
 static void add_stall(const struct writer *w, const struct nd_trace_request *request)
 {
@@ -212,6 +232,7 @@ static void add_stall(const struct writer *w, const struct nd_trace_request *req
 		add_time(w, request->stall.end_ns - request->stall.start_ns, 0);
 		nd_buf_add_str(w->out, " by ");
 		add_culprit(w, &request->stall.culprit);
+		add_stall_span(w, request);
 	}
 	nd_buf_add_char(w->out, '\n');
 }

@@ -2,10 +2,12 @@
 #include "analyzer/trace/trace.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "analyzer/profile/profile.h"
 #include "analyzer/render/json_text.h"
 #include "analyzer/render/render.h"
+#include "analyzer/render/request.h"
 #include "common/buf.h"
 
 /* Grows by one when a field changes its meaning or goes; see docs/format-json.md. */
@@ -46,10 +48,16 @@ static void add_text(struct nd_buf *out, const char *key, const struct nd_event_
 	nd_json_add_string(out, *str ? str : NULL);
 }
 
+/* null where it is not known. */
 static void add_id(struct nd_buf *out, const char *key, const uint8_t *id, size_t size)
 {
+	static const uint8_t none[16];
 	size_t i;
 
+	if (!memcmp(id, none, size)) {
+		nd_buf_addf(out, "\"%s\":null", key);
+		return;
+	}
 	nd_buf_addf(out, "\"%s\":\"", key);
 	for (i = 0; i < size; i++)
 		nd_buf_addf(out, "%02x", id[i]);
@@ -58,14 +66,16 @@ static void add_id(struct nd_buf *out, const char *key, const uint8_t *id, size_
 
 static void add_ids(struct nd_buf *out, const struct nd_event_span *span)
 {
+	static const uint8_t none[8];
+	bool observed = span->flags & ND_SPAN_OBSERVED;
+
 	add_id(out, "trace_id", span->trace_id, sizeof(span->trace_id));
 	nd_buf_add_char(out, ',');
-	add_id(out, "span_id", span->span_id, sizeof(span->span_id));
+	add_id(out, "span_id", observed ? span->seen_id : span->span_id, sizeof(none));
 	nd_buf_add_char(out, ',');
-	if (nd_span_has_parent(span))
-		add_id(out, "parent_id", span->parent_id, sizeof(span->parent_id));
-	else
-		nd_buf_add_str(out, "\"parent_id\":null");
+	/* Nodiag's own ids mean nothing to those who know the other tracer's. */
+	add_id(out, "parent_id", observed ? none : span->parent_id, sizeof(none));
+	add_bool(out, "observed", observed);
 }
 
 static void add_span(struct nd_buf *out, const struct nd_event_span *span, bool is_open)
@@ -103,9 +113,12 @@ static void add_span(struct nd_buf *out, const struct nd_event_span *span, bool 
 		nd_buf_add_str(out, ",\"http_version\":null");
 }
 
-static void add_stall(struct nd_buf *out, const struct nd_lag_stall *stall,
+static void add_stall(struct nd_buf *out, const struct nd_trace_request *request,
 		      const struct nd_profile *frames)
 {
+	const struct nd_lag_stall *stall = &request->stall;
+	const struct nd_event_span *span = request->stall_span;
+	char name[ND_ROUTE_NAME_MAX];
 	const struct nd_culprit *culprit = &stall->culprit;
 	const struct nd_frame *frame;
 	uint32_t count;
@@ -124,6 +137,11 @@ static void add_stall(struct nd_buf *out, const struct nd_lag_stall *stall,
 	} else {
 		nd_buf_add_str(out, "null");
 	}
+	nd_buf_add_str(out, ",\"request\":");
+	if (span)
+		nd_trace_name(span, name);
+	nd_request_add_json(out, span ? name : NULL, span ? span->trace_id : NULL,
+			    span ? span->span_id : NULL);
 	nd_buf_add_char(out, '}');
 }
 
@@ -139,7 +157,7 @@ static void add_request(struct nd_buf *out, const struct nd_trace_request *reque
 	add_number(out, "outside_ns", request->outside_ns);
 	add_number(out, "unread_ns", request->unread_ns);
 	if (request->has_stall)
-		add_stall(out, &request->stall, frames);
+		add_stall(out, request, frames);
 	else
 		nd_buf_add_str(out, ",\"stall\":null");
 	add_number(out, "spans_left_out", request->nodes_left_out);

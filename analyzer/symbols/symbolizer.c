@@ -382,6 +382,9 @@ static int add_stack(struct nd_symbolizer *s, const struct nd_sample_header *hea
 		.tid = header->tid,
 	};
 
+	if (header->kind == ND_SAMPLE_STACK)
+		memcpy(stack.span_id, ((const struct nd_sample_stack *)header)->span_id,
+		       sizeof(stack.span_id));
 	if (s->options.threads)
 		nd_calls_add_frame(&s->labelled, thread->frame);
 	stack.depth = s->labelled.depth;

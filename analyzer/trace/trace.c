@@ -460,6 +460,19 @@ static void add_nodes(struct nd_trace_request *request, const struct entry *entr
 		add_nodes(request, children[i], depth + 1);
 }
 
+/* The request that a stall was for. */
+static const struct nd_event_span *find_stall_span(const struct nd_trace *trace,
+						   const struct nd_lag_stall *stall)
+{
+	const struct entry *entry;
+	int depth;
+
+	HASH_FIND(hh, trace->set, stall->culprit.span_id, sizeof(entry->id), entry);
+	for (depth = 0; entry && !is_request(entry) && depth < DEPTH_MAX; depth++)
+		entry = find_parent(trace, entry);
+	return entry && is_request(entry) ? entry->span : NULL;
+}
+
 static int describe(const struct nd_trace *trace, const struct entry *entry, uint64_t now_ns,
 		    struct nd_trace_request *ret)
 {
@@ -481,8 +494,10 @@ static int describe(const struct nd_trace *trace, const struct entry *entry, uin
 	if (ret->unread_ns > ret->blocked_ns)
 		stall = find_stall(trace, span->event.tid, entry->unread_stall_ns);
 	ret->has_stall = stall != NULL;
-	if (stall)
+	if (stall) {
 		ret->stall = *stall;
+		ret->stall_span = find_stall_span(trace, stall);
+	}
 	add_nodes(ret, entry, 0);
 	return 0;
 }

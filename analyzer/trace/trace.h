@@ -41,6 +41,7 @@ struct nd_trace_request {
 	uint64_t unread_ns;
 	bool has_stall;
 	struct nd_lag_stall stall; /* the one that took most of its time, or kept it unread */
+	const struct nd_event_span *stall_span; /* the request that it was for; NULL: not known */
 	struct nd_trace_node *nodes;
 	size_t node_count;
 	uint64_t nodes_left_out; /* of more than ND_TRACE_NODES_MAX */

@@ -14,8 +14,8 @@ _nodiag_pids() {
 
 _nodiag_flame() {
 	local formats='html svg folded pprof speedscope cpuprofile json'
-	local options='-d --duration= -r --rate= --threads --kernel --no-kernel --idle --source-maps
-		-f --format= -o --output= --force --color= --help --usage'
+	local options='-d --duration= -r --rate= --threads --by= --kernel --no-kernel --idle
+		--source-maps -f --format= -o --output= --force --color= --help --usage'
 
 	case $previous in
 	-d | --duration)
@@ -26,6 +26,9 @@ _nodiag_flame() {
 		;;
 	-f | --format)
 		mapfile -t COMPREPLY < <(compgen -W "$formats" -- "$current")
+		;;
+	--by)
+		mapfile -t COMPREPLY < <(compgen -W 'route' -- "$current")
 		;;
 	--color)
 		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$current")
@@ -77,8 +80,8 @@ _nodiag_record() {
 }
 
 _nodiag_lag() {
-	local options='-d --duration= -l --live --async --startup --threshold= --color= --fail-if= --json
-		--help --usage'
+	local options='-d --duration= -l --live --async --trace --startup --threshold= --color=
+		--fail-if= --json --help --usage'
 
 	case $previous in
 	-d | --duration)
@@ -108,8 +111,8 @@ _nodiag_lag() {
 }
 
 _nodiag_heap() {
-	local options='-o --output= --force --timeout= --child-memory= --fail-if= --ignore= --limit='
-	options+=' --color= --json --help --usage'
+	local options='--timeout= --child-memory= --redact --worker= --fail-if= --ignore= -f --format='
+	options+=' -o --output= --force --limit= --live --color= --json --help --usage'
 
 	case $previous in
 	heap)
@@ -118,7 +121,7 @@ _nodiag_heap() {
 			return
 		fi
 		;;&
-	snapshot)
+	snapshot | --live)
 		if [[ $current != -* ]]; then
 			mapfile -t COMPREPLY < <(compgen -W "$(_nodiag_pids)" -- "$current")
 			return
@@ -127,6 +130,9 @@ _nodiag_heap() {
 	-o | --output)
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		compopt -o filenames
+		;;
+	-f | --format)
+		mapfile -t COMPREPLY < <(compgen -W 'text json html' -- "$current")
 		;;
 	--timeout)
 		mapfile -t COMPREPLY < <(compgen -W '1m 5m 15m' -- "$current")
@@ -201,7 +207,8 @@ _nodiag_collect() {
 }
 
 _nodiag_export() {
-	local options='-d --duration= --dry-run --endpoint= --header= --queue= --signal= --help --usage'
+	local options='--compression= -d --duration= --dry-run --endpoint= --header= --queue= --signal=
+		--tail= --help --usage'
 
 	case $previous in
 	-d | --duration)
@@ -209,6 +216,13 @@ _nodiag_export() {
 		;;
 	--signal)
 		mapfile -t COMPREPLY < <(compgen -W 'metrics profiles traces' -- "$current")
+		;;
+	--compression)
+		mapfile -t COMPREPLY < <(compgen -W 'gzip zstd none' -- "$current")
+		;;
+	--tail)
+		mapfile -t COMPREPLY < <(compgen -W 'slow=200ms errors 1/100' -- "$current")
+		compopt -o nospace
 		;;
 	--endpoint | --header) ;;
 	--queue)

@@ -134,7 +134,12 @@ describe('a process whose environment names a collector', { concurrency: 4 }, ()
     const receivers = [await world.receive(), await world.receive()];
     const programs = await Promise.all(
       receivers.map(({ url }, i) =>
-        startExpress(world.asTo(url, { OTEL_SERVICE_NAME: `shop-${i}` })),
+        startExpress(
+          world.asTo(url, {
+            OTEL_SERVICE_NAME: `shop-${i}`,
+            OTEL_METRIC_EXPORT_INTERVAL: '1000',
+          }),
+        ),
       ),
     );
     try {
@@ -151,6 +156,9 @@ describe('a process whose environment names a collector', { concurrency: 4 }, ()
       // Nobody wants the traces of these.
       await getAll(program, '/users', 5, parentOf('00'));
       await getAll(programs[1], '/orders', 3);
+      // Loops were asked for these, and answered.
+      const spaces = () => valuesOf(textOf(receivers[0], metrics), 'v8js.heap.space.name');
+      await eventually(() => spaces().includes('old_space'), 'the heap has no spaces');
     } finally {
       await Promise.all(programs.map((program) => program.stop()));
     }
@@ -170,6 +178,9 @@ describe('a process whose environment names a collector', { concurrency: 4 }, ()
     );
     const metric = /name: "nodejs\.eventloop\.utilization"/;
     await eventually(() => metric.test(textOf(receivers[0], metrics)), 'no metrics of loops came');
+    // Whether a request is sampled or not, it counts.
+    const counted = /name: "http\.server\.request\.duration"[^]*?\bcount: 25\b/;
+    await eventually(() => counted.test(textOf(receivers[0], metrics)), 'not all were counted');
     for (const [i, receiver] of receivers.entries()) {
       for (const path of [metrics, traces])
         assert.deepEqual(valuesOf(textOf(receiver, path), 'service.name'), [`shop-${i}`]);
@@ -229,6 +240,41 @@ describe('a process whose environment names a collector', { concurrency: 4 }, ()
     };
     await eventually(isThere, 'they were lost');
     await next.stop();
+  });
+
+  itWith('recorded and sent by one reader, and sent where nothing can be written', async (world) => {
+    const receiver = await world.receive();
+    const file = join(makeFolder(), 'both.nd');
+    const outputs = [file, '/proc/nowhere/x.nd'];
+    const programs = await Promise.all(
+      outputs.map((output) => startExpress(world.asTo(receiver.url, { NODIAG_OUTPUT: output }))),
+    );
+    for (const program of programs) await getAll(program, '/users', 6);
+    await Promise.all(programs.map((program) => program.stop()));
+    const isThere = () => count(textOf(receiver, traces), 'name: "GET /users/:id"') === 12;
+    await eventually(isThere, `spans are missing: ${world.log()}`);
+    // Of each some at once, and some at its end.
+    const ofMetrics = () => receiver.requests.filter(({ path }) => path === metrics).length === 4;
+    await eventually(ofMetrics, 'metrics are missing');
+    await eventually(() => analyzersOf(world).length <= 1, 'the recording has no end');
+    const run = await runNodiag(['trace', '--json', file]);
+    assert.equal(run.status, 0, run.stderr);
+    const route = JSON.parse(run.stdout).routes.find(({ name }) => name === 'GET /users/:id');
+    assert.equal(route.count, 6, run.stdout);
+    assert.match(world.log(), /cannot write '\/proc\/nowhere\/x\.nd'/);
+  });
+
+  itWith('of traces those that failed, of requests all', async (world) => {
+    const receiver = await world.receive();
+    const program = await startExpress(world.asTo(receiver.url, { NODIAG_TAIL: 'slow=1h,errors' }));
+    await getAll(program, '/users', 9);
+    await getAll(program, '/fail', 2);
+    await program.stop();
+    const counted = /name: "http\.server\.request\.duration"[^]*?\bcount: 9\b/;
+    await eventually(() => counted.test(textOf(receiver, metrics)), 'not all were counted');
+    const isThere = () => count(textOf(receiver, traces), 'name: "GET /fail/:id"') === 2;
+    await eventually(isThere, 'those that failed are missing');
+    assert.equal(count(textOf(receiver, traces), 'name: "GET /users/:id"'), 0);
   });
 
   itWith('only metrics, and no sampling', async (world) => {

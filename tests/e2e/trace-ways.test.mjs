@@ -187,10 +187,19 @@ test('who asks in the turn in which the agent goes asks without a trace', async 
   }
 });
 
-test('a program with a tracer of its own is left to that', async () => {
-  const run = await trace({ args: ['tracer'] }, (port) => talk(port, hello));
-  assert.equal(run.status, 1);
-  assert.match(run.stderr, /cannot trace the requests of \d+: OpenTelemetry or dd-trace does so/);
+test('a program with a tracer of its own is only looked at', async () => {
+  const head = makeHead('GET', '/out/7');
+  let text;
+  const run = await trace({ args: ['tracer'] }, async (port) => {
+    text = await talk(port, [head.text, (all) => all.endsWith('0\r\n\r\n')]);
+  });
+  const [request, ...others] = requestsOf(run);
+  assert.deepEqual(others, []);
+  assert.equal(request.observed, true);
+  // It says nothing of traces, and not even what came in is believed to be its.
+  assert.deepEqual([request.trace_id, request.span_id, request.parent_id], [null, null, null]);
+  assert.equal(request.spans.length, 3);
+  assert.deepEqual(tracesIn(text), []);
 });
 
 test.after(() => service.close());

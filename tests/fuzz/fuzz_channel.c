@@ -63,7 +63,7 @@ static int add_stack(struct reader *r, const struct nd_event *event, size_t size
 		return 0;
 	for (; depth < r->sample->size && depth < CALLS_MAX; depth++)
 		calls[depth].frame = r->frame[r->sample->stack[depth] % ND_FRAME_KIND_COUNT];
-	return nd_lag_add_stack(r->lag, event, calls, depth);
+	return nd_lag_add_stack(r->lag, event, r->sample->span_id, calls, depth);
 }
 
 static int handle(void *arg, const struct nd_event *event, size_t size)

@@ -6,6 +6,7 @@
 #include "analyzer/heap/census.h"
 #include "analyzer/heap/diff.h"
 #include "analyzer/heap/heap.h"
+#include "analyzer/heap/outline.h"
 #include "analyzer/heap/path.h"
 #include "analyzer/heap/reader.h"
 #include "analyzer/heap/retainers.h"
@@ -36,6 +37,18 @@ static struct nd_heap *read_heap(const uint8_t *data, size_t size)
 	return heap;
 }
 
+/* The page of a comparison, which has the parts of a summary's too but for its tables. */
+static void draw(const struct nd_heap_comparison *c, struct nd_buf *out)
+{
+	const struct nd_heap_series *series = c->series;
+	struct nd_heap_outline outline;
+
+	if (nd_heap_outline_make(series->heap, series->analysis, NULL, &outline, NULL))
+		return;
+	nd_render_heap_diff_html(c, &outline, out);
+	nd_heap_outline_fini(&outline);
+}
+
 static void render(const struct nd_heap_paths *paths, const struct nd_heap_series *series)
 {
 	char name[] = "a", *names[] = {name, name};
@@ -56,6 +69,7 @@ static void render(const struct nd_heap_paths *paths, const struct nd_heap_serie
 
 		nd_render_heap_diff(&c, false, &out);
 		nd_render_heap_diff_json(&c, &out);
+		draw(&c, &out);
 		nd_heap_diff_fini(&diff);
 	}
 	nd_render_heap_retainers(paths, paths->heap->node_count - 1, 5, false, &out);

@@ -19,6 +19,7 @@
 #include "analyzer/heap/analysis.h"
 #include "analyzer/heap/census.h"
 #include "analyzer/heap/diff.h"
+#include "analyzer/heap/outline.h"
 #include "analyzer/heap/path.h"
 #include "analyzer/heap/summary.h"
 #include "analyzer/heap/suspects.h"
@@ -119,7 +120,13 @@ static int run_lag(const struct scene *scene)
 static int take_request(void *arg, enum nd_otlp_signal signal, const struct nd_buf *request,
 			uint64_t items)
 {
-	return nd_export_queue_add(arg, signal, request, items, NULL);
+	const struct nd_queued what = {
+		.signal = signal,
+		.items = items,
+		.packing = signal == ND_OTLP_TRACES ? ND_PACKING_ZSTD : ND_PACKING_GZIP,
+	};
+
+	return nd_export_queue_add(arg, &what, request, NULL);
 }
 
 /* What would be sent is read once more, as it is before it is. */
@@ -199,6 +206,23 @@ static int run_export_metrics(const struct scene *scene)
 	return ret;
 }
 
+/* The pages, with a map of all or of what is new. */
+static int draw_heap(const struct nd_heap_summary *summary, const struct nd_heap_comparison *c,
+		     struct nd_buf *out)
+{
+	const struct nd_heap_paths *paths = summary ? summary->paths : c->paths;
+	struct nd_heap_outline outline;
+	int ret = nd_heap_outline_make(paths->heap, paths->analysis, c ? c->series->census : NULL,
+				       &outline, NULL);
+
+	if (ret)
+		return ret;
+	ret = summary ? nd_render_heap_summary_html(summary, &outline, "a", out)
+		      : nd_render_heap_diff_html(c, &outline, out);
+	nd_heap_outline_fini(&outline);
+	return ret;
+}
+
 static int answer_heap(const struct nd_heap_paths *paths, const struct nd_heap_series *series)
 {
 	char name[] = "a", *names[] = {name, name};
@@ -213,6 +237,8 @@ static int answer_heap(const struct nd_heap_paths *paths, const struct nd_heap_s
 		return ret;
 	nd_buf_init(&out, ND_OUTPUT_MAX);
 	ret = nd_render_heap_summary(&summary, name, true, &out);
+	if (!ret)
+		ret = draw_heap(&summary, NULL, &out);
 	nd_heap_summary_fini(&summary);
 	if (!ret)
 		ret = nd_heap_find_growth(series, &suspects, NULL);
@@ -220,6 +246,8 @@ static int answer_heap(const struct nd_heap_paths *paths, const struct nd_heap_s
 		ret = nd_heap_compare(series, &diff, NULL);
 	if (!ret) {
 		ret = nd_render_heap_diff_json(&c, &out);
+		if (!ret)
+			ret = draw_heap(NULL, &c, &out);
 		nd_heap_diff_fini(&diff);
 	}
 	if (!ret)

@@ -180,6 +180,53 @@ static void check_iterations(const Otlp__ExportMetricsServiceRequest *request)
 	assert_true(fabs(point->max - 0.3) < 1e-9);
 }
 
+static void check_heap(const Otlp__ExportMetricsServiceRequest *request)
+{
+	const Otlp__Metric *metric = find_metric(request, "nodiag.heap.used");
+
+	assert_int_equal(metric->sum->n_data_points, 1);
+	assert_false(metric->sum->is_monotonic);
+	assert_int_equal(metric->sum->data_points[0]->as_int, 20u << 20);
+	/* The worker whose spaces were told has ended. */
+	assert_null(find_metric(request, "v8js.memory.heap.used"));
+}
+
+/* One space of the main thread. */
+static void add_space(struct nd_lag *lag)
+{
+	const struct nd_event_space space = {
+		.event = {ND_EVENT_SPACE, 4242, KNOWN_END_NS},
+		.name = "new_space",
+		.size_bytes = 4,
+		.used_bytes = 1,
+		.available_bytes = 2,
+		.physical_bytes = 3,
+	};
+
+	assert_int_equal(nd_lag_add_event(lag, &space.event, sizeof(space)), 0);
+}
+
+static void check_space(const Otlp__ExportMetricsServiceRequest *request)
+{
+	static const char *const names[] = {
+		"v8js.memory.heap.used", "v8js.memory.heap.space.available_size",
+		"v8js.memory.heap.space.physical_size", "v8js.memory.heap.space.size"};
+	const Otlp__NumberDataPoint *point;
+	const Otlp__Metric *metric;
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		metric = find_metric(request, names[i]);
+		assert_non_null(metric);
+		assert_int_equal(metric->sum->n_data_points, 1);
+		point = metric->sum->data_points[0];
+		assert_int_equal(point->as_int, i + 1);
+		assert_string_equal(find_attribute(point->attributes, point->n_attributes,
+						   "v8js.heap.space.name"),
+				    "new_space");
+	}
+}
+
 static void test_recording(void **state)
 {
 	struct fixture *f = *state;
@@ -206,20 +253,19 @@ static void test_recording(void **state)
 	check_iterations(last);
 	metric = find_metric(last, "nodiag.eventloop.stall.count");
 	assert_int_equal(metric->sum->data_points[0]->as_int, 1);
-	metric = find_metric(last, "v8js.memory.heap.used");
-	assert_int_equal(metric->sum->n_data_points, 1);
-	assert_false(metric->sum->is_monotonic);
-	assert_int_equal(metric->sum->data_points[0]->as_int, 20u << 20);
+	check_heap(last);
 	/* 88 iterations of 9 ms, while the loop says that it waited for all of 1.2 s. */
 	assert_true(fabs(number_of(last, "nodejs.eventloop.utilization", 0) - 0.3976) < 0.001);
 	/* As many points as are said to be in it. */
 	assert_true(f->requests.items[1] > 30);
 	/* The worker has ended, and was told of: it does not come again. */
+	add_space(lag);
 	assert_int_equal(nd_metrics_add_loops(f->metrics, lag, KNOWN_END_NS + 1, &f->batch), 0);
 	assert_int_equal(nd_batch_flush(&f->batch, NULL), 0);
 	otlp__export_metrics_service_request__free_unpacked(first, NULL);
 	first = requests_metrics(&f->requests, 2);
 	assert_int_equal(find_metric(first, "nodejs.eventloop.time")->sum->n_data_points, 2);
+	check_space(first);
 	/* Nothing happened since, so there is no delay to tell of. */
 	assert_null(find_metric(first, "nodejs.eventloop.delay.max"));
 	otlp__export_metrics_service_request__free_unpacked(first, NULL);

@@ -45,7 +45,7 @@ static void test_defaults(void **state)
 	assert_string_equal(options.targets[ND_OTLP_PROFILES].url,
 			    "http://localhost:4318/v1development/profiles");
 	assert_int_equal(options.targets[ND_OTLP_METRICS].timeout_ns, 10 * ND_NSEC_PER_SEC);
-	assert_false(options.targets[ND_OTLP_METRICS].gzip);
+	assert_int_equal(options.targets[ND_OTLP_METRICS].packing, ND_PACKING_NONE);
 	assert_int_equal(options.targets[ND_OTLP_METRICS].header_count, 0);
 	assert_null(options.targets[ND_OTLP_METRICS].certificate);
 	assert_string_equal(options.warning, "");
@@ -98,8 +98,8 @@ static void test_precedence(void **state)
 	assert_string_equal(traces->headers[1].value, "two words");
 	assert_int_equal(metrics->timeout_ns, 500 * ND_NSEC_PER_MSEC);
 	assert_int_equal(traces->timeout_ns, 700 * ND_NSEC_PER_MSEC);
-	assert_false(metrics->gzip);
-	assert_true(traces->gzip);
+	assert_int_equal(metrics->packing, ND_PACKING_NONE);
+	assert_int_equal(traces->packing, ND_PACKING_GZIP);
 	assert_string_equal(metrics->certificate, "/ca.pem");
 	assert_string_equal(traces->certificate, "/traces.pem");
 	assert_string_equal(traces->client_key, "/key.pem");
@@ -193,7 +193,7 @@ static void check_warned(const char *name, const char *value)
 	assert_int_equal(read(&options, environment, NULL), 0);
 	assert_memory_equal(options.warning, name, strlen(name));
 	assert_int_equal(options.targets[ND_OTLP_METRICS].timeout_ns, 10 * ND_NSEC_PER_SEC);
-	assert_false(options.targets[ND_OTLP_METRICS].gzip);
+	assert_int_equal(options.targets[ND_OTLP_METRICS].packing, ND_PACKING_NONE);
 	nd_export_options_fini(&options);
 }
 

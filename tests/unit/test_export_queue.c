@@ -45,14 +45,22 @@ static struct nd_export_queue *open_queue(const char *path, uint64_t max_bytes)
 	return queue;
 }
 
+/* Traces are packed in another way than metrics. */
+static enum nd_packing packing_of(enum nd_otlp_signal signal)
+{
+	return signal == ND_OTLP_TRACES ? ND_PACKING_ZSTD : ND_PACKING_GZIP;
+}
+
 static void add(struct nd_export_queue *queue, enum nd_otlp_signal signal, const char *text,
 		uint64_t items)
 {
+	const struct nd_queued what = {
+		.signal = signal, .items = items, .packing = packing_of(signal)};
 	struct nd_buf request;
 
 	nd_buf_init(&request, ROOM);
 	nd_buf_add_str(&request, text);
-	assert_int_equal(nd_export_queue_add(queue, signal, &request, items, NULL), 0);
+	assert_int_equal(nd_export_queue_add(queue, &what, &request, NULL), 0);
 	nd_buf_fini(&request);
 }
 
@@ -69,7 +77,8 @@ static void take(struct nd_export_queue *queue, enum nd_otlp_signal signal, cons
 	assert_int_equal(first->items, items);
 	assert_int_equal(nd_export_queue_read(queue, first->id, &plain, &packed), 0);
 	assert_string_equal(plain.data, text);
-	assert_int_equal(packed.data[0], 0x1f);
+	assert_int_equal(first->packing, packing_of(signal));
+	assert_int_equal(packed.data[0], first->packing == ND_PACKING_ZSTD ? 0x28 : 0x1f);
 	assert_true(nd_export_queue_remove(queue, first->id));
 	nd_buf_fini(&plain);
 	nd_buf_fini(&packed);
@@ -225,6 +234,35 @@ static void test_damaged(void **state)
 	assert_int_equal(access(path, F_OK), 0);
 }
 
+/* A bit of it is another one: zstd's checksum tells. */
+static void test_wrong_bit(void **state)
+{
+	struct nd_export_queue *queue = open_queue(folder, ROOM);
+	struct nd_buf plain;
+	char path[400], byte;
+	int fd;
+
+	add(queue, ND_OTLP_TRACES, "this one is not what it was", 1);
+	nd_export_queue_close(queue);
+	find_file("-traces-1.zst", path, sizeof(path));
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(pread(fd, &byte, 1, 20), 1);
+	byte ^= 1;
+	assert_int_equal(pwrite(fd, &byte, 1, 20), 1);
+	close(fd);
+	queue = open_queue(folder, ROOM);
+	nd_buf_init(&plain, ROOM);
+	assert_int_equal(nd_export_queue_read(queue,
+					      nd_export_queue_first(queue, ND_OTLP_TRACES)->id,
+					      &plain, NULL),
+			 -EBADMSG);
+	nd_buf_fini(&plain);
+	assert_int_equal(nd_export_queue_damaged(queue), 1);
+	nd_export_queue_close(queue);
+	assert_int_not_equal(access(path, F_OK), 0);
+}
+
 static void test_one_process(void **state)
 {
 	struct nd_export_queue *queue = open_queue(folder, ROOM), *second;
@@ -253,6 +291,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_bound, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_smaller, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_damaged, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_wrong_bit, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_one_process, make_folder, remove_folder),
 		cmocka_unit_test(test_no_folder),
 	};

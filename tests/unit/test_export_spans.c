@@ -98,13 +98,23 @@ static void test_recording(void **state)
 {
 	struct fixture *f = *state;
 	const struct nd_sink sink = {requests_add, &f->requests};
+	struct nd_recorded_spans what;
+	struct nd_tail_counts counts;
 	const Otlp__ScopeSpans *spans;
 	const Otlp__Span *server, *client;
 	struct nd_buf file;
 
 	nd_buf_init(&file, ND_RECORDING_MAX);
 	assert_int_equal(known_record(&file), 0);
-	assert_int_equal(nd_export_recorded_spans(file.data, file.len, &f->source, &sink, NULL), 0);
+	what = (struct nd_recorded_spans){file.data, file.len, &f->source, &sink, {0}};
+	/* One trace, and its server's span took 90 ms. */
+	what.tail.slow_ns = UINT64_C(91000000);
+	assert_int_equal(nd_export_recorded_spans(&what, &counts, NULL), 0);
+	assert_int_equal(f->requests.count, 0);
+	assert_int_equal(counts.dropped, 1);
+	what.tail.slow_ns = UINT64_C(90000000);
+	assert_int_equal(nd_export_recorded_spans(&what, &counts, NULL), 0);
+	assert_int_equal(counts.kept, 1);
 	nd_buf_fini(&file);
 	spans = decode(f);
 	assert_int_equal(f->requests.items[0], spans->n_spans);

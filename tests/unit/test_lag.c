@@ -98,7 +98,7 @@ static void add_stack(struct world *w, uint32_t tid, struct nd_call made)
 {
 	struct nd_event_sample sample = {.event = {ND_EVENT_SAMPLE, tid, START}, .syscall = -1};
 
-	assert_int_equal(nd_lag_add_stack(w->lag, &sample.event, &made, 1), 0);
+	assert_int_equal(nd_lag_add_stack(w->lag, &sample.event, NULL, &made, 1), 0);
 }
 
 static void end_stall(struct world *w, uint32_t tid, uint64_t start_ns, uint64_t end_ns)

@@ -106,8 +106,8 @@ static void add_stack(struct world *w, uint32_t tid, uint64_t time_ns, const cha
 	for (i = 0; i < 2; i++)
 		assert_int_equal(nd_profile_add_frame(w->frames, &frames[i], &calls[i].frame), 0);
 	for (i = 0; i < 2; i++)
-		assert_int_equal(w->sinks[i].ops->add_stack(w->sinks[i].impl, &sample, calls, 2),
-				 0);
+		assert_int_equal(
+			w->sinks[i].ops->add_stack(w->sinks[i].impl, &sample, NULL, calls, 2), 0);
 }
 
 static void end_stall(struct world *w, uint32_t tid, uint64_t start_ns, uint64_t end_ns)
@@ -331,7 +331,7 @@ static void test_cpu_samples_of_the_agent_have_thread_and_weight(void **state)
 
 	w->record.pid = 4242;
 	w->record.period_ns = 10 * MS;
-	assert_int_equal(w->sinks[1].ops->add_sample(w->sinks[1].impl, &sample, NULL, 0), 0);
+	assert_int_equal(w->sinks[1].ops->add_sample(w->sinks[1].impl, &sample, NULL, NULL, 0), 0);
 	flush(w, START + 100 * MS);
 	file = nd_recorder_get_output(w->recorder);
 	assert_int_equal(nd_recording_open(file->data, file->len, &recording, NULL), 0);

@@ -427,6 +427,42 @@ static void test_json_is_whole(void **state)
 	nd_profile_free(frames);
 }
 
+/* Ids are those that somebody else can look for, or none. */
+static void test_json_of_what_another_tracer_has(void **state)
+{
+	const uint8_t seen[8] = {9}, trace_id[16] = {8};
+	struct known known = {.id = 1, .parent = 7, .start_ms = 10, .end_ms = 20};
+	struct nd_profile *frames = nd_profile_new(false);
+	struct nd_trace *trace = nd_trace_new();
+	struct nd_event_span *span = make_span(&known, 0);
+	struct nd_trace_answer answer;
+	const json_t *request;
+	struct nd_buf text;
+	json_t *json;
+
+	span->flags = ND_SPAN_OBSERVED;
+	memcpy(span->seen_id, seen, sizeof(seen));
+	memcpy(span->trace_id, trace_id, sizeof(trace_id));
+	assert_int_equal(nd_trace_add_event(trace, &span->event, nd_span_get_size(span)), 0);
+	free(span);
+	answer = answer_of(trace, &everything, 200);
+	nd_buf_init(&text, ND_OUTPUT_MAX);
+	assert_int_equal(nd_render_trace_json(&answer, frames, &text), 0);
+	json = json_loadb(text.data, text.len, 0, NULL);
+	request = json_array_get(json_object_get(json, "requests"), 0);
+	assert_true(json_is_true(json_object_get(request, "observed")));
+	assert_string_equal(json_string_value(json_object_get(request, "span_id")),
+			    "0900000000000000");
+	assert_string_equal(json_string_value(json_object_get(request, "trace_id")),
+			    "08000000000000000000000000000000");
+	assert_true(json_is_null(json_object_get(request, "parent_id")));
+	json_decref(json);
+	nd_buf_fini(&text);
+	nd_trace_free_answer(&answer);
+	nd_trace_free(trace);
+	nd_profile_free(frames);
+}
+
 static void test_text_says_it_and_nothing_acts_on_the_terminal(void **state)
 {
 	struct nd_profile *frames = nd_profile_new(false);
@@ -462,6 +498,7 @@ int main(void)
 		cmocka_unit_test(test_ids_are_taken_out_of_paths),
 		cmocka_unit_test(test_routes_are_bounded),
 		cmocka_unit_test(test_json_is_whole),
+		cmocka_unit_test(test_json_of_what_another_tracer_has),
 		cmocka_unit_test(test_text_says_it_and_nothing_acts_on_the_terminal),
 	};
 

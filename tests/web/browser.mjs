@@ -62,8 +62,12 @@ class Browser {
     return file;
   }
 
+  open(fixture, options) {
+    return this.openFile(this.render(fixture, "html"), options);
+  }
+
   /* Opens a page; page.trouble collects errors and requests that it should not make. */
-  async open(fixture, { hash = "", scheme = "light", width = 1280, height = 720 } = {}) {
+  async openFile(file, { hash = "", scheme = "light", width = 1280, height = 720 } = {}) {
     const page = await this.context.newPage();
     page.trouble = [];
     page.on("console", (message) => {
@@ -78,7 +82,7 @@ class Browser {
     });
     await page.emulateMedia({ colorScheme: scheme });
     await page.setViewportSize({ width, height });
-    await page.goto(pathToFileURL(this.render(fixture, "html")) + hash);
+    await page.goto(pathToFileURL(file) + hash);
     return page;
   }
 }

@@ -2,7 +2,7 @@
 "use strict";
 
 /*
- * The header: what was recorded, how, and what is missing from it; light or dark.
+ * The header: what was recorded, how, and what is missing from it.
  */
 
 const MEASURES = {
@@ -12,12 +12,6 @@ const MEASURES = {
   alloc_space: "allocated",
   inuse_space: "in use",
 };
-
-const THEME_KEY = "nodiag.theme";
-
-function byId(id) {
-  return document.getElementById(id);
-}
 
 function formatPeriod({ info, unit }) {
   if (!(info.period > 0))
@@ -67,44 +61,4 @@ function showEmpty({ info, losses, samples }) {
   byId("empty-title").textContent = samples > 0 ? "No stacks" : "No samples";
   byId("empty-why").textContent = why;
   document.body.dataset.mode = "empty";
-}
-
-/* Light or dark: the system's choice until somebody chooses. */
-class Theme {
-  /* `apply(dark)` is called at the start and at every change. */
-  constructor(apply) {
-    this.apply = apply;
-    this.system = matchMedia("(prefers-color-scheme: dark)");
-  }
-
-  start() {
-    this.system.addEventListener("change", () => this.use());
-    byId("theme").onclick = () => this.toggle();
-    this.use();
-  }
-
-  use() {
-    const theme = this.chosen() ?? (this.system.matches ? "dark" : "light");
-    document.documentElement.dataset.theme = theme;
-    this.dark = theme === "dark";
-    this.apply(this.dark);
-  }
-
-  chosen() {
-    try {
-      return localStorage.getItem(THEME_KEY) ?? this.unstored;
-    } catch {
-      return this.unstored; /* some browsers have no storage for files */
-    }
-  }
-
-  toggle() {
-    this.unstored = this.dark ? "light" : "dark";
-    try {
-      localStorage.setItem(THEME_KEY, this.unstored);
-    } catch {
-      /* then it lasts as long as the page */
-    }
-    this.use();
-  }
 }

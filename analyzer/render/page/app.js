@@ -290,7 +290,8 @@ class App {
     });
     fill(byId("crumbs"), ...parts,
       node > 0 ? button("✕ Reset zoom", "Show everything (Esc)", () => this.flame.zoomTo(0)) : null);
-    byId("crumbs").lastChild.classList.toggle("reset", node > 0);
+    if (node > 0)
+      byId("crumbs").lastChild.className = "reset end";
   }
 
   openSandwich(frame) {
@@ -312,32 +313,10 @@ class App {
       this.set("mode", "sandwich");
   }
 
-  async copy() {
+  copy() {
     const { facts, role } = this.panel;
-    if (!facts)
-      return;
-    const text = this.text.plain(facts, role);
-    try {
-      await navigator.clipboard.writeText(text);
-    } catch {
-      /* Not every browser lets a file use the clipboard; this way is older and always allowed. */
-      const area = element("textarea", { value: text });
-      document.body.append(area);
-      area.select();
-      document.execCommand("copy");
-      area.remove();
-    }
-    this.toast("Copied");
-  }
-
-  toast(text) {
-    const box = byId("toast");
-    box.textContent = text;
-    box.hidden = false;
-    clearTimeout(this.toastTimer);
-    this.toastTimer = setTimeout(() => {
-      box.hidden = true;
-    }, 1500);
+    if (facts)
+      copyText(this.text.plain(facts, role));
   }
 
   /* Esc leaves one thing at a time: what was narrowed last is what one expects to widen first. */

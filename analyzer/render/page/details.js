@@ -5,20 +5,6 @@
  * What is known about a frame, as the tooltip and the panel at the bottom show it.
  */
 
-/* Give an element these children, leaving out null ones. */
-function fill(parent, ...children) {
-  parent.replaceChildren(...children.filter((child) => child !== null));
-  return parent;
-}
-
-function element(tag, properties, ...children) {
-  return fill(Object.assign(document.createElement(tag), properties), ...children);
-}
-
-function button(label, title, onclick) {
-  return element("button", { type: "button", title, onclick }, label);
-}
-
 /* What the texts below are made from. A merged tree knows lines for its root only. */
 function factsOfNode(profile, tree, node) {
   const frame = tree.frame[node];
@@ -166,15 +152,7 @@ class Tooltip {
         ...text.howItRan(facts, role, 4));
     this.key = key;
     this.box.hidden = false;
-    this.place(event.clientX, event.clientY);
-  }
-
-  /* Beside the pointer, on the side that has room. */
-  place(x, y) {
-    const { offsetWidth: width, offsetHeight: height } = this.box;
-    const left = x + 16 + width < innerWidth ? x + 16 : Math.max(4, x - 16 - width);
-    const top = y + 18 + height < innerHeight ? y + 18 : Math.max(4, y - 12 - height);
-    this.box.style.transform = `translate(${left}px, ${top}px)`;
+    placeBeside(this.box, event.clientX, event.clientY);
   }
 }
 

@@ -13,8 +13,11 @@ try --endpoint localhost:4318 "$recording"
 try --endpoint http://user:secret@ "$recording"
 try --header 'authorization: secret' "$recording"
 try -d 10 "$recording"
+try --compression br "$recording"
+try --tail slow=10 "$recording"
+try --tail errors, "$recording"
+try --tail 1/0 "$recording"
 try --dry-run 1
-try --signal profiles 1
 try 1 1
 try none
 try --signal metrics small.cpuprofile

@@ -14,8 +14,16 @@ status heap diff --fail-if 10 before.heapsnapshot before.heapsnapshot
 status heap summary --limit 0 before.heapsnapshot
 status heap summary none.heapsnapshot
 status heap summary --force before.heapsnapshot
+status heap summary --timeout 1m before.heapsnapshot
+status heap summary -f svg before.heapsnapshot
+status heap retainers -f html before.heapsnapshot Request
+status heap summary -f html -o small.folded before.heapsnapshot
 status heap snapshot --timeout soon 1
+status heap diff --live before.heapsnapshot before.heapsnapshot
+status heap summary --live 1 2
 status heap snapshot --child-memory 12 1
+status heap snapshot --worker first 1
+status heap summary --redact before.heapsnapshot
 status heap snapshot 1 2
 status heap snapshot none
 status heap retainers before.heapsnapshot @14

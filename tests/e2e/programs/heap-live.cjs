@@ -21,6 +21,8 @@ class Planted {
 
 const planted = Array.from({ length: OBJECTS }, (_, i) => new Planted(i));
 
+const buffers = [];
+
 const seen = { requests: 0, failed: 0, signals: 0 };
 process.on('SIGCHLD', () => seen.signals++);
 
@@ -49,6 +51,7 @@ server.listen(0, '127.0.0.1', () => {
   for (let i = 0; i < CONNECTIONS; i++) ask(agent);
   serve({
     seen: () => ({ ...seen, fds: fs.readdirSync('/proc/self/fd').length }),
+    buffer: (size) => buffers.push(Buffer.alloc(Number(size), 1)),
     grow: (count) => {
       for (let i = 0; i < Number(count); i++) planted.push(new Planted(i));
       return planted.length;

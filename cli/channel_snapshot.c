@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Heap snapshots, as they are asked of an agent. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "cli/channel.h"
+#include "cli/channel_parts.h"
+#include "common/err.h"
+
+static int send_descriptor(struct channel *channel, void *message, size_t size, int fd)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} rights = {.header = {.cmsg_len = CMSG_LEN(sizeof(int)),
+			       .cmsg_level = SOL_SOCKET,
+			       .cmsg_type = SCM_RIGHTS}};
+	struct iovec data = {message, size};
+	struct msghdr out = {.msg_iov = &data,
+			     .msg_iovlen = 1,
+			     .msg_control = &rights,
+			     .msg_controllen = sizeof(rights)};
+
+	memcpy(CMSG_DATA(&rights.header), &fd, sizeof(int));
+	return sendmsg(channel->fd, &out, MSG_NOSIGNAL) == (ssize_t)size ? 0 : -EPIPE;
+}
+
+int channel_snapshot(struct channel *channel, const struct nd_snapshot_wish *wish, int fd,
+		     struct nd_err *err)
+{
+	struct nd_snapshot_wish message = *wish;
+	int ret;
+
+	message.message = (struct nd_message){ND_MESSAGE_SNAPSHOT, sizeof(message)};
+	ret = send_descriptor(channel, &message, sizeof(message), fd);
+	if (!ret)
+		ret = channel_wait_answer(channel);
+	if (ret == -EBUSY)
+		return nd_err_set(err, ret, "a snapshot of %d is being taken already",
+				  channel->pid);
+	if (ret == -ENOSYS)
+		return nd_err_set(err, ret, "the agent in %d is older, and takes no snapshots",
+				  channel->pid);
+	if (ret == -ENOTSUP)
+		return nd_err_set(err, ret, "the calls of locks were not found in %d",
+				  channel->pid);
+	if (ret == -ESRCH)
+		return nd_err_set(err, ret, "%d has no thread %" PRIu32 " that runs JavaScript",
+				  channel->pid, wish->tid);
+	return ret ? nd_err_set_errno(err, ret, "the agent in %d takes no snapshot", channel->pid)
+		   : 0;
+}
+
+int channel_wait_forked(struct channel *channel, int timeout_ms, struct nd_forked *ret_forked)
+{
+	int ret = channel_receive(channel, timeout_ms, ret_forked, sizeof(*ret_forked));
+
+	return !ret && ret_forked->message.type != ND_MESSAGE_FORKED ? -EPROTO : ret;
+}
+
+int channel_wait_child(struct channel *channel, int timeout_ms, int *ret_status)
+{
+	struct nd_child_end end = {0};
+	int ret = channel_receive(channel, timeout_ms, &end, sizeof(end));
+
+	*ret_status = end.status;
+	return !ret && end.message.type != ND_MESSAGE_CHILD_END ? -EPROTO : ret;
+}

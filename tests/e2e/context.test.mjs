@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Samples and stalls tell of the request that they were for, in whatever way its handling called
+// what runs, and of no other.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import http2 from 'node:http2';
+import net from 'node:net';
+import { join } from 'node:path';
+import test from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import {
+  agent,
+  makeFolder,
+  needNode,
+  runNodiag,
+  start,
+  until,
+  untilTraced,
+} from './harness.mjs';
+
+needNode();
+
+/** The route that each function of programs/context.cjs works for. */
+const routes = {
+  inNow: 'GET /now',
+  inAwait: 'GET /await',
+  inTimer: 'GET /timer/:id',
+  inTick: 'GET /timer/:id',
+  inAfter: 'GET /after',
+  inData: 'POST /pieces',
+  inEnd: 'POST /pieces',
+  inAborted: 'GET /aborted',
+  inStall: 'GET /stall',
+  inStream: 'GET /stream',
+  inUpgraded: '[no request]',
+  inBackground: '[no request]',
+};
+
+const program = await start('context.cjs', {
+  warmUp: 300,
+  as: ['env', `LD_PRELOAD=${agent}`],
+});
+const port = await program.ask('port');
+
+function head(path, more = '') {
+  const method = path === '/pieces' ? 'POST' : 'GET';
+  return `${method} ${path} HTTP/1.1\r\nhost: a\r\n${more}\r\n`;
+}
+
+async function connect() {
+  const socket = net.connect(port, '127.0.0.1');
+  let text = '';
+  socket.on('data', (chunk) => {
+    text += chunk;
+  });
+  await once(socket, 'connect');
+  return {
+    socket,
+    send: (data) => socket.write(data),
+    answered: (what, count) =>
+      until(() => text.split(what).length > count, `no answer on ${text}`, 1000),
+  };
+}
+
+const OK = '200 OK';
+
+/** All ways on one connection, one after the other, two at once in the middle, then upgraded. */
+async function useConnection() {
+  const c = await connect();
+  c.send(head('/now'));
+  await c.answered(OK, 1);
+  c.send(head('/await') + head('/now'));
+  await c.answered(OK, 3);
+  c.send(head('/timer/7'));
+  await c.answered(OK, 4);
+  c.send(head('/after'));
+  await c.answered(OK, 5);
+  c.send(`${head('/pieces', 'content-length: 6\r\n')}abc`);
+  await sleep(20);
+  c.send('def');
+  await c.answered(OK, 6);
+  c.send(head('/', 'upgrade: x\r\nconnection: upgrade\r\n'));
+  await c.answered('101 Switching', 1);
+  c.send('more');
+  await c.answered('done', 1);
+  c.socket.destroy();
+}
+
+async function abort() {
+  const c = await connect();
+  c.send(head('/aborted'));
+  await sleep(20);
+  c.socket.destroy();
+}
+
+async function useStreams(session) {
+  const streams = [1, 2].map(() => session.request({ ':path': '/stream' }));
+  await Promise.all(streams.map((stream) => once(stream.resume(), 'end')));
+}
+
+async function stall() {
+  const c = await connect();
+  c.send(head('/stall'));
+  await c.answered(OK, 1);
+  c.socket.destroy();
+}
+
+/** Run nodiag while the program is used for so long, from when its requests are followed. */
+function runUsed(args, useMs) {
+  return runNodiag(args, {
+    async onStart(child) {
+      await untilTraced(program.pid);
+      const session = http2.connect(`http://127.0.0.1:${await program.ask('streams')}`);
+      await stall();
+      for (const end = Date.now() + useMs; Date.now() < end;) {
+        await Promise.all([useConnection(), abort()]);
+        await useStreams(session);
+      }
+      session.close();
+      child.kill('SIGINT');
+    },
+  });
+}
+
+/** What each function was for, from folded stacks: a Set of routes for each name. */
+function readFolded(text) {
+  const seen = Object.fromEntries(Object.keys(routes).map((name) => [name, new Set()]));
+  for (const stack of String(text).trim().split('\n')) {
+    const [route, ...calls] = stack.replace(/ \d+$/, '').split(';');
+    const name = calls.map((call) => call.split(' ')[0]).find((call) => call in seen);
+    if (name) seen[name].add(route);
+  }
+  return seen;
+}
+
+function checkRoutes(text) {
+  const seen = readFolded(text);
+  for (const [name, route] of Object.entries(routes))
+    assert.deepEqual([...seen[name]], [route], `${name} is for ${[...seen[name]].join(' and ')}`);
+}
+
+const folded = ['-f', 'folded', '-o', '-'];
+
+test('of a running process', async () => {
+  const args = ['flame', '--by', 'route', '-r', '250', '-d', '1m', ...folded];
+  const run = await runUsed([...args, String(program.pid)], 3000);
+  assert.equal(run.status, 0, run.stderr);
+  checkRoutes(run.stdout);
+});
+
+test('of a recording, and of its stalls', async () => {
+  const file = join(makeFolder(), 'a.nd');
+  const args = ['record', '--trace', '-r', '250', '-d', '1m', '-o', file];
+  const run = await runUsed([...args, String(program.pid)], 2500);
+  assert.equal(run.status, 0, run.stderr);
+  const flame = await runNodiag(['flame', '--by', 'route', ...folded, file]);
+  assert.equal(flame.status, 0, flame.stderr);
+  checkRoutes(flame.stdout);
+
+  const lag = await runNodiag(['lag', '--json', file]);
+  assert.equal(lag.status, 0, lag.stderr);
+  const { stalls } = JSON.parse(lag.stdout);
+  const { request } = stalls.find(({ stack }) => stack.some(({ name }) => name === 'inStall'));
+  assert.equal(`${request.method} ${request.route}`, 'GET /stall');
+  const trace = JSON.parse((await runNodiag(['trace', '--json', file])).stdout);
+  const known = trace.requests.find(({ span_id: id }) => id === request.span_id);
+  assert.equal(known.trace_id, request.trace_id);
+  assert.equal(known.stall.request.span_id, request.span_id);
+});
+
+test('of stalls that are watched', async () => {
+  const args = ['lag', '--trace', '--json', '-d', '1m', String(program.pid)];
+  const run = await runUsed(args, 0);
+  assert.equal(run.status, 0, run.stderr);
+  const { stalls } = JSON.parse(run.stdout);
+  const { request } = stalls.find(({ stack }) => stack.some(({ name }) => name === 'inStall'));
+  assert.equal(`${request.method} ${request.route}`, 'GET /stall');
+});
+
+test('without the agent there is an answer to what is missing', async () => {
+  const other = await start('context.cjs', { warmUp: 0 });
+  try {
+    const run = await runNodiag(['flame', '--by', 'route', '-o', '-', String(other.pid)]);
+    assert.notEqual(run.status, 0);
+    assert.match(run.stderr, /hint: load it: nodiag attach/);
+  } finally {
+    await other.stop();
+  }
+});
+
+test('the program is as it was', async () => {
+  await program.stop();
+});

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+'use strict';
+
+// A server whose requests compute in functions of their own, called in all the ways in which
+// something may be for a request, or not: each by a name of its own.
+
+const http = require('node:http');
+const http2 = require('node:http2');
+const { serve } = require('./lib/control.cjs');
+
+const BURN_MS = 12;
+
+/** Compute. */
+function spin(ms = BURN_MS) {
+  let sum = 0;
+  for (const end = performance.now() + ms; performance.now() < end;)
+    for (let i = 0; i < 2000; i++) sum += Math.sqrt(i);
+  return sum;
+}
+
+const ways = {
+  now(request, response) {
+    (function inNow() { spin(); })();
+    response.end();
+  },
+  async await(request, response) {
+    await null;
+    await new Promise((done) => setTimeout(done, 2));
+    (function inAwait() { spin(); })();
+    response.end();
+  },
+  timer(request, response) {
+    setTimeout(function inTimer() {
+      spin();
+      process.nextTick(function inTick() {
+        spin();
+        response.end();
+      });
+    }, 1);
+  },
+  after(request, response) {
+    response.end();
+    setImmediate(function inAfter() { spin(); });
+  },
+  pieces(request, response) {
+    request.on('data', function inData() { spin(); });
+    request.on('end', function inEnd() {
+      spin();
+      response.end();
+    });
+  },
+  // Whoever asked is gone by then.
+  aborted() {
+    setTimeout(function inAborted() { spin(); }, 60);
+  },
+  stall(request, response) {
+    (function inStall() { spin(150); })();
+    response.end();
+  },
+};
+
+const way = (path) => ways[path.split('/')[1]];
+
+const server = http.createServer((request, response) => way(request.url)(request, response));
+server.on('upgrade', (request, socket) => {
+  socket.write('HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n');
+  socket.on('data', function inUpgraded() {
+    spin();
+    socket.write('done');
+  });
+  socket.on('error', () => {});
+});
+
+/** A new server for HTTP/2, which before Node 22 is followed only from its beginning; its port. */
+function openStreams() {
+  const streams = http2.createServer();
+  streams.on('stream', (stream) => {
+    setTimeout(function inStream() {
+      spin();
+      stream.respond();
+      stream.end();
+    }, 1);
+  });
+  return new Promise((done) => {
+    streams.listen(0, '127.0.0.1', () => done(streams.address().port));
+  });
+}
+
+setInterval(function inBackground() { spin(4); }, 50);
+
+server.listen(0, '127.0.0.1', () => {
+  serve({ port: () => server.address().port, streams: openStreams });
+});
