@@ -479,13 +479,14 @@ static void show_context(struct nd_thread *thread)
 
 static void tell_script(struct nd_thread *thread, struct napi_env__ *env)
 {
+	uint32_t spans = thread->trace.spans / ND_FEATURE_SPANS_LOWEST;
 	int state = ND_TRACING_FAILED;
 
 	if (!thread->trace.toggle)
 		load(thread, env);
 	/* Where toggle() looks for it. */
 	if (thread->trace.numbers)
-		thread->trace.numbers[1] = thread->trace.spans / ND_FEATURE_SPANS_LOWEST;
+		thread->trace.numbers[1] = spans;
 	if (thread->trace.toggle)
 		state = nd_script_switch(env, thread->trace.toggle, thread->trace.is_wanted,
 					 ND_TRACING_FAILED);
