@@ -18,6 +18,7 @@
 #include "analyzer/heap/reader.h"
 #include "cli/attach.h"
 #include "cli/channel.h"
+#include "cli/heap_convert.h"
 #include "cli/interrupt.h"
 #include "cli/memory.h"
 #include "cli/out.h"
@@ -72,7 +73,8 @@ static int open_output(struct taking *taking)
 	struct tm tm;
 
 	strftime(when, sizeof(when), "%Y%m%d-%H%M%S", localtime_r(&now, &tm));
-	snprintf(name, sizeof(name), "heap-%d-%s.heapsnapshot", taking->pid, when);
+	snprintf(name, sizeof(name), "heap-%d-%s.%s", taking->pid, when,
+		 taking->options->format == HEAP_FORMAT_ND ? "nd" : "heapsnapshot");
 	return out_open(&taking->out, path ? path : name, taking->options->force, true,
 			taking->err);
 }
@@ -197,6 +199,9 @@ static int take_bytes(struct taking *taking, size_t len)
 	taking->bytes += len;
 	if (!taking->damage.code)
 		nd_heap_reader_feed(taking->reader, taking->chunk, len, &taking->damage);
+	/* What is packed is so in the end, from what the reader made of it. */
+	if (taking->options->format == HEAP_FORMAT_ND)
+		return 0;
 	return out_write(&taking->out, taking->chunk, len, taking->err);
 }
 
@@ -265,8 +270,10 @@ static int finish(struct taking *taking)
 		return set_stuck(taking);
 	if (!taking->damage.code &&
 	    !nd_heap_reader_finish(taking->reader, &heap, &taking->damage) && !status) {
+		if (taking->options->format == HEAP_FORMAT_ND)
+			ret = heap_write(heap, HEAP_FORMAT_ND, &taking->out, taking->err);
 		nd_heap_free(heap);
-		return 0;
+		return ret;
 	}
 	nd_heap_free(heap);
 	if (!taking->damage.code)
@@ -326,7 +333,8 @@ static void report(const struct taking *taking)
 
 	if (!strcmp(taking->out.path, "-"))
 		return;
-	term_note("%s: %" PRIu64 " MiB in %.1f s", taking->out.path, taking->bytes >> 20, took);
+	term_note("%s: %" PRIu64 " MiB%s in %.1f s", taking->out.path, taking->bytes >> 20,
+		  taking->options->format == HEAP_FORMAT_ND ? ", packed," : "", took);
 }
 
 int heap_snapshot_take(pid_t pid, const struct heap_snapshot_options *options, struct nd_err *err)

@@ -6,13 +6,16 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "cli/heap_format.h"
+
 struct nd_err;
 
 struct heap_snapshot_options {
 	const char *output; /* a path, "-" for stdout, NULL: named after the process and the time */
 	bool force;	    /* replace a file */
-	bool redact;	    /* of strings only lengths and hashes */
-	uint32_t worker;    /* whose heap: the thread's id; 0: the main thread's */
+	enum heap_format format; /* ND, or else HEAPSNAPSHOT */
+	bool redact;		 /* of strings only lengths and hashes */
+	uint32_t worker;	 /* whose heap: the thread's id; 0: the main thread's */
 	uint64_t timeout_ns;
 	uint64_t child_memory; /* what the child may take, in bytes; 0: as much as it should need */
 };

@@ -134,6 +134,18 @@ void nd_heap_text_object(const struct nd_heap_text *t, uint32_t node)
 	nd_buf_addf(t->out, " @%" PRIu32, t->paths->heap->id[node]);
 }
 
+void nd_heap_text_head(const struct nd_heap_text *t, uint32_t node)
+{
+	nd_heap_text_object(t, node);
+	nd_buf_add_str(t->out, ": ");
+	nd_heap_text_bytes(t, t->paths->heap->self_size[node], 0);
+	nd_buf_add_str(t->out, ", retains ");
+	nd_heap_text_bytes(t, t->paths->analysis->retained[node], 0);
+	nd_buf_add_str(t->out, "\n  ");
+	nd_heap_text_way(t, node);
+	nd_buf_add_char(t->out, '\n');
+}
+
 void nd_heap_text_edge(const struct nd_heap_text *t, uint32_t edge)
 {
 	enum nd_heap_edge_type type = nd_heap_edge_type(t->paths->heap, edge);
@@ -145,6 +157,22 @@ void nd_heap_text_edge(const struct nd_heap_text *t, uint32_t edge)
 	nd_buf_fini(&name);
 	if (type != ND_HEAP_EDGE_PROPERTY && type != ND_HEAP_EDGE_ELEMENT)
 		nd_buf_addf(t->out, " (%s)", nd_heap_edge_type_name(type));
+}
+
+void nd_heap_text_steps(const struct nd_heap_text *t, const struct nd_heap_step *steps,
+			uint32_t count)
+{
+	uint32_t i;
+
+	for (i = 0; i < count; i++) {
+		nd_buf_add_str(t->out, "  ");
+		if (steps[i].edge != ND_HEAP_NONE) {
+			nd_heap_text_edge(t, steps[i].edge);
+			nd_buf_add_str(t->out, " \xe2\x86\x92 ");
+		}
+		nd_heap_text_object(t, steps[i].node);
+		nd_buf_add_char(t->out, '\n');
+	}
 }
 
 void nd_heap_text_way(const struct nd_heap_text *t, uint32_t node)

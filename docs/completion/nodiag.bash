@@ -112,12 +112,14 @@ _nodiag_lag() {
 
 _nodiag_heap() {
 	local options='--timeout= --child-memory= --redact --worker= --fail-if= --ignore= -f --format='
+	options+=' --class= --type= --min-self= --min-retained= --max-distance= --retained-by= --sort='
 	options+=' -o --output= --force --limit= --live --color= --json --help --usage'
+	local questions='snapshot summary diff retainers paths show query convert'
 
 	case $previous in
 	heap)
 		if [[ $current != -* ]]; then
-			mapfile -t COMPREPLY < <(compgen -W 'snapshot summary diff retainers' -- "$current")
+			mapfile -t COMPREPLY < <(compgen -W "$questions" -- "$current")
 			return
 		fi
 		;;&
@@ -132,7 +134,7 @@ _nodiag_heap() {
 		compopt -o filenames
 		;;
 	-f | --format)
-		mapfile -t COMPREPLY < <(compgen -W 'text json html' -- "$current")
+		mapfile -t COMPREPLY < <(compgen -W 'text json html nd heapsnapshot' -- "$current")
 		;;
 	--timeout)
 		mapfile -t COMPREPLY < <(compgen -W '1m 5m 15m' -- "$current")
@@ -146,7 +148,13 @@ _nodiag_heap() {
 	--color)
 		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$current")
 		;;
-	--ignore | --limit) ;;
+	--type)
+		mapfile -t COMPREPLY < <(compgen -W 'object closure string array native code' -- "$current")
+		;;
+	--sort)
+		mapfile -t COMPREPLY < <(compgen -W 'retained self distance id' -- "$current")
+		;;
+	--ignore | --limit | --class | --min-* | --max-distance | --retained-by) ;;
 	*)
 		if [[ $current == -* ]]; then
 			mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
