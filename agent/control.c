@@ -222,7 +222,7 @@ static void want(uint32_t features)
 	if (changed & ND_FEATURE_ASYNC)
 		__atomic_store_n(&nd_agent.async_session,
 				 features & ND_FEATURE_ASYNC ? ++sessions : 0, __ATOMIC_RELAXED);
-	if (changed & (ND_FEATURE_TRACE | ND_FEATURE_ASYNC))
+	if (changed & (ND_FEATURE_TRACE | ND_FEATURE_SPANS | ND_FEATURE_ASYNC))
 		nd_thread_visit(wake, NULL);
 }
 

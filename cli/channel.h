@@ -46,7 +46,7 @@ const char *channel_context_text(uint32_t context);
 int channel_start(struct channel *channel, uint32_t features, unsigned int hz,
 		  uint64_t threshold_ns, struct nd_err *err);
 
-/* Leave out what was written until now; of a process that has ended, nothing is. */
+/* Leave out what was written before channel_start(); of a process that has ended, nothing is. */
 void channel_skip(struct channel *channel);
 
 /* Whether nobody has read its events yet: all are there that found room. */

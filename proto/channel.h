@@ -26,8 +26,11 @@
 /* Threads with an event loop that are told apart; those beyond are counted and left alone. */
 #define ND_CHANNEL_SLOTS 128
 
-/* Bytes of a thread's ring: half a second of samples at 99 Hz in the deepest stacks. */
-#define ND_CHANNEL_RING (1u << 20)
+/*
+ * Bytes of a thread's ring: more than a second of 30,000 requests each, for a reader that does not
+ * get a CPU. What is read in time takes ND_RING_REWIND of them in memory.
+ */
+#define ND_CHANNEL_RING (16u << 20)
 
 /* Bytes of the path that NODIAG_OUTPUT names, its NUL included. */
 #define ND_OUTPUT_PATTERN_MAX 1024
@@ -64,7 +67,17 @@ enum nd_agent_feature {
 	ND_FEATURE_SNAPSHOT = 1 << 10, /* heap snapshots, by a child */
 	ND_FEATURE_REDACT = 1 << 11,   /* without what strings say, and of workers */
 	ND_FEATURE_TRIGGERS = 1 << 12, /* when the heap is nearly full; and of signals */
+	/* With ND_FEATURE_TRACE, spans of other things that requests wait for. */
+	ND_FEATURE_SPANS_DNS = 1 << 16,
+	ND_FEATURE_SPANS_NET = 1 << 17,
+	ND_FEATURE_SPANS_TLS = 1 << 18,
+	ND_FEATURE_SPANS_FS = 1 << 19,
+	ND_FEATURE_SPANS_CHILD = 1 << 20,
+	ND_FEATURE_SPANS_WORKER = 1 << 21,
 };
+
+#define ND_FEATURE_SPANS_LOWEST ND_FEATURE_SPANS_DNS
+#define ND_FEATURE_SPANS	(63 * ND_FEATURE_SPANS_LOWEST)
 
 /* What an agent with such features knows of an event loop, of enum nd_loop_known. */
 static inline uint32_t nd_agent_known(uint32_t features)

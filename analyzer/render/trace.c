@@ -117,6 +117,8 @@ static void add_outcome(const struct writer *w, const struct nd_event_span *span
 		nd_terminal_add(w->out, error);
 	else if (span->flags & ND_SPAN_ABORTED)
 		nd_buf_add_str(w->out, "aborted");
+	else if (span->kind == ND_SPAN_INTERNAL)
+		nd_buf_add_str(w->out, "done");
 	else if (span->status)
 		nd_buf_addf(w->out, "%u", span->status);
 	else
@@ -134,6 +136,22 @@ static void add_target(const struct writer *w, const struct nd_event_span *span)
 	if (span->port && span->port != (span->flags & ND_SPAN_TLS ? 443 : 80))
 		nd_buf_addf(w->out, ":%u", span->port);
 	nd_terminal_add(w->out, nd_span_get_text(span, ND_SPAN_PATH));
+}
+
+/* What it was, and with what: "dns.lookup db.example". */
+static void add_internal(const struct writer *w, const struct nd_event_span *span)
+{
+	static const enum nd_span_text with[] = {ND_SPAN_HOST, ND_SPAN_PATH};
+	size_t i;
+
+	nd_terminal_add(w->out, nd_span_get_text(span, ND_SPAN_METHOD));
+	for (i = 0; i < sizeof(with) / sizeof(with[0]); i++) {
+		if (*nd_span_get_text(span, with[i]))
+			nd_buf_add_char(w->out, ' ');
+		nd_terminal_add(w->out, nd_span_get_text(span, with[i]));
+	}
+	if (span->port)
+		nd_buf_addf(w->out, ":%u", span->port);
 }
 
 static void add_name(const struct writer *w, const struct nd_event_span *span)
@@ -287,6 +305,8 @@ static void add_span(const struct writer *w, const struct nd_trace_request *requ
 	nd_buf_add_str(w->out, "  ");
 	if (span->kind == ND_SPAN_CLIENT)
 		add_target(w, span);
+	else if (span->kind == ND_SPAN_INTERNAL)
+		add_internal(w, span);
 	else
 		add_name(w, span);
 	nd_buf_add_char(w->out, '\n');

@@ -169,11 +169,16 @@ _nodiag_heap() {
 }
 
 _nodiag_trace() {
-	local options='-d --duration= -l --live --slow= --route= --color= --json --help --usage'
+	local options='-d --duration= -l --live --spans= --slow= --route= --color= --json --help --usage'
 
 	case $previous in
 	-d | --duration)
 		mapfile -t COMPREPLY < <(compgen -W '10s 30s 1m 5m' -- "$current")
+		;;
+	--spans)
+		mapfile -t COMPREPLY < <(
+			compgen -W 'all dns net tls fs child_process worker' -- "$current"
+		)
 		;;
 	--slow)
 		mapfile -t COMPREPLY < <(compgen -W '100ms 200ms 1s' -- "$current")
