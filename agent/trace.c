@@ -443,12 +443,9 @@ static void load(struct nd_thread *thread, struct napi_env__ *env)
 	static const struct {
 		const char *name;
 		nd_napi_callback *callback;
-	} functions[] = {{"begin", on_begin},
-			 {"end", on_end},
-			 {"name", on_name},
-			 {"tell", on_tell},
-			 {"share", on_share},
-			 {"frame", nd_context_on_frame},
+	} functions[] = {{"begin", on_begin},	    {"end", on_end},
+			 {"name", on_name},	    {"tell", on_tell},
+			 {"share", on_share},	    {"frame", nd_context_on_frame},
 			 {"ids", nd_context_on_ids}};
 	struct napi_value__ *argv[sizeof(functions) / sizeof(functions[0])];
 	size_t argc = sizeof(functions) / sizeof(functions[0]), i;

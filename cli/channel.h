@@ -35,7 +35,8 @@ const char *channel_reason_text(uint32_t reason);
 /* Why a thread's requests are not traced: of enum nd_tracing, or a newer one; "" when they are. */
 const char *channel_tracing_text(uint32_t tracing);
 
-/* Why a thread's samples tell of no request: of enum nd_context, or a newer one; "" when they do. */
+/* Why a thread's samples tell of no request: of enum nd_context, or a newer one; "" when they do.
+ */
 const char *channel_context_text(uint32_t context);
 
 /*
@@ -59,6 +60,12 @@ int channel_want_handles(struct channel *channel, struct nd_err *err);
 
 /* Let the process's log say a line, where NODIAG_LOG names one; what is long is cut. */
 int channel_log(struct channel *channel, const char *text);
+
+/*
+ * Have the agent publish an encoded ProcessContext. Returns 0 or a negative errno: -EEXIST,
+ * somebody else in the process did; -EMSGSIZE, it is too long; -ENOSYS, the agent is older.
+ */
+int channel_publish(struct channel *channel, const void *context, size_t size);
 
 /*
  * Have a heap snapshot taken, by a child of the process, and written to the stream socket `fd`,

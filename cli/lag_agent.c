@@ -40,10 +40,10 @@ static int handle_sample(struct lag_agent *agent, const struct nd_event_sample *
 		return -ENOMEM;
 	if (is_cpu)
 		return o->sink.ops->add_sample(o->sink.impl, sample, agent->record->span_id,
-					     stack.calls, stack.depth);
+					       stack.calls, stack.depth);
 	agent->stacks++;
 	return o->sink.ops->add_stack(o->sink.impl, sample, agent->record->span_id, stack.calls,
-				    stack.depth);
+				      stack.depth);
 }
 
 static int handle_event(void *arg, const struct nd_event *event, size_t size)

@@ -74,16 +74,21 @@ void nd_heap_text_foreign(const struct nd_heap_text *t, const char *text, size_t
 	nd_buf_fini(&safe);
 }
 
-static void add_place(const struct nd_heap_text *t, uint32_t script, uint32_t line)
+void nd_heap_text_place(const struct nd_heap_text *t, uint32_t script, uint32_t line)
 {
 	struct nd_buf place;
 
 	nd_buf_init(&place, ND_OUTPUT_MAX);
 	nd_heap_add_place(t->paths, script, line, &place);
-	nd_buf_add_str(t->out, " (");
 	nd_heap_text_foreign(t, place.data, NAME_COLUMNS);
-	nd_buf_add_char(t->out, ')');
 	nd_buf_fini(&place);
+}
+
+static void add_place(const struct nd_heap_text *t, uint32_t script, uint32_t line)
+{
+	nd_buf_add_str(t->out, " (");
+	nd_heap_text_place(t, script, line);
+	nd_buf_add_char(t->out, ')');
 }
 
 void nd_heap_text_class(const struct nd_heap_text *t, const struct nd_heap_classes *classes,

@@ -32,6 +32,9 @@ void nd_heap_text_growth(const struct nd_heap_text *t, int64_t bytes, size_t wid
 /* "62.3 %" of all. */
 void nd_heap_text_share(const struct nd_heap_text *t, uint64_t part, uint64_t whole);
 
+/* "lib/order.js:12"; the line counts from 0. */
+void nd_heap_text_place(const struct nd_heap_text *t, uint32_t script, uint32_t line);
+
 /* A class, with the place of its constructor where that is known: "Order (lib/order.js:12)". */
 void nd_heap_text_class(const struct nd_heap_text *t, const struct nd_heap_classes *classes,
 			uint32_t class);

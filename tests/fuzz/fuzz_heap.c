@@ -7,6 +7,7 @@
 #include "analyzer/heap/collections.h"
 #include "analyzer/heap/diff.h"
 #include "analyzer/heap/heap.h"
+#include "analyzer/heap/outline.h"
 #include "analyzer/heap/path.h"
 #include "analyzer/heap/query.h"
 #include "analyzer/heap/reader.h"
@@ -37,6 +38,18 @@ static struct nd_heap *read_heap(const uint8_t *data, size_t size)
 		heap = NULL;
 	nd_heap_reader_free(reader);
 	return heap;
+}
+
+/* The page of a comparison, which has the parts of a summary's too but for its tables. */
+static void draw(const struct nd_heap_comparison *c, struct nd_buf *out)
+{
+	const struct nd_heap_series *series = c->series;
+	struct nd_heap_outline outline;
+
+	if (nd_heap_outline_make(series->heap, series->analysis, NULL, &outline, NULL))
+		return;
+	nd_render_heap_diff_html(c, &outline, out);
+	nd_heap_outline_fini(&outline);
 }
 
 static void search(const struct nd_heap_paths *paths, uint32_t node, struct nd_buf *out)
@@ -80,6 +93,7 @@ static void render(const struct nd_heap_paths *paths, const struct nd_heap_serie
 
 		nd_render_heap_diff(&c, false, &out);
 		nd_render_heap_diff_json(&c, &out);
+		draw(&c, &out);
 		nd_heap_diff_fini(&diff);
 	}
 	search(paths, paths->heap->node_count - 1, &out);
