@@ -61,8 +61,7 @@ for (const [size, users] of Object.entries(sizes)) {
   }
   const megabytes = statSync(files[1]).size / 1e6;
   const rows = names.flatMap((name) =>
-    ['one', 'two', 'open', 'packed']
-      .filter((question) => question === 'packed' ? ways[name].open : ways[name][question]).map((question) => ({
+    ['one', 'two', ...(ways[name].open ? ['open', 'packed'] : [])].map((question) => ({
       way: name,
       snapshots: question,
       'CPU s': series.get(`${name}/${question}/cpu`),
