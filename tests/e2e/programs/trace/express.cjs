@@ -20,6 +20,7 @@ app.get('/out/:id', async (request, response) => {
   response.json(await callOut(url, request.params.id));
 });
 app.get('/late/:id', async (request, response) => {
+  response.writeProcessing();
   await sleep(60_000, undefined, { ref: false });
   response.end();
 });

@@ -19,6 +19,7 @@ app.get('/stream/:id', (request, reply) => {
 });
 app.get('/out/:id', (request) => callOut(url, request.params.id));
 app.get('/late/:id', async (request, reply) => {
+  reply.raw.writeProcessing();
   await sleep(60_000, undefined, { ref: false });
   return reply.send();
 });
