@@ -271,8 +271,9 @@ struct napi_value__ *nd_context_on_frame(struct napi_env__ *env, struct napi_cal
 	return answer(env, learn_frame(thread, read_handle(argv[0]), read_handle(argv[1]), number));
 }
 
-static bool is_mapped(uintptr_t page)
+static bool is_mapped(const void *address)
 {
+	uintptr_t page = (uintptr_t)address & ~(uintptr_t)(getpagesize() - 1);
 	unsigned char resident;
 
 	return !mincore((void *)page, 1, &resident);
@@ -281,10 +282,9 @@ static bool is_mapped(uintptr_t page)
 /* Whether an array in memory of Node's is that of ids; `executed` is not 0. */
 static bool is_id_array(const double *ids, double executed, double trigger)
 {
-	uintptr_t page = (uintptr_t)ids & ~(uintptr_t)(getpagesize() - 1);
-
-	return (uintptr_t)ids % sizeof(double) == 0 && is_mapped(page) && ids[0] == executed &&
-	       ids[1] == trigger && ids[2] >= executed;
+	return (uintptr_t)ids % sizeof(double) == 0 && is_mapped(ids) &&
+	       is_mapped(&ids[UID_FIELDS - 1]) && ids[0] == executed && ids[1] == trigger &&
+	       ids[2] >= executed;
 }
 
 /*
@@ -296,13 +296,13 @@ static const double *find_ids(const struct nd_thread *thread)
 	double executed = nd_node_get_executed_id(thread->isolate);
 	double trigger = nd_node_get_trigger_id(thread->isolate);
 	struct nd_local *context = nd_isolate_get_current_context(thread->isolate);
-	const uint64_t *words = context ? nd_node_get_environment(context) : NULL;
-	uintptr_t page_size = (uintptr_t)getpagesize(), at;
+	const uint64_t *words = context ? nd_node_get_environment(context) : NULL, *last;
+	uintptr_t page_size = (uintptr_t)getpagesize();
 	size_t i;
 
 	for (i = 0; words && executed > 0 && i + 4 < ENVIRONMENT_BYTES / sizeof(*words); i++) {
-		at = (uintptr_t)(words + i + 3);
-		if ((i == 0 || at % page_size == 0) && !is_mapped(at & ~(page_size - 1)))
+		last = words + i + 3;
+		if ((i == 0 || (uintptr_t)last % page_size == 0) && !is_mapped(last))
 			return NULL;
 		if (words[i] == (uint64_t)(uintptr_t)thread->isolate &&
 		    words[i + 1] == UID_FIELDS && !words[i + 2] &&

@@ -42,6 +42,7 @@ struct recording {
 	uint64_t tried_ns;   /* when the agent of a command was looked for last */
 	uint32_t known;	     /* as the header says it */
 	bool loops_are_over; /* nothing more will be told of them */
+	bool has_taken_over; /* the agent takes the samples of its process, and nobody else */
 	bool header_is_new;
 	bool has_runtime;
 	bool is_finished;
@@ -175,7 +176,7 @@ static int choose_loops(struct recording *r, pid_t pid, struct nd_err *why)
 	struct nd_err no_probes = {0};
 	int ret = lag_agent_open(pid, &r->loops, why);
 
-	if (!ret && by_agent && r->options->session.hz > AGENT_SAMPLER_HZ_MAX)
+	if (!ret && r->o.hz > AGENT_SAMPLER_HZ_MAX)
 		return nd_err_set(why, -EINVAL, "the agent takes at most %d samples a second",
 				  AGENT_SAMPLER_HZ_MAX);
 	if (by_agent || r->target->kind == TARGET_COMMAND || (ret != -ENOENT && ret != -EPERM))
@@ -213,6 +214,10 @@ static int open_loops(struct recording *r, pid_t pid)
 	}
 	r->pid = pid;
 	r->sink.pid = (uint32_t)pid;
+	/* Another sampler only was to find it, among what the command has started. */
+	r->has_taken_over = r->options->trace && r->target->kind == TARGET_COMMAND;
+	if (r->has_taken_over)
+		result->session.sampler = "";
 	r->header_is_new = true;
 	result->no_loops[0] = '\0';
 	result->loops = r->loops.ops->name;
@@ -229,7 +234,7 @@ static int begin(void *arg, struct nd_symbolizer *symbolizer, pid_t pid, struct 
 
 	r->symbolizer = symbolizer;
 	r->pid = pid;
-	r->o.hz = by_agent ? r->options->session.hz : 0;
+	r->o.hz = by_agent || r->options->trace ? r->options->session.hz : 0;
 	if (r->target->kind == TARGET_PIDS)
 		ret = open_loops(r, pid);
 	if (!ret && by_agent && !r->loops.ops && r->target->kind == TARGET_PIDS) {
@@ -248,6 +253,8 @@ static int add_stack(void *arg, const struct nd_stack *stack)
 {
 	struct recording *r = arg;
 
+	if (r->has_taken_over && (pid_t)stack->pid == r->pid)
+		return 0;
 	return check(r, record_sink_add_sample(&r->sink, stack), NULL);
 }
 
@@ -372,14 +379,12 @@ static void explain(const struct recording *r, struct nd_err *err)
  * Only the agent's samples tell of the request that they were for, so it takes them where requests
  * are followed and it is there.
  */
-static bool is_by_agent(const struct recording *r, bool is_preloaded)
+static bool is_by_agent(const struct recording *r)
 {
 	struct lag_source agent;
 
-	if (r->options->agent_only || !r->options->trace)
+	if (r->options->agent_only || !r->options->trace || r->target->kind == TARGET_COMMAND)
 		return r->options->agent_only;
-	if (r->target->kind == TARGET_COMMAND)
-		return is_preloaded;
 	if (lag_agent_open(r->target->pids[0], &agent, NULL))
 		return false;
 	agent.ops->close(agent.impl);
@@ -398,16 +403,14 @@ static int run(struct recording *r, struct nd_err *err)
 	};
 	struct session_options options = r->options->session;
 	struct nd_err why = {0};
-	int ret = 0;
+	int ret;
 
-	if (r->target->kind == TARGET_COMMAND)
-		ret = agent_preload(&why);
-	if (ret)
+	if (r->target->kind == TARGET_COMMAND && agent_preload(&why))
 		snprintf(r->result->no_loops, sizeof(r->result->no_loops), "%s", why.what);
 	/* From its first request on, and not only when its agent is found. */
 	if (r->target->kind == TARGET_COMMAND && r->options->trace)
 		setenv("NODIAG_TRACE", "1", 1);
-	hooks.no_sampler = is_by_agent(r, !ret);
+	hooks.no_sampler = is_by_agent(r);
 	options.hooks = &hooks;
 	ret = session_run(r->target, &options, r->profile, &r->result->session, err);
 	/* After a failure, which most likely is a full disk, the end may still find room. */

@@ -142,6 +142,21 @@ function checkRoutes(text) {
     assert.deepEqual([...seen[name]], [route], `${name} is for ${[...seen[name]].join(' and ')}`);
 }
 
+/**
+ * The request that the stall in inStall() was for. Its stack may be one that V8 has moved a function
+ * of before it was named; where it has its name, it is for that request.
+ */
+function checkStall(text) {
+  const { stalls } = JSON.parse(text);
+  const requests = stalls.map(({ request }) => request);
+  const name = (request) => `${request?.method} ${request?.route}`;
+  for (const { request, stack } of stalls)
+    if (stack.some((call) => call.name === 'inStall')) assert.equal(name(request), 'GET /stall');
+  const found = requests.find((request) => name(request) === 'GET /stall');
+  assert.ok(found, `stalls are for ${requests.map(name)}`);
+  return found;
+}
+
 const folded = ['-f', 'folded', '-o', '-'];
 
 test('of a running process', async () => {
@@ -162,9 +177,7 @@ test('of a recording, and of its stalls', async () => {
 
   const lag = await runNodiag(['lag', '--json', file]);
   assert.equal(lag.status, 0, lag.stderr);
-  const { stalls } = JSON.parse(lag.stdout);
-  const { request } = stalls.find(({ stack }) => stack.some(({ name }) => name === 'inStall'));
-  assert.equal(`${request.method} ${request.route}`, 'GET /stall');
+  const request = checkStall(lag.stdout);
   const trace = JSON.parse((await runNodiag(['trace', '--json', file])).stdout);
   const known = trace.requests.find(({ span_id: id }) => id === request.span_id);
   assert.equal(known.trace_id, request.trace_id);
@@ -175,9 +188,7 @@ test('of stalls that are watched', async () => {
   const args = ['lag', '--trace', '--json', '-d', '1m', String(program.pid)];
   const run = await runUsed(args, 0);
   assert.equal(run.status, 0, run.stderr);
-  const { stalls } = JSON.parse(run.stdout);
-  const { request } = stalls.find(({ stack }) => stack.some(({ name }) => name === 'inStall'));
-  assert.equal(`${request.method} ${request.route}`, 'GET /stall');
+  checkStall(run.stdout);
 });
 
 test('without the agent there is an answer to what is missing', async () => {

@@ -54,7 +54,7 @@ const ways = {
     setTimeout(function inAborted() { spin(); }, 60);
   },
   stall(request, response) {
-    (function inStall() { spin(150); })();
+    (function inStall() { spin(300); })();
     response.end();
   },
 };
