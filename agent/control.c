@@ -18,6 +18,7 @@
 #include "agent/core.h"
 #include "agent/listener.h"
 #include "agent/log.h"
+#include "agent/process_context.h"
 #include "agent/sampler.h"
 #include "agent/signal.h"
 #include "agent/snapshot.h"
@@ -294,6 +295,7 @@ static void begin_stop(struct client *client)
 	nd_snapshot_cancel(false);
 	nd_snapshot_cancel(true);
 	nd_signal_give_back();
+	nd_process_context_withdraw();
 	client->waits_for_stop = true;
 	control.stopping = true;
 	nd_thread_visit(wake, NULL);
@@ -308,6 +310,13 @@ static void log_line(const struct nd_log_line *line)
 	for (i = 0; i < len; i++)
 		text[i] = (unsigned char)line->text[i] < ' ' ? '?' : line->text[i];
 	nd_log("%.*s", (int)len, text);
+}
+
+static int publish(const struct nd_process_context *context)
+{
+	if (control.stopping)
+		return -ESHUTDOWN;
+	return nd_process_context_publish(context->bytes, context->message.size - sizeof(*context));
 }
 
 static void find_thread(struct nd_thread *thread, void *arg)
@@ -421,6 +430,9 @@ static void handle_message(struct client *client, const struct nd_message *messa
 		break;
 	case ND_MESSAGE_DETACH:
 		begin_stop(client);
+		break;
+	case ND_MESSAGE_CONTEXT:
+		answer(client, publish((const void *)message));
 		break;
 	case ND_MESSAGE_LOG:
 		control.analyzer_due_ns = 0;

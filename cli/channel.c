@@ -301,6 +301,21 @@ int channel_log(struct channel *channel, const char *text)
 	return ask(channel, &out, out.line.message.size);
 }
 
+int channel_publish(struct channel *channel, const void *context, size_t size)
+{
+	union {
+		struct nd_process_context context;
+		char room[ND_MESSAGE_MAX];
+	} out;
+
+	if (size > sizeof(out) - sizeof(out.context))
+		return -EMSGSIZE;
+	out.context.message.type = ND_MESSAGE_CONTEXT;
+	out.context.message.size = (uint32_t)(sizeof(out.context) + size);
+	memcpy(out.context.bytes, context, size);
+	return ask(channel, &out, out.context.message.size);
+}
+
 int channel_detach(struct channel *channel, struct nd_err *err)
 {
 	struct nd_message message = {ND_MESSAGE_DETACH, sizeof(message)};

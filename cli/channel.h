@@ -62,6 +62,12 @@ int channel_want_handles(struct channel *channel, struct nd_err *err);
 int channel_log(struct channel *channel, const char *text);
 
 /*
+ * Have the agent publish an encoded ProcessContext. Returns 0 or a negative errno: -EEXIST,
+ * somebody else in the process did; -EMSGSIZE, it is too long; -ENOSYS, the agent is older.
+ */
+int channel_publish(struct channel *channel, const void *context, size_t size);
+
+/*
  * Have a heap snapshot taken, by a child of the process, and written to the stream socket `fd`,
  * which stays the caller's. When that is accepted, what comes of it is told twice:
  * channel_wait_forked() returns when the process has forked, or refused to, which

@@ -204,7 +204,8 @@ static void report(const struct taking *taking)
 
 	if (!strcmp(taking->out.path, "-"))
 		return;
-	term_note("%s: %" PRIu64 " MiB in %.1f s", taking->out.path, taking->bytes >> 20, took);
+	term_note("%s: %" PRIu64 " MiB%s in %.1f s", taking->out.path, taking->bytes >> 20,
+		  taking->options->format == HEAP_FORMAT_ND ? ", packed," : "", took);
 }
 
 static int init(struct taking *taking)

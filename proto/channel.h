@@ -173,6 +173,7 @@ enum nd_message_type {
 	ND_MESSAGE_DETACH,    /* reader: stop for good */
 	ND_MESSAGE_ANSWER,    /* agent, to each of these: struct nd_answer */
 	ND_MESSAGE_LOG,	      /* reader: struct nd_log_line, to be said where NODIAG_LOG says */
+	ND_MESSAGE_CONTEXT,   /* reader: struct nd_process_context, to be published */
 	/* Far from those, so that others may be added meanwhile. */
 	ND_MESSAGE_SNAPSHOT = 32, /* reader: struct nd_snapshot_wish, with a descriptor */
 	ND_MESSAGE_FORKED,	  /* agent: struct nd_forked, once the main thread was asked */
@@ -210,6 +211,12 @@ struct nd_start {
 struct nd_log_line {
 	struct nd_message message;
 	char text[]; /* to the end of the message, without a NUL */
+};
+
+/* OpenTelemetry's message ProcessContext: what the process is to others on its host. */
+struct nd_process_context {
+	struct nd_message message;
+	char bytes[]; /* to the end of the message */
 };
 
 enum nd_snapshot_flag {

@@ -244,9 +244,14 @@ int nd_metrics_http_add(struct nd_metrics_http *requests, const struct nd_event_
 {
 	struct series *series;
 
+	/* The program's own tracer counts them too. */
+	bool is_observed = span->flags & ND_SPAN_OBSERVED;
+
 	if (span->event.kind == ND_EVENT_SPAN_START)
-		return span->kind == ND_SPAN_SERVER ? begin(requests, span) : 0;
+		return span->kind == ND_SPAN_SERVER && !is_observed ? begin(requests, span) : 0;
 	end(requests, span);
+	if (is_observed)
+		return 0;
 	series = get_series(requests, span);
 	if (!series)
 		return -ENOMEM;

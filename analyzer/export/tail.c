@@ -258,7 +258,7 @@ int nd_tail_add(struct nd_tail *tail, const struct nd_event_span *span)
 	struct waiting *trace;
 	int ret;
 
-	if (span->flags & ND_SPAN_UNSAMPLED)
+	if (span->flags & (ND_SPAN_UNSAMPLED | ND_SPAN_OBSERVED))
 		return 0;
 	if (!nd_tail_is_set(&tail->rules))
 		return span->event.kind == ND_EVENT_SPAN ? tail->keep(tail->arg, span) : 0;

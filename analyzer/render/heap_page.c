@@ -13,6 +13,7 @@
 #include "analyzer/heap/suspects.h"
 #include "analyzer/render/heap.h"
 #include "analyzer/render/heap_page_data.h"
+#include "analyzer/render/heap_page_keepers.h"
 #include "analyzer/render/heap_page_map.h"
 #include "analyzer/render/json_text.h"
 #include "analyzer/render/page.h"
@@ -304,6 +305,7 @@ static int add_json(struct nd_heap_page *page, const struct answer *answer)
 	if (answer->summary) {
 		add_classes(page, answer->summary);
 		add_objects(page, answer->summary);
+		nd_heap_page_add_keepers(page, answer->summary);
 		add_duplicates(page, answer->summary);
 	} else {
 		add_deltas(page, answer->comparison);

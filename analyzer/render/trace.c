@@ -11,6 +11,7 @@
 #include "analyzer/render/terminal.h"
 #include "analyzer/render/units.h"
 #include "common/buf.h"
+#include "common/clock.h"
 
 #define BOLD "1"
 #define DIM  "2"
@@ -219,6 +220,33 @@ static void add_stall(const struct writer *w, const struct nd_trace_request *req
 	nd_buf_add_char(w->out, '\n');
 }
 
+/* Small amounts of what is always there only make the others hard to see. */
+static bool is_worth_a_line(uint64_t ns, const struct nd_trace_request *request)
+{
+	return ns >= ND_NSEC_PER_MSEC && ns >= request->duration_ns / 20;
+}
+
+/*
+ * What is neither of the two is its own: between them, its thread ran for it, or for others in
+ * turns that are too short to be stalls, or it waited for what is no request.
+ */
+static void add_rest(const struct writer *w, const struct nd_trace_request *request)
+{
+	uint64_t told_ns = request->blocked_ns + request->outside_ns, rest_ns = 0;
+
+	if (told_ns < request->duration_ns)
+		rest_ns = request->duration_ns - told_ns;
+	if (is_worth_a_line(rest_ns, request)) {
+		add_time(w, rest_ns, 17);
+		nd_buf_add_str(w->out, "  it ran, or waited for something else\n");
+	}
+	if (is_worth_a_line(request->gc_ns, request)) {
+		nd_buf_add_str(w->out, "of it");
+		add_time(w, request->gc_ns, 12);
+		nd_buf_add_str(w->out, "  garbage was collected\n");
+	}
+}
+
 static void add_waits(const struct writer *w, const struct nd_trace_request *request)
 {
 	/* The stall is the one that took most of either. */
@@ -239,6 +267,7 @@ static void add_waits(const struct writer *w, const struct nd_trace_request *req
 		add_time(w, request->outside_ns, 17);
 		nd_buf_add_str(w->out, "  waited for others\n");
 	}
+	add_rest(w, request);
 }
 
 static void add_span(const struct writer *w, const struct nd_trace_request *request,

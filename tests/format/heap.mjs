@@ -113,7 +113,8 @@ for (const line of [20, 24]) {
     const snapshot = await loadSnapshot(devtools, file);
     await t.test("all nodes", () => checkNodes(file, snapshot));
     await t.test("all classes", () => checkClasses(file, snapshot));
-    await t.test("packed", () => checkPacked(file, snapshot));
+    if (line === 24)
+      await t.test("packed", () => checkPacked(file, snapshot));
   });
 }
 

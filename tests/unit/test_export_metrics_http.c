@@ -81,8 +81,8 @@ static struct nd_event_span served(uint64_t ms, uint16_t status)
 static const Otlp__Metric *tell(struct fixture *f, const char *name)
 {
 	if (!f->request) {
-		assert_int_equal(nd_metrics_add_http(f->metrics, f->requests,
-							 START_NS + 500 * MS, &f->batch),
+		assert_int_equal(nd_metrics_add_http(f->metrics, f->requests, START_NS + 500 * MS,
+						     &f->batch),
 				 0);
 		assert_int_equal(nd_batch_flush(&f->batch, NULL), 0);
 		if (!f->sent.count)
@@ -185,6 +185,28 @@ static void test_active(void **state)
 	assert_int_equal(metric->sum->data_points[0]->as_int, 2);
 }
 
+/* The program's own tracer has told of them; one may be found out only after it began. */
+static void test_observed(void **state)
+{
+	static const char *const texts[ND_SPAN_TEXTS] = {"GET", "", "/", "", "", ""};
+	struct nd_event_span span = served(0, 0);
+	const Otlp__Metric *metric;
+
+	span.event.kind = ND_EVENT_SPAN_START;
+	add(*state, span, texts);
+	span.flags = ND_SPAN_OBSERVED;
+	span.span_id[0] = 1;
+	add(*state, span, texts);
+	span = served(4, 200);
+	span.flags = ND_SPAN_OBSERVED;
+	add(*state, span, texts);
+	span.span_id[0] = 1;
+	add(*state, span, texts);
+	metric = tell(*state, "http.server.active_requests");
+	assert_int_equal(metric->sum->data_points[0]->as_int, 0);
+	assert_null(tell(*state, "http.server.request.duration"));
+}
+
 /* The last point stands for all that are one set too many. */
 static void test_overflow(void **state)
 {
@@ -215,6 +237,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_server, init, fini),
 		cmocka_unit_test_setup_teardown(test_client, init, fini),
 		cmocka_unit_test_setup_teardown(test_active, init, fini),
+		cmocka_unit_test_setup_teardown(test_observed, init, fini),
 		cmocka_unit_test_setup_teardown(test_overflow, init, fini),
 	};
 

@@ -36,18 +36,18 @@ const browser = await openBrowser(null);
 
 after(() => browser.close());
 
-/* A function with its script, which names the script for all. */
-function addFunction(snapshot, node, script, path, line) {
+/* What names a script: the one of a function, by its shared part. */
+function nameScript(snapshot, node, path) {
   const shared = snapshot.below(node, "internal", "shared", "code", node.name, 0);
   snapshot.below(shared, "internal", "script", "code", path, 0);
-  snapshot.locate(node, script, line);
 }
 
 function makeProgram() {
   const snapshot = new Snapshot();
   const global = snapshot.below(snapshot.root, "shortcut", "1", "object", "global", 16);
   const handle = snapshot.below(global, "property", "handle", "closure", "handle", 64);
-  addFunction(snapshot, handle, SERVER, "/srv/app/server.js", 12);
+  snapshot.locate(handle, SERVER, 12);
+  nameScript(snapshot, handle, "/srv/app/server.js");
   const scope = snapshot.below(handle, "internal", "context", "object", "system / Context", 32);
   return { snapshot, global, scope };
 }
@@ -60,8 +60,9 @@ function makeServer(sessions) {
   snapshot.below(scope, "context", "cache", "object", "Map", KIB * KIB);
   for (let i = 0; i < sessions; i++) {
     const listener = snapshot.below(list, "element", i, "closure", "onRequest", 64);
+    snapshot.locate(listener, SESSION, 7);
     if (i === 0)
-      addFunction(snapshot, listener, SESSION, "/srv/app/session.js", 7);
+      nameScript(snapshot, listener, "/srv/app/session.js");
     const inner = snapshot.below(listener, "internal", "context", "object", "system / Context", 36);
     const session = snapshot.below(inner, "context", "session", "object", "Session", 892);
     snapshot.below(session, "property", "path", "string", "GET /users", 32);
@@ -83,7 +84,8 @@ function makeHostile() {
     for (let copy = 0; copy < 2; copy++)
       snapshot.below(holder, "property", `${i}${copy}`, "string", name, 1000 - i);
     const made = snapshot.below(holder, "property", "made", "closure", name, 64);
-    addFunction(snapshot, made, 10 + i, `/srv/${name}`, 1);
+    snapshot.locate(made, 10 + i, 1);
+    nameScript(snapshot, made, `/srv/${name}`);
   });
   return snapshot;
 }
@@ -220,6 +222,15 @@ pageTest("tables are searched, by text and by regular expression", ["after"], {}
 
 pageTest("strings that are there several times are listed", ["after"], {}, async (page) => {
   assert.equal(await rowOf(page, "#strings tbody tr"), '187 KiB 2.67 % 6,000 32 B "GET /users"');
+});
+
+pageTest("who keeps it is told by module, function and scope", ["after"], {}, async (page) => {
+  const modules = await column(page, "modules", 3);
+  assert.ok(modules.includes("/srv/app/session.js") && modules.includes("/srv/app/server.js"));
+  assert.match(await rowOf(page, "#closures tbody tr:has-text('onRequest')"),
+    /^5\.86 MiB 85\.4 % 375 KiB 6,000 function onRequest .*@\d+$/);
+  assert.match(await rowOf(page, "#scopes tbody tr:first-child"), /function (handle|onRequest) /);
+  assert.deepEqual(await column(page, "collections", 3), ["1", "1", "1"]);
 });
 
 pageTest("the largest objects have their ways", ["after"], {}, async (page) => {
