@@ -281,8 +281,10 @@ static bool add_weak_pair(struct nd_redact *redact)
 	text[redact->text_len] = '\0';
 	key = strchr(text, '@');
 	table = strrchr(text, '@');
-	for (at = key; at != table; at = strchr(at + 1, '@'))
+	for (at = key; at && at != table; at = strchr(at + 1, '@'))
 		value = at;
+	if (!value || !table)
+		return false;
 	return add(redact, "\"", 1) && add(redact, text, strspn(text, "0123456789")) &&
 	       add_id(redact, " / part of key (redacted ", key) &&
 	       add_id(redact, ") -> value (redacted ", value) &&

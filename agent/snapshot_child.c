@@ -6,6 +6,7 @@
 #include <linux/futex.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -69,15 +70,23 @@ static int wait_for_semaphore(sem_t *semaphore)
  * Node 26 waits by futex(2) itself, for good or for a while. Who passes the time with it must not
  * pass it for ever.
  */
-static long call_kernel(long number, long a, long b, long c, long d, long e, long f)
+static long call_kernel(long number, ...)
 {
-	int operation = (int)b & FUTEX_CMD_MASK;
+	long arg[6];
+	int operation;
+	va_list ap;
+	size_t i;
 
+	va_start(ap, number);
+	for (i = 0; i < sizeof(arg) / sizeof(arg[0]); i++)
+		arg[i] = va_arg(ap, long);
+	va_end(ap);
+	operation = (int)arg[1] & FUTEX_CMD_MASK;
 	if (number != SYS_futex)
-		return syscall(number, a, b, c, d, e, f);
+		return syscall(number, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
 	if (operation != FUTEX_WAIT && operation != FUTEX_WAIT_BITSET)
 		return 0;
-	if (!d)
+	if (!arg[3])
 		wait_for_nobody();
 	errno = ETIMEDOUT;
 	return -1;
@@ -244,7 +253,9 @@ static int leave_program(const struct nd_snapshot_child *child)
 	prctl(PR_SET_NAME, "nodiag-heap");
 	fd = nd_child_close_descriptors(child->fd);
 	write_file("/proc/self/oom_score_adj", OOM_SCORE);
-	nd_child_be_nice();
+	/* Who ends just now is not disturbed. */
+	if (!child->outlives)
+		nd_child_be_nice();
 	setrlimit(RLIMIT_CORE, &no_core);
 	if (!limit_memory(child->limit_bytes))
 		return -1;
