@@ -65,8 +65,7 @@ static const char *const kind_names[ND_FRAME_KIND_COUNT] = {
 	[ND_FRAME_NATIVE] = "native",	[ND_FRAME_GC] = "gc",
 	[ND_FRAME_COMPILE] = "compile", [ND_FRAME_REGEXP] = "regexp",
 	[ND_FRAME_KERNEL] = "kernel",	[ND_FRAME_IDLE] = "idle",
-	[ND_FRAME_THREAD] = "thread",
-	[ND_FRAME_ROUTE] = "route",
+	[ND_FRAME_THREAD] = "thread",	[ND_FRAME_ROUTE] = "route",
 };
 
 static const char *const tier_names[ND_TIER_COUNT] = {
@@ -314,6 +313,7 @@ static void add_sample(struct nd_profile *profile, const struct nd_stack *stack,
 		.pid = stack->pid,
 		.tid = stack->tid,
 	};
+	memcpy(sample->span_id, stack->span_id, sizeof(sample->span_id));
 	profile->samples.count++;
 }
 
