@@ -40,7 +40,8 @@ static int add_sample(void *impl, const struct nd_event_sample *sample, const ui
 {
 	const struct lag_answer *answer = impl;
 
-	return answer->add_sample ? answer->add_sample(answer->arg, sample, span_id, calls, depth) : 0;
+	return answer->add_sample ? answer->add_sample(answer->arg, sample, span_id, calls, depth)
+				  : 0;
 }
 
 static int set_counters(void *impl, const struct lag_counters *counters)

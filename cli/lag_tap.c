@@ -23,16 +23,18 @@ static int add_stack(void *impl, const struct nd_event_sample *sample, const uin
 	const struct lag_tee *tee = impl;
 	int ret = tee->first.ops->add_stack(tee->first.impl, sample, span_id, calls, depth);
 
-	return ret ? ret : tee->second.ops->add_stack(tee->second.impl, sample, span_id, calls, depth);
+	return ret ? ret
+		   : tee->second.ops->add_stack(tee->second.impl, sample, span_id, calls, depth);
 }
 
 static int add_sample(void *impl, const struct nd_event_sample *sample, const uint8_t *span_id,
-		     const struct nd_call *calls, size_t depth)
+		      const struct nd_call *calls, size_t depth)
 {
 	const struct lag_tee *tee = impl;
 	int ret = tee->first.ops->add_sample(tee->first.impl, sample, span_id, calls, depth);
 
-	return ret ? ret : tee->second.ops->add_sample(tee->second.impl, sample, span_id, calls, depth);
+	return ret ? ret
+		   : tee->second.ops->add_sample(tee->second.impl, sample, span_id, calls, depth);
 }
 
 static int set_counters(void *impl, const struct lag_counters *counters)

@@ -155,7 +155,7 @@
  */
 #define ND_TAIL_TRACES_MAX  (1u << 16)
 #define ND_TAIL_BYTES_MAX   (32u << 20)
-#define ND_TAIL_WAIT_NS     UINT64_C(30000000000)
+#define ND_TAIL_WAIT_NS	    UINT64_C(30000000000)
 #define ND_TAIL_DECIDED_MAX (1u << 16)
 
 /* A recording: what can still be read back, and a day of a service at the usual rates. */
