@@ -65,7 +65,7 @@ static bool map_memory(void)
 		close(fd);
 		return false;
 	}
-	/* Writing a core would fill all of it with zeros first: some 130 MiB. */
+	/* Writing a core would fill all of it with zeros first: some 2 GiB. */
 	madvise(memory, MEMORY_SIZE, MADV_DONTDUMP);
 	/* A reader that could shorten the file could make us write beyond its end. */
 	fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);

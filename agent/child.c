@@ -8,8 +8,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define NICE	  10
-#define NICE_TEXT "10"
+/* A third of the program's share: with a tenth, who sends 30,000 requests a second falls behind. */
+#define NICE	  5
+#define NICE_TEXT "5"
 
 /* Descriptors that are closed one by one where the kernel cannot close a range (before 5.9). */
 #define FDS_MAX 65536

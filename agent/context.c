@@ -25,14 +25,14 @@
 #define JSMAP_TABLE   24
 
 /* OrderedHashMap (ordered-hash-table.h): a FixedArray, whose first elements are these. */
-#define TABLE_LENGTH	8
-#define TABLE_ELEMENTS	16
-#define TABLE_DELETED	24
-#define TABLE_BUCKETS	32
-#define TABLE_START	40
-#define TABLE_KEY	0
-#define TABLE_VALUE	8
-#define TABLE_ENTRY	24
+#define TABLE_LENGTH   8
+#define TABLE_ELEMENTS 16
+#define TABLE_DELETED  24
+#define TABLE_BUCKETS  32
+#define TABLE_START    40
+#define TABLE_KEY      0
+#define TABLE_VALUE    8
+#define TABLE_ENTRY    24
 
 /* A program has some few AsyncLocalStorages; not more entries than these are looked at. */
 #define ENTRIES_MAX 128
@@ -268,8 +268,7 @@ struct napi_value__ *nd_context_on_frame(struct napi_env__ *env, struct napi_cal
 	    napi_get_cb_info(env, info, &argc, argv, NULL, &thread) || argc < 3 ||
 	    napi_get_value_uint32(env, argv[2], &number))
 		return answer(env, false);
-	return answer(env,
-		      learn_frame(thread, read_handle(argv[0]), read_handle(argv[1]), number));
+	return answer(env, learn_frame(thread, read_handle(argv[0]), read_handle(argv[1]), number));
 }
 
 static bool is_mapped(uintptr_t page)
@@ -338,8 +337,7 @@ struct napi_value__ *nd_context_on_ids(struct napi_env__ *env, struct napi_callb
 	int type;
 
 	if (!nd_agent.active || !nd_node_get_executed_id || !nd_node_get_trigger_id ||
-	    !nd_node_get_environment ||
-	    napi_get_cb_info(env, info, &argc, argv, NULL, &thread) ||
+	    !nd_node_get_environment || napi_get_cb_info(env, info, &argc, argv, NULL, &thread) ||
 	    napi_get_typedarray_info(env, argv[0], &type, &length, &spans, NULL, NULL) ||
 	    type != ND_NAPI_FLOAT64_ARRAY)
 		return answer(env, false);

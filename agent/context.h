@@ -30,14 +30,14 @@ struct nd_context_state {
 	enum nd_context_way way;
 
 	/* AsyncContextFrame */
-	const uint64_t *frame;	   /* where the isolate has the current one */
-	const uint64_t *key;	   /* a global handle's word: our AsyncLocalStorage */
-	uint16_t map_type;	   /* instance types of V8: of a Map, */
-	uint16_t table_type;	   /* of its table, */
-	uint16_t span_type;	   /* and of the script's spans */
-	uint32_t number_offset;	   /* of a span's short number in it */
-	uint32_t frame_offset;	   /* what one look found, for the next one to agree */
-	uint32_t first_number;	   /* of the span at the first look; 0: there was none */
+	const uint64_t *frame;	/* where the isolate has the current one */
+	const uint64_t *key;	/* a global handle's word: our AsyncLocalStorage */
+	uint16_t map_type;	/* instance types of V8: of a Map, */
+	uint16_t table_type;	/* of its table, */
+	uint16_t span_type;	/* and of the script's spans */
+	uint32_t number_offset; /* of a span's short number in it */
+	uint32_t frame_offset;	/* what one look found, for the next one to agree */
+	uint32_t first_number;	/* of the span at the first look; 0: there was none */
 
 	/* ids */
 	const double *executed; /* [0]: the resource's */

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -17,7 +18,9 @@
 #include "agent/core.h"
 #include "agent/listener.h"
 #include "agent/log.h"
+#include "agent/process_context.h"
 #include "agent/sampler.h"
+#include "agent/signal.h"
 #include "agent/snapshot.h"
 #include "agent/thread.h"
 #include "common/clock.h"
@@ -53,6 +56,8 @@ struct client {
 	bool is_reader;
 	bool waits_for_stop;
 	bool waits_for_snapshot;
+	bool waits_for_limit; /* for a snapshot of a heap that is nearly full */
+	int waits_for_signal; /* its number; 0: for none */
 };
 
 static struct {
@@ -60,17 +65,26 @@ static struct {
 	int listen_fd;
 	struct client client[CLIENTS_MAX];
 	int clients;
+	int wake_fd;  /* an eventfd, of nd_control_wake(); -1: there is none */
 	bool is_deaf; /* for ACCEPT_AGAIN_MS */
 	bool stopping;
 	bool running;
 	uint64_t async_due_ns;	  /* when the reader is told of asynchronous resources next */
 	uint64_t analyzer_due_ns; /* until when one should come; 0: it has, or none is to */
 	const char *analyzer_is_missing; /* what the log says then */
-} control = {.listen_fd = -1};
+} control = {.listen_fd = -1, .wake_fd = -1};
 
 void nd_control_get_ring(struct nd_ring *ret_ring)
 {
 	nd_channel_get_ring(control.slot, ret_ring);
+}
+
+void nd_control_wake(void)
+{
+	const uint64_t one = 1;
+	ssize_t written = write(control.wake_fd, &one, sizeof(one));
+
+	(void)written;
 }
 
 static void expect_analyzer(uint64_t within_ns, const char *is_missing)
@@ -208,7 +222,7 @@ static void want(uint32_t features)
 	if (changed & ND_FEATURE_ASYNC)
 		__atomic_store_n(&nd_agent.async_session,
 				 features & ND_FEATURE_ASYNC ? ++sessions : 0, __ATOMIC_RELAXED);
-	if (changed & (ND_FEATURE_TRACE | ND_FEATURE_ASYNC))
+	if (changed & (ND_FEATURE_TRACE | ND_FEATURE_SPANS | ND_FEATURE_ASYNC))
 		nd_thread_visit(wake, NULL);
 }
 
@@ -278,7 +292,10 @@ static void begin_stop(struct client *client)
 	end_reading();
 	nd_agent.active = false;
 	nd_agent.reason = ND_AGENT_DETACHED;
-	nd_snapshot_cancel();
+	nd_snapshot_cancel(false);
+	nd_snapshot_cancel(true);
+	nd_signal_give_back();
+	nd_process_context_withdraw();
 	client->waits_for_stop = true;
 	control.stopping = true;
 	nd_thread_visit(wake, NULL);
@@ -293,6 +310,13 @@ static void log_line(const struct nd_log_line *line)
 	for (i = 0; i < len; i++)
 		text[i] = (unsigned char)line->text[i] < ' ' ? '?' : line->text[i];
 	nd_log("%.*s", (int)len, text);
+}
+
+static int publish(const struct nd_process_context *context)
+{
+	if (control.stopping)
+		return -ESHUTDOWN;
+	return nd_process_context_publish(context->bytes, context->message.size - sizeof(*context));
 }
 
 static void find_thread(struct nd_thread *thread, void *arg)
@@ -323,25 +347,63 @@ static int start_snapshot(struct client *client, const struct nd_message *messag
 	ret = nd_snapshot_want(&wish, fd);
 	if (ret)
 		return ret;
-	client->waits_for_snapshot = true;
+	if (wish.flags & ND_SNAPSHOT_AT_LIMIT)
+		client->waits_for_limit = true;
+	else
+		client->waits_for_snapshot = true;
 	nd_thread_visit(wake, NULL);
 	return 0;
+}
+
+static bool *find_waiting(struct client *client, bool at_limit)
+{
+	return at_limit ? &client->waits_for_limit : &client->waits_for_snapshot;
 }
 
 /* Tell who waits for it what a snapshot has come to. */
 static void tell_snapshot(void)
 {
+	bool at_limit = nd_snapshot_is_at_limit(), *waits;
 	union nd_snapshot_news news;
 	int i;
 
 	if (!nd_snapshot_look(&news))
 		return;
 	for (i = 0; i < control.clients; i++) {
-		if (!control.client[i].waits_for_snapshot)
+		waits = find_waiting(&control.client[i], at_limit);
+		if (!*waits)
 			continue;
 		send(control.client[i].fd, &news, news.message.size, MSG_NOSIGNAL);
-		control.client[i].waits_for_snapshot = nd_snapshot_is_busy();
+		*waits = nd_snapshot_is_busy();
 	}
+}
+
+static void tell_signal(void)
+{
+	struct nd_signal news = {{ND_MESSAGE_SIGNALLED, sizeof(news)}, 0, 0};
+	int i;
+
+	if (!nd_signal_has_come())
+		return;
+	for (i = 0; i < control.clients; i++) {
+		news.number = control.client[i].waits_for_signal;
+		if (news.number)
+			send(control.client[i].fd, &news, sizeof(news), MSG_NOSIGNAL);
+	}
+}
+
+static int take_signal(struct client *client, const struct nd_signal *wish)
+{
+	int ret;
+
+	if (wish->message.size < sizeof(*wish))
+		return -EBADMSG;
+	if (control.stopping)
+		return -ESHUTDOWN;
+	ret = nd_signal_take(wish->number);
+	if (!ret)
+		client->waits_for_signal = wish->number;
+	return ret;
 }
 
 /* `fd` came with the message, or is -1; it stays the caller's. */
@@ -363,8 +425,14 @@ static void handle_message(struct client *client, const struct nd_message *messa
 	case ND_MESSAGE_SNAPSHOT:
 		answer(client, start_snapshot(client, message, fd));
 		break;
+	case ND_MESSAGE_SIGNAL:
+		answer(client, take_signal(client, (const void *)message));
+		break;
 	case ND_MESSAGE_DETACH:
 		begin_stop(client);
+		break;
+	case ND_MESSAGE_CONTEXT:
+		answer(client, publish((const void *)message));
 		break;
 	case ND_MESSAGE_LOG:
 		control.analyzer_due_ns = 0;
@@ -424,7 +492,13 @@ static void drop_client(int index)
 {
 	close(control.client[index].fd);
 	if (control.client[index].waits_for_snapshot)
-		nd_snapshot_cancel();
+		nd_snapshot_cancel(false);
+	if (control.client[index].waits_for_limit) {
+		nd_snapshot_cancel(true);
+		nd_thread_visit(wake, NULL);
+	}
+	if (control.client[index].waits_for_signal)
+		nd_signal_give_back();
 	if (control.client[index].is_reader) {
 		end_reading();
 		if (nd_analyzer_is_wanted())
@@ -490,8 +564,9 @@ static int wait_for_analyzer(int timeout_ms)
 
 static void wait_and_serve(int timeout_ms)
 {
-	struct pollfd fds[CLIENTS_MAX + 1];
+	struct pollfd fds[CLIENTS_MAX + 2];
 	int i, clients = control.clients;
+	uint64_t woken;
 
 	if (control.is_deaf && (timeout_ms < 0 || timeout_ms > ACCEPT_AGAIN_MS))
 		timeout_ms = ACCEPT_AGAIN_MS;
@@ -499,8 +574,11 @@ static void wait_and_serve(int timeout_ms)
 	control.is_deaf = false;
 	for (i = 0; i < clients; i++)
 		fds[i + 1] = (struct pollfd){.fd = control.client[i].fd, .events = POLLIN};
-	if (poll(fds, (nfds_t)clients + 1, timeout_ms) <= 0)
+	fds[clients + 1] = (struct pollfd){.fd = control.wake_fd, .events = POLLIN};
+	if (poll(fds, (nfds_t)clients + 2, timeout_ms) <= 0)
 		return;
+	if (fds[clients + 1].revents && read(control.wake_fd, &woken, sizeof(woken)) < 0)
+		nd_log("cannot read what woke the agent: %s", strerror(errno));
 	/* From the last, since dropping one moves the last into its place. */
 	for (i = clients - 1; i >= 0; i--)
 		if (fds[i + 1].revents && !serve(&control.client[i]))
@@ -533,6 +611,8 @@ static void finish_stop(void)
 
 	nd_agent_stop();
 	close_socket();
+	close(control.wake_fd);
+	control.wake_fd = -1;
 	memcpy(client, control.client, sizeof(client));
 	control.clients = 0;
 	nd_channel_release_slot(control.slot);
@@ -551,10 +631,12 @@ static void *run(void *arg)
 {
 	prctl(PR_SET_NAME, "nodiag");
 	control.slot->tid = (uint32_t)syscall(SYS_gettid);
+	control.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	open_socket();
 	while (!control.stopping || !all_unhooked() || nd_snapshot_is_busy()) {
 		wait_and_serve(wait_for_analyzer(watch_all()));
 		tell_snapshot();
+		tell_signal();
 	}
 	finish_stop();
 	return NULL;

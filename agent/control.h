@@ -14,6 +14,9 @@ struct nd_ring;
 /* Start the thread, if it does not run. */
 bool nd_control_start(void);
 
+/* Let the thread look now at what there is to do. Async-signal-safe. */
+void nd_control_wake(void);
+
 /* The ring of the agent's own slot; only for that thread. */
 void nd_control_get_ring(struct nd_ring *ret_ring);
 

@@ -114,8 +114,10 @@ int nd_dontfork_share(const struct nd_dontfork *ranges)
 {
 	const struct nd_dontfork_range *range = ranges->list, *end = range + ranges->count;
 
+	/* What another thread has unmapped meanwhile is no loss; the rest of it is shared. */
 	for (; range < end; range++)
-		if (madvise((void *)range->start, range->end - range->start, MADV_DOFORK))
+		if (madvise((void *)range->start, range->end - range->start, MADV_DOFORK) &&
+		    errno != ENOMEM)
 			return -errno;
 	return 0;
 }

@@ -275,6 +275,30 @@ const struct nd_heap_snapshot *nd_heap_snapshot_take_26(struct nd_heap_profiler 
 	ND_IMPORT("_ZN2v812HeapProfiler16TakeHeapSnapshotEPNS_15ActivityControlEPNS0_19Context"
 		  "NameResolverEbb");
 
+/*
+ * Isolate::AddNearHeapLimitCallback(callback, data), RemoveNearHeapLimitCallback(callback, limit).
+ * V8 calls the one that was added last when the heap has grown to its limit, and ends the program
+ * unless it gives a higher one. A limit of 0 leaves it as it is.
+ */
+typedef size_t (*nd_near_limit_callback)(void *data, size_t current, size_t initial);
+void nd_isolate_add_near_limit(struct nd_isolate *isolate, nd_near_limit_callback callback,
+			       void *data)
+	ND_IMPORT("_ZN2v87Isolate24AddNearHeapLimitCallbackEPFmPvmmES1_");
+void nd_isolate_remove_near_limit(struct nd_isolate *isolate, nd_near_limit_callback callback,
+				  size_t limit)
+	ND_IMPORT("_ZN2v87Isolate27RemoveNearHeapLimitCallbackEPFmPvmmEm");
+
+/*
+ * bool Isolate::GetHeapCodeAndMetadataStatistics(HeapCodeStatistics *). What it counts does not
+ * matter: before it walks the heap it waits until all of it is swept.
+ */
+struct nd_code_statistics {
+	size_t sizes[4];
+	size_t room[4];
+};
+bool nd_isolate_walk_heap(struct nd_isolate *isolate, struct nd_code_statistics *ret)
+	ND_IMPORT("_ZN2v87Isolate32GetHeapCodeAndMetadataStatisticsEPNS_18HeapCodeStatisticsE");
+
 /* v8::OutputStream: a class whose table has its functions in this order. */
 struct nd_output_stream;
 struct nd_output_stream_table {

@@ -8,6 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/control.h"
+#include "agent/core.h"
 #include "agent/dontfork.h"
 #include "agent/node_abi.h"
 #include "agent/snapshot_child.h"
@@ -28,8 +30,14 @@
 /* The child's own alarm comes first, and says more. */
 #define KILL_AFTER_S 2
 
-/* Who may touch the rest: in FORKING the thread that forks, else the agent's. */
-enum state { IDLE, WANTED, FORKING, FORKED, CHILD };
+/*
+ * What V8 gets when its limit is reached, so that it asks the program's own callback, which is
+ * behind ours, or ends the program: a few of its pages.
+ */
+#define RAISE_BYTES (4u << 20)
+
+/* Who may touch the rest: in FORKING the thread that forks; in IDLE nobody; else the agent's. */
+enum state { IDLE, TAKEN, WANTED, FORKING, FORKED, CHILD };
 
 static struct {
 	int state;	  /* enum state */
@@ -39,6 +47,19 @@ static struct {
 	struct nd_forked forked;
 	uint64_t due_ns; /* when the child is killed */
 } snapshot = {.fd = -1};
+
+/* What is wanted when the heap is nearly full. Whoever takes it from there has the rest of it. */
+static struct {
+	bool is_set;
+	int fd;
+	struct nd_snapshot_wish wish;
+} at_limit = {.fd = -1};
+
+/* Of the main thread. */
+static bool has_callback;
+
+/* This is the child. */
+static bool is_child;
 
 static int get_state(void)
 {
@@ -64,21 +85,55 @@ bool nd_snapshot_is_known(void)
 	       (nd_heap_snapshot_take || nd_heap_snapshot_take_26) && nd_heap_snapshot_serialize;
 }
 
-int nd_snapshot_want(const struct nd_snapshot_wish *wish, int fd)
+bool nd_snapshot_knows_limit(void)
 {
-	if (get_state() != IDLE)
+	return nd_isolate_add_near_limit && nd_isolate_remove_near_limit && nd_isolate_walk_heap;
+}
+
+static bool take_at_limit(void)
+{
+	bool expected = true;
+
+	return __atomic_compare_exchange_n(&at_limit.is_set, &expected, false, false,
+					   __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+static int want_now(const struct nd_snapshot_wish *wish, int fd)
+{
+	if (!change_state(IDLE, TAKEN))
 		return -EBUSY;
-	if (!wish->timeout_s || wish->timeout_s > TIMEOUT_MAX_S)
-		return -EINVAL;
-	if (!nd_snapshot_child_prepare())
-		return -ENOTSUP;
-	snapshot.fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	if (snapshot.fd < 0)
-		return -errno;
+	snapshot.fd = fd;
 	snapshot.wish = *wish;
 	snapshot.is_unwanted = false;
 	set_state(WANTED);
 	return 0;
+}
+
+static int want_at_limit(const struct nd_snapshot_wish *wish, int fd)
+{
+	if (__atomic_load_n(&at_limit.is_set, __ATOMIC_ACQUIRE))
+		return -EBUSY;
+	at_limit.fd = fd;
+	at_limit.wish = *wish;
+	__atomic_store_n(&at_limit.is_set, true, __ATOMIC_RELEASE);
+	return 0;
+}
+
+int nd_snapshot_want(const struct nd_snapshot_wish *wish, int fd)
+{
+	int copy, ret;
+
+	if (!wish->timeout_s || wish->timeout_s > TIMEOUT_MAX_S)
+		return -EINVAL;
+	if (!nd_snapshot_child_prepare())
+		return -ENOTSUP;
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (copy < 0)
+		return -errno;
+	ret = wish->flags & ND_SNAPSHOT_AT_LIMIT ? want_at_limit(wish, copy) : want_now(wish, copy);
+	if (ret)
+		close(copy);
+	return ret;
 }
 
 static void close_output(void)
@@ -87,8 +142,20 @@ static void close_output(void)
 	snapshot.fd = -1;
 }
 
-void nd_snapshot_cancel(void)
+bool nd_snapshot_is_at_limit(void)
 {
+	return snapshot.wish.flags & ND_SNAPSHOT_AT_LIMIT;
+}
+
+void nd_snapshot_cancel(bool limit)
+{
+	if (limit && take_at_limit()) {
+		close(at_limit.fd);
+		at_limit.fd = -1;
+		return;
+	}
+	if (nd_snapshot_is_at_limit() != limit)
+		return;
 	snapshot.is_unwanted = true;
 	if (change_state(WANTED, IDLE))
 		close_output();
@@ -164,6 +231,7 @@ static int fork_child(struct nd_thread *thread, uint64_t limit_bytes)
 		.isolate = thread->isolate,
 		.fd = snapshot.fd,
 		.parent = getpid(),
+		.outlives = nd_snapshot_is_at_limit(),
 		.timeout_s = snapshot.wish.timeout_s,
 		.limit_bytes = limit_bytes,
 		.key = snapshot.wish.flags & ND_SNAPSHOT_REDACT ? snapshot.wish.key : NULL,
@@ -176,8 +244,10 @@ static int fork_child(struct nd_thread *thread, uint64_t limit_bytes)
 		ret = nd_dontfork_share(&ranges);
 	if (!ret) {
 		pid = fork_quietly();
-		if (!pid)
+		if (!pid) {
+			is_child = true;
 			nd_snapshot_child_run(&child);
+		}
 		ret = pid < 0 ? -errno : 0;
 		snapshot.forked.pid = (uint32_t)pid;
 	}
@@ -201,7 +271,9 @@ static int take(struct nd_thread *thread)
 	struct nd_heap_statistics heap = {0};
 	uint64_t need;
 
-	if (!nd_thread_has_isolate(thread))
+	/* In a collection, as at the limit, there is no context. */
+	if (nd_isolate_try_get_current() != thread->isolate ||
+	    (!nd_snapshot_is_at_limit() && !nd_isolate_in_context(thread->isolate)))
 		return -ESRCH;
 	nd_isolate_get_heap_statistics(thread->isolate, &heap);
 	need = heap.used_heap_size * NEED_FACTOR + NEED_LEAST;
@@ -212,6 +284,74 @@ static int take(struct nd_thread *thread)
 	return fork_child(thread, choose_limit(need));
 }
 
+static void fork_now(struct nd_thread *thread)
+{
+	uint64_t start = nd_clock_monotonic_ns();
+
+	snapshot.forked.result = take(thread);
+	snapshot.forked.pause_ns = nd_clock_monotonic_ns() - start;
+	set_state(FORKED);
+}
+
+static void fork_at_limit(struct nd_thread *thread, size_t limit)
+{
+	struct nd_code_statistics ignored;
+
+	if (!thread || !take_at_limit())
+		return;
+	/* One that is being taken just now shows the same. */
+	if (!change_state(IDLE, FORKING)) {
+		close(at_limit.fd);
+		return;
+	}
+	/* This is right behind a collection: the child would wait for those who still sweep. */
+	nd_isolate_walk_heap(thread->isolate, &ignored);
+	snapshot.wish = at_limit.wish;
+	snapshot.fd = at_limit.fd;
+	snapshot.is_unwanted = false;
+	snapshot.forked = (struct nd_forked){
+		.message = {ND_MESSAGE_FORKED, sizeof(snapshot.forked)},
+		.limit_bytes = limit,
+		.raised_bytes = RAISE_BYTES,
+	};
+	fork_now(thread);
+	nd_control_wake();
+}
+
+/* Once: V8 calls the callback that was added last, so the program's own are asked next. */
+static size_t on_near_limit(void *data, size_t current, size_t initial)
+{
+	int saved = errno;
+
+	/* V8 collects garbage there, with the same full heap. */
+	if (is_child)
+		return 2 * current;
+	if (nd_agent.active)
+		fork_at_limit(nd_thread_self(), current);
+	/* Only now: the child needs it. */
+	has_callback = false;
+	nd_isolate_remove_near_limit(nd_isolate_try_get_current(), on_near_limit, 0);
+	errno = saved;
+	return current + RAISE_BYTES;
+}
+
+static void set_callback(struct nd_thread *thread, bool is_wanted)
+{
+	if (thread->slot->kind != ND_THREAD_MAIN || is_wanted == has_callback)
+		return;
+	has_callback = is_wanted;
+	if (is_wanted)
+		nd_isolate_add_near_limit(thread->isolate, on_near_limit, NULL);
+	else
+		nd_isolate_remove_near_limit(thread->isolate, on_near_limit, 0);
+}
+
+void nd_snapshot_unhook(struct nd_thread *thread)
+{
+	if (nd_thread_has_isolate(thread))
+		set_callback(thread, false);
+}
+
 static bool is_wanted(const struct nd_thread *thread)
 {
 	return snapshot.wish.tid ? thread->tid == snapshot.wish.tid
@@ -220,14 +360,10 @@ static bool is_wanted(const struct nd_thread *thread)
 
 void nd_snapshot_update(struct nd_thread *thread)
 {
-	uint64_t start;
-
+	set_callback(thread, __atomic_load_n(&at_limit.is_set, __ATOMIC_RELAXED));
 	if (get_state() != WANTED || !is_wanted(thread) || !change_state(WANTED, FORKING))
 		return;
-	start = nd_clock_monotonic_ns();
 	snapshot.forked =
 		(struct nd_forked){.message = {ND_MESSAGE_FORKED, sizeof(snapshot.forked)}};
-	snapshot.forked.result = take(thread);
-	snapshot.forked.pause_ns = nd_clock_monotonic_ns() - start;
-	set_state(FORKED);
+	fork_now(thread);
 }

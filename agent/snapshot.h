@@ -7,8 +7,10 @@
  * on; the child has the same heap, and lets V8 write it down. docs/internals/heap.md says what
  * makes that work.
  *
- * One at a time. The agent's thread asks for it, tells of it and buries the child, whose end is no
- * signal to the program (it is one of clone(2) without a number for that).
+ * One at a time, besides one that waits for the heap to be nearly full: V8 says so in the middle of
+ * a collection, and the thread forks there and then. The agent's thread asks for it, tells of it
+ * and buries the child, whose end is no signal to the program (it is one of clone(2) without a
+ * number for that).
  */
 
 #include <stdbool.h>
@@ -35,16 +37,28 @@ bool nd_snapshot_is_known(void);
  */
 int nd_snapshot_want(const struct nd_snapshot_wish *wish, int fd);
 
-/* There is nobody any more who wants it: kill the child, if there is one already. */
-void nd_snapshot_cancel(void);
+/*
+ * There is nobody any more who wants it, now or, with `at_limit`, when the heap is nearly full:
+ * kill the child, if there is one already.
+ */
+void nd_snapshot_cancel(bool at_limit);
 
 /* Whether the thread is still to fork, or there is a child. */
 bool nd_snapshot_is_busy(void);
+
+/* Whether that one is the one that was to be taken when the heap is nearly full. */
+bool nd_snapshot_is_at_limit(void);
+
+/* Whether V8 tells when the heap is nearly full. */
+bool nd_snapshot_knows_limit(void);
 
 /* See what has happened. False when there is nothing to tell. */
 bool nd_snapshot_look(union nd_snapshot_news *ret_news);
 
 /* Fork, if that is wanted; on the thread, while it is about to poll. */
 void nd_snapshot_update(struct nd_thread *thread);
+
+/* Let V8 no longer call us; on the thread. */
+void nd_snapshot_unhook(struct nd_thread *thread);
 
 #endif /* NODIAG_AGENT_SNAPSHOT_H */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/snapshot_child.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -10,6 +12,9 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/child.h"
@@ -18,6 +23,8 @@
 #include "agent/node_abi.h"
 #include "agent/redact.h"
 #include "agent/thread.h"
+#include "common/clock.h"
+#include "proto/channel.h"
 
 /* V8 writes so much at once. */
 #define CHUNK_BYTES (256 << 10)
@@ -26,6 +33,21 @@
 #define OOM_SCORE "1000"
 
 #define STATUS_FAILED 1
+
+/*
+ * What it takes for a child to be stuck: for so many seconds it used less CPU time in each than a
+ * starving one gets, and nobody kept it from writing.
+ */
+#define STUCK_S	     5
+#define STUCK_CPU_NS ND_NSEC_PER_MSEC
+
+/* Its clock. */
+static struct {
+	uint32_t left_s;
+	uint32_t idle_s;
+	uint64_t cpu_ns;
+	volatile bool is_sending;
+} watch;
 
 static int do_nothing(void)
 {
@@ -41,6 +63,24 @@ static int wait_for_nobody(void)
 static int wait_for_semaphore(sem_t *semaphore)
 {
 	return sem_trywait(semaphore) ? wait_for_nobody() : 0;
+}
+
+/*
+ * Node 26 waits by futex(2) itself, for good or for a while. Who passes the time with it must not
+ * pass it for ever.
+ */
+static long call_kernel(long number, long a, long b, long c, long d, long e, long f)
+{
+	int operation = (int)b & FUTEX_CMD_MASK;
+
+	if (number != SYS_futex)
+		return syscall(number, a, b, c, d, e, f);
+	if (operation != FUTEX_WAIT && operation != FUTEX_WAIT_BITSET)
+		return 0;
+	if (!d)
+		wait_for_nobody();
+	errno = ETIMEDOUT;
+	return -1;
 }
 
 /* Node wakes its event loop by the loop's eventfd, which is closed, and aborts if that fails. */
@@ -72,6 +112,7 @@ static struct {
 	{.name = "pthread_cond_timedwait", .function = (void *)wait_for_nobody},
 	{.name = "sem_post", .function = (void *)do_nothing},
 	{.name = "sem_wait", .function = (void *)wait_for_semaphore},
+	{.name = "syscall", .function = (void *)call_kernel},
 	{.name = "write", .is_needed = true, .function = (void *)write_nothing},
 };
 
@@ -99,6 +140,44 @@ static bool replace_calls(void)
 		if (calls[i].is_found && !nd_got_set(&calls[i].hook, calls[i].function))
 			return false;
 	return true;
+}
+
+static uint64_t get_cpu_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * ND_NSEC_PER_SEC + (uint64_t)now.tv_nsec;
+}
+
+/*
+ * Each second. The C library's locks are its own, so a child that waits for one which another
+ * thread held is found by what it does: nothing. When its time is over the signal is its end.
+ */
+static void on_second(int number)
+{
+	uint64_t cpu_ns = get_cpu_ns();
+
+	if (!--watch.left_s) {
+		signal(number, SIG_DFL);
+		raise(number);
+		return;
+	}
+	if (watch.is_sending || cpu_ns - watch.cpu_ns >= STUCK_CPU_NS)
+		watch.idle_s = 0;
+	else if (++watch.idle_s >= STUCK_S)
+		_exit(ND_CHILD_STUCK);
+	watch.cpu_ns = cpu_ns;
+}
+
+static void start_watch(uint32_t timeout_s)
+{
+	const struct itimerval second = {.it_interval = {.tv_sec = 1}, .it_value = {.tv_sec = 1}};
+	struct sigaction action = {.sa_handler = on_second, .sa_flags = SA_RESTART};
+
+	watch.left_s = timeout_s;
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &second, NULL);
 }
 
 static void write_file(const char *path, const char *text)
@@ -154,10 +233,12 @@ static int leave_program(const struct nd_snapshot_child *child)
 	nd_thread_forget_all();
 	nd_child_forget_handlers();
 	/* It ends with the process; who is orphaned already comes too late for the signal. */
-	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	if (getppid() != child->parent)
-		return -1;
-	alarm(child->timeout_s);
+	if (!child->outlives) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+		if (getppid() != child->parent)
+			return -1;
+	}
+	start_watch(child->timeout_s);
 	/* A session of its own: the scheduler's group and the terminal's are the program's. */
 	setsid();
 	prctl(PR_SET_NAME, "nodiag-heap");
@@ -187,8 +268,10 @@ static bool send_all(void *arg, const char *data, size_t size)
 	ssize_t n;
 
 	for (; size > 0; size -= (size_t)n, data += n) {
+		watch.is_sending = true;
 		n = send(stream->fd, data, size, MSG_NOSIGNAL);
-		/* Nobody takes it any more; signals that are handled there are not. */
+		watch.is_sending = false;
+		/* Nobody takes it any more. */
 		if (n <= 0)
 			return false;
 	}

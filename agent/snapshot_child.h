@@ -17,6 +17,7 @@ struct nd_snapshot_child {
 	struct nd_isolate *isolate;
 	int fd; /* a stream socket, for the snapshot */
 	pid_t parent;
+	bool outlives; /* goes on when the process has ended */
 	uint32_t timeout_s;
 	uint64_t limit_bytes; /* of memory that it may take itself */
 	const uint64_t *key;  /* of hashes in place of texts; NULL: texts go out */

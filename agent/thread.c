@@ -14,6 +14,7 @@
 #include "agent/log.h"
 #include "agent/loop.h"
 #include "agent/sampler.h"
+#include "agent/snapshot.h"
 #include "agent/spaces.h"
 #include "agent/trace.h"
 #include "common/clock.h"
@@ -195,6 +196,7 @@ void nd_thread_unhook(struct nd_thread *thread)
 	if (!thread->hooked || !nd_trace_stop(thread) || !nd_async_stop(thread))
 		return;
 	thread->hooked = false;
+	nd_snapshot_unhook(thread);
 	nd_gc_remove_callbacks(thread);
 	nd_loop_remove_handles(thread);
 }

@@ -71,10 +71,14 @@ struct draft {
 
 static bool always;
 
+/* What NODIAG_SPANS asks for, of ND_FEATURE_SPANS. */
+static uint32_t own_spans;
+
 void nd_trace_read_environment(void)
 {
 	const char *wanted = secure_getenv("NODIAG_TRACE");
 
+	own_spans = nd_span_features_parse(secure_getenv("NODIAG_SPANS"), NULL);
 	always = (wanted && !strcmp(wanted, "1")) || nd_otel_get_exports() & ND_EXPORTS_TRACES;
 }
 
@@ -265,7 +269,7 @@ static size_t cut_path(char *target)
 }
 
 /* "host", "host:8080" or "[::1]:8080"; cuts the port off. */
-static uint16_t take_port(char *host, size_t *len, uint8_t flags)
+static uint16_t take_port(char *host, size_t *len, const struct nd_event_span *span)
 {
 	char *colon = memrchr(host, ':', *len);
 	unsigned long port = 0;
@@ -277,7 +281,9 @@ static uint16_t take_port(char *host, size_t *len, uint8_t flags)
 	}
 	if (port && port <= UINT16_MAX)
 		return (uint16_t)port;
-	return !*len ? 0 : flags & ND_SPAN_TLS ? 443 : 80;
+	if (!*len || span->kind == ND_SPAN_INTERNAL)
+		return 0;
+	return span->flags & ND_SPAN_TLS ? 443 : 80;
 }
 
 static void read_span(const struct nd_thread *thread, struct napi_env__ *env,
@@ -300,7 +306,7 @@ static void read_span(const struct nd_thread *thread, struct napi_env__ *env,
 	read_text(draft, env, argv[ARG_TARGET]);
 	keep_text(draft, ND_SPAN_PATH, cut_path(end_of(draft)));
 	len = read_text(draft, env, argv[ARG_HOST]);
-	span->port = take_port(end_of(draft), &len, span->flags);
+	span->port = take_port(end_of(draft), &len, span);
 	keep_text(draft, ND_SPAN_HOST, len);
 	keep_text(draft, ND_SPAN_PEER, read_text(draft, env, argv[ARG_PEER]));
 	add_words(draft, ND_SPAN_ERROR, env, argv[ARG_ERROR]);
@@ -443,12 +449,9 @@ static void load(struct nd_thread *thread, struct napi_env__ *env)
 	static const struct {
 		const char *name;
 		nd_napi_callback *callback;
-	} functions[] = {{"begin", on_begin},
-			 {"end", on_end},
-			 {"name", on_name},
-			 {"tell", on_tell},
-			 {"share", on_share},
-			 {"frame", nd_context_on_frame},
+	} functions[] = {{"begin", on_begin},	    {"end", on_end},
+			 {"name", on_name},	    {"tell", on_tell},
+			 {"share", on_share},	    {"frame", nd_context_on_frame},
 			 {"ids", nd_context_on_ids}};
 	struct napi_value__ *argv[sizeof(functions) / sizeof(functions[0])];
 	size_t argc = sizeof(functions) / sizeof(functions[0]), i;
@@ -476,10 +479,14 @@ static void show_context(struct nd_thread *thread)
 
 static void tell_script(struct nd_thread *thread, struct napi_env__ *env)
 {
+	uint32_t spans = thread->trace.spans / ND_FEATURE_SPANS_LOWEST;
 	int state = ND_TRACING_FAILED;
 
 	if (!thread->trace.toggle)
 		load(thread, env);
+	/* Where toggle() looks for it. */
+	if (thread->trace.numbers)
+		thread->trace.numbers[1] = spans;
 	if (thread->trace.toggle)
 		state = nd_script_switch(env, thread->trace.toggle, thread->trace.is_wanted,
 					 ND_TRACING_FAILED);
@@ -489,14 +496,19 @@ static void tell_script(struct nd_thread *thread, struct napi_env__ *env)
 
 void nd_trace_update(struct nd_thread *thread)
 {
+	const struct nd_trace_state before = thread->trace;
 	bool wanted = nd_agent.features & ND_FEATURE_TRACE &&
 		      (always || nd_agent.wanted & ND_FEATURE_TRACE);
+	uint32_t spans = wanted ? own_spans | (nd_agent.wanted & ND_FEATURE_SPANS) : 0;
 
-	if (wanted == thread->trace.is_wanted)
+	if (wanted == before.is_wanted && spans == before.spans)
 		return;
 	thread->trace.is_wanted = wanted;
-	if (!nd_script_enter(thread, tell_script))
-		thread->trace.is_wanted = !wanted;
+	thread->trace.spans = spans;
+	if (nd_script_enter(thread, tell_script))
+		return;
+	thread->trace.is_wanted = before.is_wanted;
+	thread->trace.spans = before.spans;
 }
 
 static void drop_script(struct nd_thread *thread, struct napi_env__ *env)

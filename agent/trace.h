@@ -24,6 +24,7 @@ struct nd_trace_state {
 	double *numbers;	   /* the script's, and there as long as that */
 	uint64_t secret[3];	   /* what ids are made of, besides a number */
 	bool is_wanted;		   /* what the script was told last, or will be */
+	uint32_t spans;		   /* likewise: of ND_FEATURE_SPANS */
 };
 
 /* Whether NODIAG_TRACE asks for spans, or they are to be sent: after nd_otel_read_environment(). */

@@ -106,7 +106,8 @@ static int map_memory(struct channel *channel, int memory)
 	if (nd_channel_view_init(&channel->view, map, channel->size))
 		return -EPROTO;
 	channel->record = malloc(channel->view.head.ring_size / 2);
-	return channel->record ? 0 : -ENOMEM;
+	channel->begin = calloc(channel->view.head.slots, sizeof(*channel->begin));
+	return channel->record && channel->begin ? 0 : -ENOMEM;
 }
 
 static int greet(struct channel *channel)
@@ -156,6 +157,7 @@ void channel_close(struct channel *channel)
 	if (channel->memory)
 		munmap(channel->memory, channel->size);
 	free(channel->record);
+	free(channel->begin);
 	free(channel);
 }
 
@@ -224,6 +226,16 @@ static int set_busy(const struct channel *channel, struct nd_err *err)
 	return -EBUSY;
 }
 
+/* The agent may write what it was asked for before its answer is read. */
+static void note_begin(struct channel *channel)
+{
+	uint32_t i;
+
+	for (i = 0; i < channel->view.head.slots; i++)
+		channel->begin[i] = __atomic_load_n(
+			&nd_channel_view_slot(&channel->view, i)->ring.produced, __ATOMIC_ACQUIRE);
+}
+
 int channel_start(struct channel *channel, uint32_t features, unsigned int hz,
 		  uint64_t threshold_ns, struct nd_err *err)
 {
@@ -231,8 +243,10 @@ int channel_start(struct channel *channel, uint32_t features, unsigned int hz,
 				 .features = features,
 				 .hz = hz,
 				 .threshold_ns = threshold_ns};
-	int ret = ask(channel, &start, sizeof(start));
+	int ret;
 
+	note_begin(channel);
+	ret = ask(channel, &start, sizeof(start));
 	if (ret == -EBUSY)
 		return set_busy(channel, err);
 	if (ret == -ESHUTDOWN)
@@ -252,7 +266,7 @@ void channel_skip(struct channel *channel)
 		return;
 	for (i = 0; i < channel->view.head.slots; i++) {
 		nd_channel_view_ring(&channel->view, i, &ring);
-		nd_ring_skip(&ring);
+		nd_ring_skip_to(&ring, channel->begin[i]);
 	}
 	channel->dropped_before = sum_dropped(channel);
 }
@@ -299,6 +313,21 @@ int channel_log(struct channel *channel, const char *text)
 	out.line.message.size = (uint32_t)(sizeof(out.line) + len);
 	memcpy(out.line.text, text, len);
 	return ask(channel, &out, out.line.message.size);
+}
+
+int channel_publish(struct channel *channel, const void *context, size_t size)
+{
+	union {
+		struct nd_process_context context;
+		char room[ND_MESSAGE_MAX];
+	} out;
+
+	if (size > sizeof(out) - sizeof(out.context))
+		return -EMSGSIZE;
+	out.context.message.type = ND_MESSAGE_CONTEXT;
+	out.context.message.size = (uint32_t)(sizeof(out.context) + size);
+	memcpy(out.context.bytes, context, size);
+	return ask(channel, &out, out.context.message.size);
 }
 
 int channel_detach(struct channel *channel, struct nd_err *err)

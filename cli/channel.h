@@ -35,7 +35,8 @@ const char *channel_reason_text(uint32_t reason);
 /* Why a thread's requests are not traced: of enum nd_tracing, or a newer one; "" when they are. */
 const char *channel_tracing_text(uint32_t tracing);
 
-/* Why a thread's samples tell of no request: of enum nd_context, or a newer one; "" when they do. */
+/* Why a thread's samples tell of no request: of enum nd_context, or a newer one; "" when they do.
+ */
 const char *channel_context_text(uint32_t context);
 
 /*
@@ -45,7 +46,7 @@ const char *channel_context_text(uint32_t context);
 int channel_start(struct channel *channel, uint32_t features, unsigned int hz,
 		  uint64_t threshold_ns, struct nd_err *err);
 
-/* Leave out what was written until now; of a process that has ended, nothing is. */
+/* Leave out what was written before channel_start(); of a process that has ended, nothing is. */
 void channel_skip(struct channel *channel);
 
 /* Whether nobody has read its events yet: all are there that found room. */
@@ -61,6 +62,12 @@ int channel_want_handles(struct channel *channel, struct nd_err *err);
 int channel_log(struct channel *channel, const char *text);
 
 /*
+ * Have the agent publish an encoded ProcessContext. Returns 0 or a negative errno: -EEXIST,
+ * somebody else in the process did; -EMSGSIZE, it is too long; -ENOSYS, the agent is older.
+ */
+int channel_publish(struct channel *channel, const void *context, size_t size);
+
+/*
  * Have a heap snapshot taken, by a child of the process, and written to the stream socket `fd`,
  * which stays the caller's. When that is accepted, what comes of it is told twice:
  * channel_wait_forked() returns when the process has forked, or refused to, which
@@ -71,6 +78,17 @@ int channel_snapshot(struct channel *channel, const struct nd_snapshot_wish *wis
 		     struct nd_err *err);
 int channel_wait_forked(struct channel *channel, int timeout_ms, struct nd_forked *ret_forked);
 int channel_wait_child(struct channel *channel, int timeout_ms, int *ret_status);
+
+/* What can be read from when the agent says something. */
+int channel_get_fd(const struct channel *channel);
+
+/*
+ * Be told of a signal that is sent to the process: -EBUSY where it handles it itself. As long as
+ * this connection is there, it does not end the process. channel_has_signalled() says whether it
+ * has come since it was asked last.
+ */
+int channel_take_signal(struct channel *channel, int number, struct nd_err *err);
+bool channel_has_signalled(struct channel *channel);
 
 /* Let the agent stop for good; returns when it has let go of the process. */
 int channel_detach(struct channel *channel, struct nd_err *err);

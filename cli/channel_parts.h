@@ -23,6 +23,7 @@ struct channel {
 	size_t size;
 	struct nd_channel_view view;
 	uint64_t dropped_before;
+	uint64_t *begin; /* of each ring: what it had before the agent was asked to start */
 	uint8_t *record; /* half a ring: the longest event */
 };
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -69,4 +70,39 @@ int channel_wait_child(struct channel *channel, int timeout_ms, int *ret_status)
 
 	*ret_status = end.status;
 	return !ret && end.message.type != ND_MESSAGE_CHILD_END ? -EPROTO : ret;
+}
+
+int channel_get_fd(const struct channel *channel)
+{
+	return channel->fd;
+}
+
+int channel_take_signal(struct channel *channel, int number, struct nd_err *err)
+{
+	struct nd_signal wish = {{ND_MESSAGE_SIGNAL, sizeof(wish)}, number, 0};
+	int ret = send(channel->fd, &wish, sizeof(wish), MSG_NOSIGNAL) == (ssize_t)sizeof(wish)
+			  ? channel_wait_answer(channel)
+			  : -EPIPE;
+
+	if (ret == -EBUSY) {
+		nd_err_set(err, ret, "%d handles signal %d itself, or another nodiag waits for one",
+			   channel->pid, number);
+		return nd_err_hint(err, "take one that it does not handle, such as SIGUSR2 or 40");
+	}
+	if (ret == -ENOSYS)
+		return nd_err_set(err, ret, "the agent in %d is older, and waits for no signals",
+				  channel->pid);
+	return ret ? nd_err_set_errno(err, ret, "the agent in %d cannot wait for signal %d",
+				      channel->pid, number)
+		   : 0;
+}
+
+bool channel_has_signalled(struct channel *channel)
+{
+	struct pollfd ready = {.fd = channel->fd, .events = POLLIN};
+	struct nd_signal news = {0};
+
+	return poll(&ready, 1, 0) > 0 &&
+	       recv(channel->fd, &news, sizeof(news), MSG_DONTWAIT) == (ssize_t)sizeof(news) &&
+	       news.message.type == ND_MESSAGE_SIGNALLED;
 }

@@ -22,6 +22,8 @@
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/procfs.h"
+#include "proto/limits.h"
+#include "proto/otlp.h"
 
 /* What the environment of a process may take. */
 #define ENVIRONMENT_MAX (8u << 20)
@@ -199,6 +201,23 @@ static void work(void *arg, uint64_t for_ns)
 	sender_work(&export->sender, for_ns);
 }
 
+/* What is sent under some name is found under it by whoever looks at the process from outside. */
+static void publish(void *arg, const struct nd_buf *resource)
+{
+	struct collect_export *export = arg;
+	struct nd_buf context;
+	int ret;
+
+	nd_buf_init(&context, ND_MESSAGE_MAX);
+	ret = nd_otlp_encode_process_context(resource, &context);
+	if (!ret)
+		ret = channel_publish(export->channel, context.data, context.len);
+	nd_buf_fini(&context);
+	if (ret && ret != -EEXIST && ret != -EPIPE)
+		collect_say(export->channel, "the process context is not published: %s",
+			    strerror(-ret));
+}
+
 static void say_where(struct collect_export *export, const bool *signals)
 {
 	char url[512];
@@ -253,6 +272,7 @@ static void set_options(struct collect_export *export)
 		.interval_ns = export->sender.interval_ns,
 		.sink = {add_request, export},
 		.work = work,
+		.describe = publish,
 		.arg = export,
 	};
 	say_where(export, export->options.signals);

@@ -62,7 +62,11 @@ int export_session_end_resource(struct export_session *s, struct nd_err *err)
 	attributes = nd_resource_get(resource);
 	if (!ret)
 		ret = nd_otlp_encode_resource(&attributes, &s->resource);
-	return ret ? no_memory(err) : 0;
+	if (ret)
+		return no_memory(err);
+	if (s->options->describe)
+		s->options->describe(s->options->arg, &s->resource);
+	return 0;
 }
 
 int export_session_init(struct export_session *s, struct nd_profile *frames,

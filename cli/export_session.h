@@ -31,6 +31,8 @@ struct export_options {
 	struct nd_sink sink;
 	/* Called again and again while a process is watched, which must not wait for longer. */
 	void (*work)(void *arg, uint64_t for_ns);
+	/* Called with its encoded resource once that is known, where it is not NULL. */
+	void (*describe)(void *arg, const struct nd_buf *resource);
 	void *arg;
 };
 

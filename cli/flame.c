@@ -70,7 +70,8 @@ static const struct argp_option options[] = {
 	 "Samples a second of CPU time of each thread, 1 to 4999 (default 99)", 1},
 	{"threads", OPT_THREADS, NULL, 0, "Keep threads apart", 1},
 	{"by", OPT_BY, "route", 0,
-	 "Keep the routes of HTTP requests apart, GET /users/:id; by the agent, which must be in the "
+	 "Keep the routes of HTTP requests apart, GET /users/:id; by the agent, which must be in "
+	 "the "
 	 "process and follows its requests meanwhile",
 	 1},
 	{"kernel", OPT_KERNEL, NULL, 0, "Take kernel stacks (default where permitted)", 1},
@@ -291,11 +292,10 @@ static int import_recording(const struct flame *flame, const struct nd_buf *data
 {
 	struct nd_recording_state state;
 	bool threads = flame->session.threads;
-	int ret = flame->by_route
-			  ? nd_import_recording_by_route(data->data, data->len, threads,
-							 ret_profile, &state, err)
-			  : nd_import_recording(data->data, data->len, threads, ret_profile, &state,
-						err);
+	int ret = flame->by_route ? nd_import_recording_by_route(data->data, data->len, threads,
+								 ret_profile, &state, err)
+				  : nd_import_recording(data->data, data->len, threads, ret_profile,
+							&state, err);
 
 	if (!ret)
 		closing_print_recording(

@@ -4,20 +4,18 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "analyzer/heap/heap.h"
 #include "analyzer/heap/reader.h"
 #include "cli/attach.h"
 #include "cli/channel.h"
+#include "cli/heap_taking.h"
 #include "cli/interrupt.h"
 #include "cli/memory.h"
 #include "cli/out.h"
@@ -25,44 +23,12 @@
 #include "common/clock.h"
 #include "common/err.h"
 
-#define READ_BYTES (256u << 10)
-
-/* How often is looked at the clock and at Ctrl-C. */
-#define LOOK_MS 200
-
 /* How long the event loop may take to come round. */
 #define FORK_MS 15000
-
-/* How long the child's end may take to be told, once its stream has ended. */
-#define END_MS 5000
-
-#define PROGRESS_NS ND_NSEC_PER_SEC
 
 /* How often a child is made before they are given up that wait, and the time until the next. */
 #define TRIES	 5
 #define RETRY_MS 200
-
-struct taking {
-	pid_t pid;
-	const struct heap_snapshot_options *options;
-	struct nd_err *err;
-	struct channel *channel;
-	bool is_ours; /* the agent was loaded for this */
-	int stream;   /* our end */
-	struct out out;
-	struct nd_heap_reader *reader;
-	struct nd_err damage; /* what the reader found */
-	char *chunk;
-	uint64_t start_ns;
-	uint64_t shown_ns;
-	uint64_t bytes;
-};
-
-/* Alarms ring at full seconds. */
-static uint32_t get_timeout_s(const struct heap_snapshot_options *options)
-{
-	return (uint32_t)((options->timeout_ns + ND_NSEC_PER_SEC - 1) / ND_NSEC_PER_SEC);
-}
 
 static int open_output(struct taking *taking)
 {
@@ -72,7 +38,8 @@ static int open_output(struct taking *taking)
 	struct tm tm;
 
 	strftime(when, sizeof(when), "%Y%m%d-%H%M%S", localtime_r(&now, &tm));
-	snprintf(name, sizeof(name), "heap-%d-%s.heapsnapshot", taking->pid, when);
+	snprintf(name, sizeof(name), "heap-%d-%s.%s", taking->pid, when,
+		 taking->options->format == HEAP_FORMAT_ND ? "nd" : "heapsnapshot");
 	return out_open(&taking->out, path ? path : name, taking->options->force, true,
 			taking->err);
 }
@@ -89,6 +56,9 @@ static int connect_agent(struct taking *taking)
 	if (ret)
 		return ret;
 	hello = channel_get_hello(taking->channel);
+	if (taking->at_limit && !(hello->features & ND_FEATURE_TRIGGERS))
+		return nd_err_set(taking->err, -ENOTSUP,
+				  "the agent in %d cannot tell when its heap is full", taking->pid);
 	if ((taking->options->redact || taking->options->worker) &&
 	    hello->features & ND_FEATURE_SNAPSHOT && !(hello->features & ND_FEATURE_REDACT))
 		return nd_err_set(taking->err, -ENOTSUP,
@@ -116,181 +86,89 @@ static int set_refused(struct taking *taking, const struct nd_forked *forked, ui
 	return nd_err_hint(taking->err, "raise the memory limit of its cgroup, or free memory");
 }
 
-static int set_ended(struct taking *taking)
-{
-	return nd_err_set(taking->err, -ESRCH, "%d ended before its snapshot was complete",
-			  taking->pid);
-}
-
-static int start(struct taking *taking, int theirs)
+static int fill_wish(const struct taking *taking, struct nd_snapshot_wish *wish)
 {
 	const struct heap_snapshot_options *options = taking->options;
-	struct nd_snapshot_wish wish = {
-		.timeout_s = get_timeout_s(options),
+
+	*wish = (struct nd_snapshot_wish){
+		.timeout_s = heap_taking_timeout_s(taking),
 		.free_bytes = memory_get_free(taking->pid),
 		.limit_bytes = options->child_memory,
-		.flags = options->redact ? ND_SNAPSHOT_REDACT : 0,
+		.flags = (options->redact ? ND_SNAPSHOT_REDACT : 0) |
+			 (taking->at_limit ? ND_SNAPSHOT_AT_LIMIT : 0),
 		.tid = options->worker,
 	};
-	struct nd_forked forked;
-	int ret;
-
-	if (options->redact && getrandom(wish.key, sizeof(wish.key), 0) != sizeof(wish.key))
+	if (options->redact && getrandom(wish->key, sizeof(wish->key), 0) != sizeof(wish->key))
 		return nd_err_set_errno(taking->err, -errno, "there is no key for hashes");
-	ret = channel_snapshot(taking->channel, &wish, theirs, taking->err);
-
-	if (ret == -ESRCH && options->worker)
-		return nd_err_hint(taking->err, "'nodiag lag %d' lists its threads", taking->pid);
-	if (ret)
-		return ret;
-	ret = channel_wait_forked(taking->channel, FORK_MS, &forked);
-	if (ret == -ETIMEDOUT) {
-		nd_err_set(taking->err, ret, "the event loop of %d does not come round",
-			   options->worker ? (pid_t)options->worker : taking->pid);
-		return nd_err_hint(taking->err, "nodiag stack %d shows what it does", taking->pid);
-	}
-	if (ret == -EPIPE)
-		return set_ended(taking);
-	if (ret)
-		return nd_err_set_errno(taking->err, ret, "%d takes no snapshot", taking->pid);
-	if (forked.result) {
-		if (wish.limit_bytes && wish.limit_bytes < wish.free_bytes)
-			wish.free_bytes = wish.limit_bytes;
-		return set_refused(taking, &forked, wish.free_bytes);
-	}
-	term_note("%d: paused for %.0f ms; a child of it writes %" PRIu64 " MiB of heap",
-		  taking->pid, (double)forked.pause_ns / 1e6, forked.used_bytes >> 20);
 	return 0;
 }
 
-static void show_progress(struct taking *taking)
-{
-	uint64_t now = nd_clock_monotonic_ns();
-
-	if (now - taking->shown_ns < PROGRESS_NS)
-		return;
-	taking->shown_ns = now;
-	if (taking->bytes)
-		term_progress("writing: %" PRIu64 " MiB", taking->bytes >> 20);
-	else
-		term_progress("V8 looks at all objects: %" PRIu64 " s",
-			      (now - taking->start_ns) / ND_NSEC_PER_SEC);
-}
-
-static int check_patience(struct taking *taking)
-{
-	uint64_t took = nd_clock_monotonic_ns() - taking->start_ns;
-
-	show_progress(taking);
-	if (interrupt_was_asked_for())
-		return nd_err_set(taking->err, -EINTR, "interrupted: no snapshot of %d was taken",
-				  taking->pid);
-	/* The child's own alarm comes before. */
-	if (took < taking->options->timeout_ns + 5 * ND_NSEC_PER_SEC)
-		return 0;
-	return nd_err_set(taking->err, -ETIMEDOUT, "the snapshot of %d took too long", taking->pid);
-}
-
-/* What is damaged is known in the end: the child may say why. */
-static int take_bytes(struct taking *taking, size_t len)
-{
-	taking->bytes += len;
-	if (!taking->damage.code)
-		nd_heap_reader_feed(taking->reader, taking->chunk, len, &taking->damage);
-	return out_write(&taking->out, taking->chunk, len, taking->err);
-}
-
-static int copy_stream(struct taking *taking)
-{
-	struct pollfd ready = {.fd = taking->stream, .events = POLLIN};
-	ssize_t n;
-	int ret;
-
-	for (;;) {
-		ret = check_patience(taking);
-		if (ret)
-			return ret;
-		if (poll(&ready, 1, LOOK_MS) <= 0)
-			continue;
-		n = read(taking->stream, taking->chunk, READ_BYTES);
-		if (n < 0 && errno != EINTR)
-			return nd_err_set_errno(taking->err, -errno, "cannot read the snapshot");
-		if (n == 0)
-			return 0;
-		ret = n > 0 ? take_bytes(taking, (size_t)n) : 0;
-		if (ret)
-			return ret;
-	}
-}
-
-static int set_killed(struct taking *taking, int signal)
-{
-	if (signal == SIGALRM) {
-		nd_err_set(taking->err, -ETIMEDOUT,
-			   "the snapshot of %d was not complete in %" PRIu32 " s", taking->pid,
-			   get_timeout_s(taking->options));
-		return nd_err_hint(taking->err,
-				   "take it again, or give it more time with --timeout");
-	}
-	nd_err_set(taking->err, -EIO,
-		   "the child of %d that took the snapshot ended by signal %d (%s)", taking->pid,
-		   signal, strsignal(signal));
-	if (signal == SIGKILL)
-		return nd_err_hint(taking->err,
-				   "the kernel had no memory for it, or the agent was detached");
-	return nd_err_hint(taking->err, "it may have needed more memory: see --child-memory");
-}
-
-static int set_stuck(struct taking *taking)
-{
-	nd_err_set(taking->err, -EAGAIN,
-		   "the child of %d would have to wait for a thread that it has not", taking->pid);
-	return nd_err_hint(taking->err, "take it again when the process has less to do");
-}
-
-/* The child's end says why its snapshot is not complete, better than its last byte does. */
-static int finish(struct taking *taking)
-{
-	struct nd_heap *heap = NULL;
-	int status, ret = channel_wait_child(taking->channel, END_MS, &status);
-
-	if (ret == -EPIPE)
-		return set_ended(taking);
-	if (ret)
-		return nd_err_set_errno(taking->err, ret, "the agent in %d does not answer",
-					taking->pid);
-	if (WIFSIGNALED(status))
-		return set_killed(taking, WTERMSIG(status));
-	if (WEXITSTATUS(status) == ND_CHILD_STUCK)
-		return set_stuck(taking);
-	if (!taking->damage.code &&
-	    !nd_heap_reader_finish(taking->reader, &heap, &taking->damage) && !status) {
-		nd_heap_free(heap);
-		return 0;
-	}
-	nd_heap_free(heap);
-	if (!taking->damage.code)
-		return nd_err_set(taking->err, -EIO, "the child of %d failed", taking->pid);
-	return nd_err_set(taking->err, taking->damage.code, "V8's snapshot of %d is damaged: %s",
-			  taking->pid, taking->damage.what);
-}
-
-static int take(struct taking *taking)
+/* Ask for a child that writes to our stream. */
+static int ask(struct taking *taking, const struct nd_snapshot_wish *wish)
 {
 	int ends[2], ret;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
 		return nd_err_set_errno(taking->err, -errno, "cannot make a socket");
 	taking->stream = ends[0];
-	ret = start(taking, ends[1]);
+	ret = channel_snapshot(taking->channel, wish, ends[1], taking->err);
 	close(ends[1]);
-	taking->start_ns = taking->shown_ns = nd_clock_monotonic_ns();
+	if (ret == -ESRCH && wish->tid)
+		return nd_err_hint(taking->err, "'nodiag lag %d' lists its threads", taking->pid);
+	return ret;
+}
+
+static int check_forked(struct taking *taking, const struct nd_snapshot_wish *wish,
+			const struct nd_forked *forked)
+{
+	uint64_t free_bytes = wish->free_bytes;
+
+	if (wish->limit_bytes && wish->limit_bytes < free_bytes)
+		free_bytes = wish->limit_bytes;
+	if (forked->result)
+		return set_refused(taking, forked, free_bytes);
+	term_note("%d: paused for %.0f ms; a child of it writes %" PRIu64 " MiB of heap",
+		  taking->pid, (double)forked->pause_ns / 1e6, forked->used_bytes >> 20);
+	return 0;
+}
+
+static int start(struct taking *taking)
+{
+	struct nd_snapshot_wish wish;
+	struct nd_forked forked;
+	int ret = fill_wish(taking, &wish);
+
 	if (!ret)
-		ret = copy_stream(taking);
+		ret = ask(taking, &wish);
+	if (ret)
+		return ret;
+	ret = channel_wait_forked(taking->channel, FORK_MS, &forked);
+	if (ret == -ETIMEDOUT) {
+		nd_err_set(taking->err, ret, "the event loop of %d does not come round",
+			   wish.tid ? (pid_t)wish.tid : taking->pid);
+		return nd_err_hint(taking->err, "nodiag stack %d shows what it does", taking->pid);
+	}
+	if (ret == -EPIPE)
+		return heap_taking_set_ended(taking);
+	if (ret)
+		return nd_err_set_errno(taking->err, ret, "%d takes no snapshot", taking->pid);
+	return check_forked(taking, &wish, &forked);
+}
+
+static void close_stream(struct taking *taking)
+{
+	if (taking->stream >= 0)
+		close(taking->stream);
+	taking->stream = -1;
+}
+
+static int take(struct taking *taking)
+{
+	int ret = start(taking);
+
 	if (!ret)
-		ret = finish(taking);
-	term_progress("%s", "");
-	close(taking->stream);
+		ret = heap_taking_copy(taking);
+	close_stream(taking);
 	return ret;
 }
 
@@ -326,21 +204,33 @@ static void report(const struct taking *taking)
 
 	if (!strcmp(taking->out.path, "-"))
 		return;
-	term_note("%s: %" PRIu64 " MiB in %.1f s", taking->out.path, taking->bytes >> 20, took);
+	term_note("%s: %" PRIu64 " MiB%s in %.1f s", taking->out.path, taking->bytes >> 20,
+		  taking->options->format == HEAP_FORMAT_ND ? ", packed," : "", took);
+}
+
+static int init(struct taking *taking)
+{
+	taking->out.fd = taking->stream = -1;
+	taking->reader = nd_heap_reader_new();
+	taking->chunk = malloc(HEAP_READ_BYTES);
+	return taking->reader && taking->chunk ? 0
+					       : nd_err_set(taking->err, -ENOMEM, "out of memory");
+}
+
+static void fini(struct taking *taking)
+{
+	disconnect(taking);
+	close_stream(taking);
+	out_close(&taking->out);
+	nd_heap_reader_free(taking->reader);
+	free(taking->chunk);
 }
 
 int heap_snapshot_take(pid_t pid, const struct heap_snapshot_options *options, struct nd_err *err)
 {
-	struct taking taking = {.pid = pid,
-				.options = options,
-				.err = err,
-				.out = {.fd = -1},
-				.reader = nd_heap_reader_new(),
-				.chunk = malloc(READ_BYTES)};
-	int ret = 0;
+	struct taking taking = {.pid = pid, .options = options, .err = err};
+	int ret = init(&taking);
 
-	if (!taking.reader || !taking.chunk)
-		ret = nd_err_set(err, -ENOMEM, "out of memory");
 	if (!ret)
 		ret = open_output(&taking);
 	interrupt_catch();
@@ -352,10 +242,89 @@ int heap_snapshot_take(pid_t pid, const struct heap_snapshot_options *options, s
 		ret = out_commit(&taking.out, "", 0, err);
 	if (!ret)
 		report(&taking);
-	disconnect(&taking);
 	interrupt_release();
-	out_close(&taking.out);
-	nd_heap_reader_free(taking.reader);
-	free(taking.chunk);
+	fini(&taking);
+	return ret;
+}
+
+int heap_snapshot_arm(pid_t pid, const struct heap_snapshot_options *options,
+		      struct taking **ret_taking, struct nd_err *err)
+{
+	struct taking *taking = calloc(1, sizeof(*taking));
+	struct nd_snapshot_wish wish;
+	int ret;
+
+	if (!taking)
+		return nd_err_set(err, -ENOMEM, "out of memory");
+	*taking = (struct taking){.pid = pid, .options = options, .err = err, .at_limit = true};
+	ret = init(taking);
+	if (!ret)
+		ret = connect_agent(taking);
+	if (!ret)
+		ret = fill_wish(taking, &wish);
+	if (!ret)
+		ret = ask(taking, &wish);
+	if (ret)
+		heap_snapshot_disarm(taking);
+	else
+		*ret_taking = taking;
+	return ret;
+}
+
+void heap_snapshot_disarm(struct taking *taking)
+{
+	if (!taking)
+		return;
+	fini(taking);
+	free(taking);
+}
+
+bool heap_snapshot_wait(const struct taking *taking, int timeout_ms)
+{
+	struct pollfd ready[] = {{.fd = taking->stream, .events = POLLIN},
+				 {.fd = channel_get_fd(taking->channel), .events = POLLIN}};
+
+	return poll(ready, 2, timeout_ms) > 0;
+}
+
+/* It may have ended before it could say so: its child is there all the same. */
+static int hear_forked(struct taking *taking)
+{
+	const struct nd_snapshot_wish wish = {.free_bytes = memory_get_free(taking->pid),
+					      .limit_bytes = taking->options->child_memory};
+	struct nd_forked forked;
+	char byte;
+	int ret = channel_wait_forked(taking->channel, FORK_MS, &forked);
+
+	if (ret == -EPIPE && recv(taking->stream, &byte, 1, MSG_PEEK) <= 0)
+		return nd_err_set(taking->err, -ESRCH,
+				  "%d has ended, and its heap had not reached its limit",
+				  taking->pid);
+	if (ret == -EPIPE)
+		return 0;
+	if (ret)
+		return nd_err_set_errno(taking->err, ret, "%d takes no snapshot", taking->pid);
+	term_note("%d: its heap has reached its limit of %" PRIu64
+		  " MiB, which was raised by %" PRIu64 " MiB, once",
+		  taking->pid, forked.limit_bytes >> 20, forked.raised_bytes >> 20);
+	return check_forked(taking, &wish, &forked);
+}
+
+int heap_snapshot_collect(struct taking *taking, const struct heap_snapshot_options *options,
+			  struct nd_err *err)
+{
+	int ret;
+
+	taking->options = options;
+	taking->err = err;
+	ret = hear_forked(taking);
+	if (!ret)
+		ret = open_output(taking);
+	if (!ret)
+		ret = heap_taking_copy(taking);
+	if (!ret)
+		ret = out_commit(&taking->out, "", 0, err);
+	if (!ret)
+		report(taking);
 	return ret;
 }

@@ -6,13 +6,16 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "cli/heap_format.h"
+
 struct nd_err;
 
 struct heap_snapshot_options {
 	const char *output; /* a path, "-" for stdout, NULL: named after the process and the time */
 	bool force;	    /* replace a file */
-	bool redact;	    /* of strings only lengths and hashes */
-	uint32_t worker;    /* whose heap: the thread's id; 0: the main thread's */
+	enum heap_format format; /* ND, or else HEAPSNAPSHOT */
+	bool redact;		 /* of strings only lengths and hashes */
+	uint32_t worker;	 /* whose heap: the thread's id; 0: the main thread's */
 	uint64_t timeout_ns;
 	uint64_t child_memory; /* what the child may take, in bytes; 0: as much as it should need */
 };
@@ -23,5 +26,19 @@ struct heap_snapshot_options {
  * negative errno: -ESRCH when there is no such process, -EPERM and -EACCES.
  */
 int heap_snapshot_take(pid_t pid, const struct heap_snapshot_options *options, struct nd_err *err);
+
+/*
+ * The same in advance: have a snapshot taken when the heap has grown to its limit. `*ret_taking`
+ * waits for that; heap_snapshot_wait() returns true, after so long at most, when that is so or the
+ * process is gone. Then heap_snapshot_collect() takes what comes, whose -ESRCH means that nothing
+ * did.
+ */
+struct taking;
+int heap_snapshot_arm(pid_t pid, const struct heap_snapshot_options *options,
+		      struct taking **ret_taking, struct nd_err *err);
+bool heap_snapshot_wait(const struct taking *taking, int timeout_ms);
+int heap_snapshot_collect(struct taking *taking, const struct heap_snapshot_options *options,
+			  struct nd_err *err);
+void heap_snapshot_disarm(struct taking *taking);
 
 #endif /* NODIAG_CLI_HEAP_SNAPSHOT_H */

@@ -6,6 +6,7 @@
 
 static volatile sig_atomic_t caught;
 static struct sigaction old_int, old_term;
+static unsigned int depth;
 
 static void on_signal(int signal)
 {
@@ -16,6 +17,8 @@ void interrupt_catch(void)
 {
 	struct sigaction action = {.sa_handler = on_signal};
 
+	if (depth++)
+		return;
 	caught = 0;
 	sigaction(SIGINT, &action, &old_int);
 	sigaction(SIGTERM, &action, &old_term);
@@ -23,6 +26,8 @@ void interrupt_catch(void)
 
 void interrupt_release(void)
 {
+	if (--depth)
+		return;
 	sigaction(SIGINT, &old_int, NULL);
 	sigaction(SIGTERM, &old_term, NULL);
 }

@@ -135,8 +135,7 @@ static int add_named_stack(struct lag_probes *p, uint32_t tid, uint64_t time_ns,
 	};
 
 	p->stacks++;
-	return p->o->sink.ops->add_stack(p->o->sink.impl, &event, NULL, stack->calls,
-				       stack->depth);
+	return p->o->sink.ops->add_stack(p->o->sink.impl, &event, NULL, stack->calls, stack->depth);
 }
 
 static int handle_sample(struct lag_probes *p, const struct nd_sample_header *record)

@@ -298,6 +298,7 @@ int lag_session_run(const struct target *target, const struct lag_options *optio
 			   options->arg},
 		.o = {.threshold_ns = options->threshold_ns,
 		      .trace = options->trace || options->add_span || options->requests,
+		      .spans = options->spans,
 		      .hz = options->hz,
 		      .async = options->async,
 		      .no_stacks = options->is_unattended},

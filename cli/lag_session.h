@@ -41,6 +41,7 @@ struct lag_options {
 	bool requests; /* follow them, for stalls to name theirs; by the agent only */
 	/* Gets the spans of requests, of which only an agent tells; NULL: nobody wants them. */
 	struct nd_trace *trace;
+	uint32_t spans; /* of ND_FEATURE_SPANS: what else it is to get them of */
 	/*
 	 * Gets each of them, when it begins and when it is over, likewise; what it returns but 0
 	 * ends the observation.

@@ -25,6 +25,7 @@ struct lag_observation {
 	uint64_t threshold_ns; /* of a stall */
 	bool no_stacks;	       /* during stalls, which cost the process something */
 	bool trace;	       /* spans of requests too, of which only the agent tells */
+	uint32_t spans;	       /* of ND_FEATURE_SPANS, besides those of requests */
 	unsigned int hz;       /* CPU samples that the agent is to take besides; 0: none */
 	bool async;	       /* asynchronous resources too, where the agent can */
 	const struct nd_walk_layout *layout; /* of the process's V8; all zeros when not known */

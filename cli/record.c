@@ -54,7 +54,8 @@ static const struct argp_option options[] = {
 	 "the process some time",
 	 1},
 	{"trace", OPT_TRACE, NULL, 0,
-	 "Follow HTTP requests, too, for nodiag trace and flame --by route; the agent must be in the "
+	 "Follow HTTP requests, too, for nodiag trace and flame --by route; the agent must be in "
+	 "the "
 	 "process, and takes the samples",
 	 1},
 	{"kernel", OPT_KERNEL, NULL, 0, "Take kernel stacks (default where permitted)", 1},

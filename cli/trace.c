@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "analyzer/lag/lag.h"
 #include "analyzer/lag/recorded.h"
@@ -50,13 +51,16 @@ struct trace {
 	struct nd_err err;
 };
 
-enum { OPT_SLOW = 256, OPT_ROUTE, OPT_JSON, OPT_COLOR };
+enum { OPT_SLOW = 256, OPT_ROUTE, OPT_SPANS, OPT_JSON, OPT_COLOR };
 
 static const struct argp_option options[] = {
 	{NULL, 0, NULL, 0, "Watching", 1},
 	{"duration", 'd', "TIME", 0,
 	 "Watch that long: 500ms, 10s, 2m (default 10s; with -- until the command ends)", 1},
 	{"live", 'l', NULL, 0, "Show the answer so far once a second, until Ctrl-C", 1},
+	{"spans", OPT_SPANS, "LIST", 0,
+	 "Follow what requests wait for besides: dns, net, tls, fs, child_process, worker, or all",
+	 1},
 	{NULL, 0, NULL, 0, "Which requests", 2},
 	{"slow", OPT_SLOW, "TIME", 0, "List only those that took so long", 2},
 	{"route", OPT_ROUTE, "ROUTE", 0,
@@ -89,6 +93,20 @@ static const char documentation[] =
 	"the command's own, or 125 if nodiag failed, 126 if it cannot be run, 127 if there is "
 	"none.";
 
+static error_t parse_spans(struct trace *trace, const char *list)
+{
+	const char *unknown;
+
+	trace->session.spans = nd_span_features_parse(list, &unknown);
+	if (!unknown)
+		return 0;
+	nd_err_set(&trace->err, -EINVAL, "'%.*s': there are no spans of that",
+		   (int)strcspn(unknown, ","), unknown);
+	return nd_err_hint(&trace->err,
+			   "give --spans dns,net,tls,fs,child_process,worker, some of these, or "
+			   "all");
+}
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct trace *trace = state->input;
@@ -105,6 +123,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_ROUTE:
 		trace->options.route = arg;
 		return 0;
+	case OPT_SPANS:
+		return parse_spans(trace, arg);
 	case OPT_JSON:
 		trace->json = true;
 		return 0;

@@ -43,6 +43,17 @@ static bool advance(uint64_t *produced, uint64_t *position, uint64_t next)
 #endif
 }
 
+/* Bytes to leave out, so that a record of that size does not wrap, or begins the ring anew. */
+static uint64_t find_padding(const struct nd_ring *ring, uint64_t position, uint64_t consumed,
+			     uint32_t size)
+{
+	uint64_t offset = position & (ring->size - 1), rest = ring->size - offset;
+
+	if (rest < size || (position == consumed && offset >= ND_RING_REWIND && offset >= size))
+		return rest;
+	return 0;
+}
+
 void *nd_ring_reserve(struct nd_ring *ring, uint32_t len)
 {
 	uint64_t position, consumed, padding, *header;
@@ -52,10 +63,9 @@ void *nd_ring_reserve(struct nd_ring *ring, uint32_t len)
 		goto drop;
 	position = __atomic_load_n(&ring->head->produced, __ATOMIC_RELAXED);
 	do {
-		padding = ring->size - (position & (ring->size - 1));
-		padding = padding < size ? padding : 0;
 		/* Pairs with the release in nd_ring_read(): what is reused was read. */
 		consumed = __atomic_load_n(&ring->head->consumed, __ATOMIC_ACQUIRE);
+		padding = find_padding(ring, position, consumed, size);
 		if (position - consumed > ring->size ||
 		    position + padding + size - consumed > ring->size)
 			goto drop;
@@ -123,9 +133,12 @@ int nd_ring_read(struct nd_ring *ring, void *buf, uint32_t size)
 	return (int)len;
 }
 
+void nd_ring_skip_to(struct nd_ring *ring, uint64_t position)
+{
+	__atomic_store_n(&ring->head->consumed, position, __ATOMIC_RELEASE);
+}
+
 void nd_ring_skip(struct nd_ring *ring)
 {
-	__atomic_store_n(&ring->head->consumed,
-			 __atomic_load_n(&ring->head->produced, __ATOMIC_ACQUIRE),
-			 __ATOMIC_RELEASE);
+	nd_ring_skip_to(ring, __atomic_load_n(&ring->head->produced, __ATOMIC_ACQUIRE));
 }

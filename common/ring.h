@@ -19,6 +19,10 @@
  * A header is written last, with release order, so what it says of is all there. Since the position
  * is part of it, what an earlier round left in the ring is not taken for a record.
  *
+ * Where all was read, a record may begin at the ring's beginning again, with padding up to its
+ * end: of a ring that is read in time, only its first ND_RING_REWIND bytes and what a burst takes
+ * ever hold memory.
+ *
  * Neither side trusts the other: the writer takes a reader's position only as a bound for itself
  * and stays inside of the ring whatever it says; the reader checks each length.
  */
@@ -41,6 +45,9 @@ struct nd_ring {
 };
 
 #define ND_RING_HEADER 8
+
+/* A ring that is no larger goes round. */
+#define ND_RING_REWIND (256u << 10)
 
 /* Longest content of a record: half of the ring, so that one always fits into an empty one. */
 static inline uint32_t nd_ring_content_max(const struct nd_ring *ring)
@@ -66,5 +73,8 @@ int nd_ring_read(struct nd_ring *ring, void *buf, uint32_t size);
 
 /* Forget all records so far. */
 void nd_ring_skip(struct nd_ring *ring);
+
+/* Forget those before a position that `produced` had earlier. */
+void nd_ring_skip_to(struct nd_ring *ring, uint64_t position);
 
 #endif /* NODIAG_COMMON_RING_H */

@@ -26,8 +26,11 @@
 /* Threads with an event loop that are told apart; those beyond are counted and left alone. */
 #define ND_CHANNEL_SLOTS 128
 
-/* Bytes of a thread's ring: half a second of samples at 99 Hz in the deepest stacks. */
-#define ND_CHANNEL_RING (1u << 20)
+/*
+ * Bytes of a thread's ring: more than a second of 30,000 requests each, for a reader that does not
+ * get a CPU. What is read in time takes ND_RING_REWIND of them in memory.
+ */
+#define ND_CHANNEL_RING (16u << 20)
 
 /* Bytes of the path that NODIAG_OUTPUT names, its NUL included. */
 #define ND_OUTPUT_PATTERN_MAX 1024
@@ -63,7 +66,18 @@ enum nd_agent_feature {
 	ND_FEATURE_ASYNC = 1 << 8,     /* asynchronous resources */
 	ND_FEATURE_SNAPSHOT = 1 << 10, /* heap snapshots, by a child */
 	ND_FEATURE_REDACT = 1 << 11,   /* without what strings say, and of workers */
+	ND_FEATURE_TRIGGERS = 1 << 12, /* when the heap is nearly full; and of signals */
+	/* With ND_FEATURE_TRACE, spans of other things that requests wait for. */
+	ND_FEATURE_SPANS_DNS = 1 << 16,
+	ND_FEATURE_SPANS_NET = 1 << 17,
+	ND_FEATURE_SPANS_TLS = 1 << 18,
+	ND_FEATURE_SPANS_FS = 1 << 19,
+	ND_FEATURE_SPANS_CHILD = 1 << 20,
+	ND_FEATURE_SPANS_WORKER = 1 << 21,
 };
+
+#define ND_FEATURE_SPANS_LOWEST ND_FEATURE_SPANS_DNS
+#define ND_FEATURE_SPANS	(63 * ND_FEATURE_SPANS_LOWEST)
 
 /* What an agent with such features knows of an event loop, of enum nd_loop_known. */
 static inline uint32_t nd_agent_known(uint32_t features)
@@ -172,10 +186,13 @@ enum nd_message_type {
 	ND_MESSAGE_DETACH,    /* reader: stop for good */
 	ND_MESSAGE_ANSWER,    /* agent, to each of these: struct nd_answer */
 	ND_MESSAGE_LOG,	      /* reader: struct nd_log_line, to be said where NODIAG_LOG says */
+	ND_MESSAGE_CONTEXT,   /* reader: struct nd_process_context, to be published */
 	/* Far from those, so that others may be added meanwhile. */
 	ND_MESSAGE_SNAPSHOT = 32, /* reader: struct nd_snapshot_wish, with a descriptor */
 	ND_MESSAGE_FORKED,	  /* agent: struct nd_forked, once the main thread was asked */
 	ND_MESSAGE_CHILD_END,	  /* agent: struct nd_child_end, if there was a child */
+	ND_MESSAGE_SIGNAL,	  /* reader: struct nd_signal, to be told of that signal */
+	ND_MESSAGE_SIGNALLED,	  /* agent: struct nd_signal, when it has come */
 };
 
 struct nd_message {
@@ -209,8 +226,19 @@ struct nd_log_line {
 	char text[]; /* to the end of the message, without a NUL */
 };
 
+/* OpenTelemetry's message ProcessContext: what the process is to others on its host. */
+struct nd_process_context {
+	struct nd_message message;
+	char bytes[]; /* to the end of the message */
+};
+
 enum nd_snapshot_flag {
 	ND_SNAPSHOT_REDACT = 1 << 0, /* of strings only lengths and hashes by `key` */
+	/*
+	 * Not now: once the main thread's heap has grown to its limit, which is raised a little, so
+	 * that V8 goes on for a moment. The child lives on when the process ends.
+	 */
+	ND_SNAPSHOT_AT_LIMIT = 1 << 1,
 };
 
 /*
@@ -233,6 +261,13 @@ struct nd_snapshot_wish {
 /* The least of it, which older readers send. */
 #define ND_SNAPSHOT_WISH_MIN offsetof(struct nd_snapshot_wish, key)
 
+/* A signal that the program does not handle itself: -EBUSY where it does. */
+struct nd_signal {
+	struct nd_message message;
+	int32_t number;
+	uint32_t pad;
+};
+
 /* The process goes on. */
 struct nd_forked {
 	struct nd_message message;
@@ -242,6 +277,9 @@ struct nd_forked {
 	uint64_t pause_ns;
 	uint64_t used_bytes; /* of the heap */
 	uint64_t need_bytes; /* what the child is expected to need */
+	/* With ND_SNAPSHOT_AT_LIMIT: the heap's limit, and by how much it was raised. */
+	uint64_t limit_bytes;
+	uint64_t raised_bytes;
 };
 
 /*

@@ -97,7 +97,7 @@ struct nd_recorded_sample {
 struct nd_event_named {
 	struct nd_event event;
 	uint32_t call;
-	int32_t syscall; /* as in struct nd_event_sample */
+	int32_t syscall;		  /* as in struct nd_event_sample */
 	uint8_t span_id[ND_SPAN_ID_SIZE]; /* all zeros: not known */
 };
 

@@ -116,7 +116,7 @@ struct nd_event_sample {
 	struct nd_event event;
 	uint32_t reason; /* enum nd_sample_reason */
 	int32_t syscall; /* number of the system call that it was in; -1: in none, -2: not known */
-	uint32_t size;	   /* bytes of `stack` */
+	uint32_t size;	 /* bytes of `stack` */
 	uint32_t has_span; /* the id is there */
 	uint64_t pc;	   /* these as in struct nd_sample_stack */
 	uint64_t sp;

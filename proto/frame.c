@@ -183,6 +183,23 @@ bool nd_frame_read_foot(const void *data, size_t len, uint64_t *ret_index_start)
 	return true;
 }
 
+bool nd_frame_read_part(const void *head, uint64_t start, struct nd_part *ret_part)
+{
+	const uint8_t *at = head;
+
+	if (memcmp(at, part_magic, sizeof(part_magic)) != 0 || !is_sound(at, ND_PART_HEAD_SIZE))
+		return false;
+	*ret_part = (struct nd_part){
+		.kind = get_u32(at + 4),
+		.start = start,
+		.end = start + ND_PART_HEAD_SIZE + get_u32(at + 8),
+		.packed = at + ND_PART_HEAD_SIZE,
+		.packed_size = get_u32(at + 8),
+		.unpacked_size = get_u32(at + 12),
+	};
+	return true;
+}
+
 bool nd_frame_find_part(const void *data, size_t len, uint64_t offset, struct nd_part *ret_part)
 {
 	const uint8_t *start = data, *at = start + (offset < len ? offset : len),
@@ -193,18 +210,9 @@ bool nd_frame_find_part(const void *data, size_t len, uint64_t offset, struct nd
 		at = memmem(at, (size_t)(end - at), part_magic, sizeof(part_magic));
 		if (!at || end - at < ND_PART_HEAD_SIZE)
 			return false;
-		if (!is_sound(at, ND_PART_HEAD_SIZE))
+		if (!nd_frame_read_part(at, (uint64_t)(at - start), &part) ||
+		    part.packed_size > (size_t)(end - part.packed))
 			continue;
-		part = (struct nd_part){
-			.kind = get_u32(at + 4),
-			.start = (uint64_t)(at - start),
-			.packed = at + ND_PART_HEAD_SIZE,
-			.packed_size = get_u32(at + 8),
-			.unpacked_size = get_u32(at + 12),
-		};
-		if (part.packed_size > (size_t)(end - part.packed))
-			continue;
-		part.end = (uint64_t)(part.packed - start) + part.packed_size;
 		*ret_part = part;
 		return true;
 	}

@@ -33,7 +33,13 @@ enum nd_part_kind {
 	ND_PART_EVENTS,
 	ND_PART_END,
 	ND_PART_INDEX,
-	ND_PART_KIND_COUNT
+	ND_PART_KIND_COUNT,
+
+	/* Of a heap snapshot, which is a file of its own (analyzer/heap/packed.h). */
+	ND_PART_HEAP = 64,
+	ND_PART_HEAP_COLUMN,
+	ND_PART_HEAP_ANALYSIS,
+	ND_PART_HEAP_END
 };
 
 /* A part in a file, still packed. */
@@ -69,6 +75,12 @@ int nd_frame_read_head(const void *data, size_t len, uint32_t *ret_minor, struct
 
 /* The index's place from the foot of a recording; false when there is no sound foot. */
 bool nd_frame_read_foot(const void *data, size_t len, uint64_t *ret_index_start);
+
+/*
+ * What the ND_PART_HEAD_SIZE bytes at `head`, which are at `start` of a file, say of the part
+ * behind them. False when they are no sound head.
+ */
+bool nd_frame_read_part(const void *head, uint64_t start, struct nd_part *ret_part);
 
 /*
  * The first part that has a sound head at or after `offset` and is all there, in the first `len`

@@ -85,8 +85,10 @@
 /* Mappings of one source map; 24 bytes each, so 192 MiB at most. */
 #define ND_SOURCE_MAP_SEGMENTS_MAX (8u << 20)
 
-/* A message on an agent's socket; the longest is a line for its log, which is cut. */
-#define ND_MESSAGE_MAX 512
+/* A message on an agent's socket; the longest are a resource of some 30 attributes, and a line for
+ * its log, which is cut.
+ */
+#define ND_MESSAGE_MAX 4096
 
 /* Stack of the agent's own thread: it calls nothing deep, and glibc's least is 16 KiB. */
 #define ND_AGENT_STACK (256u << 10)
@@ -107,11 +109,12 @@
 
 /* What one observation of requests keeps, each beyond which the fastest or the oldest are let go:
  * spans, of 500 bytes at most; of these, requests with all that belongs to them when there is no
- * room for more; stalls.
+ * room for more; stalls; pauses of the garbage collector.
  */
 #define ND_TRACE_SPANS_MAX    (1u << 16)
 #define ND_TRACE_REQUESTS_MAX 1024
 #define ND_TRACE_STALLS_MAX   (1u << 15)
+#define ND_TRACE_PAUSES_MAX   (1u << 15)
 
 /* Spans whose request can be told from their id, some 200 bytes each: those of the last seconds of
  * a busy program, and all that a stall was for.
@@ -131,7 +134,7 @@
 /* A stack in an agent's event; today's agents copy 32 KiB. */
 #define ND_SAMPLE_COPY_MAX (1u << 20)
 
-/* What a reader takes for the memory of an agent; today's agents have 128 and 1 MiB. */
+/* What a reader takes for the memory of an agent; today's agents have 128 and 16 MiB. */
 #define ND_CHANNEL_SLOTS_MAX 4096
 #define ND_CHANNEL_RING_MAX  (64u << 20)
 

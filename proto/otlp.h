@@ -133,6 +133,9 @@ int nd_otlp_encode_span(const struct nd_otlp_span *span, struct nd_buf *items);
 /* What sends: the resource of a request, to be encoded once and used for all. */
 int nd_otlp_encode_resource(const struct nd_otlp_attributes *attributes, struct nd_buf *out);
 
+/* Such a resource as the message ProcessContext of OTEP 4719, and nothing besides. */
+int nd_otlp_encode_process_context(const struct nd_buf *resource, struct nd_buf *out);
+
 /* What is around items. */
 struct nd_otlp_envelope {
 	const struct nd_buf *resource;

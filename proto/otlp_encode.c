@@ -14,6 +14,7 @@ enum {
 	REQUEST_RESOURCE_ITEMS = 1,
 	REQUEST_DICTIONARY = 2,
 	RESOURCE_ITEMS_RESOURCE = 1,
+	PROCESS_CONTEXT_RESOURCE = 1,
 	RESOURCE_ITEMS_SCOPE_ITEMS = 2,
 	SCOPE_ITEMS_SCOPE = 1,
 	SCOPE_ITEMS_ITEM = 2,
@@ -288,6 +289,11 @@ int nd_otlp_encode_resource(const struct nd_otlp_attributes *attributes, struct 
 	message.n_attributes = messages.count;
 	message.dropped_attributes_count = messages.dropped;
 	return nd_otlp_add_plain(out, &message.base);
+}
+
+int nd_otlp_encode_process_context(const struct nd_buf *resource, struct nd_buf *out)
+{
+	return nd_otlp_add_bytes(out, PROCESS_CONTEXT_RESOURCE, resource->data, resource->len);
 }
 
 int nd_otlp_encode_request(const struct nd_otlp_envelope *envelope, struct nd_buf *out)

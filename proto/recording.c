@@ -78,6 +78,10 @@ int nd_recording_open(const void *data, size_t len, struct nd_recording **ret_re
 				  ND_RECORDING_MAX >> 20);
 	if (!nd_frame_find_part(data, len, ND_FILE_HEAD_SIZE, &part))
 		return nd_err_set(err, -EBADMSG, "nothing of the recording is there but its head");
+	if (part.kind == ND_PART_HEAP) {
+		nd_err_set(err, -EBADMSG, "it is a heap snapshot");
+		return nd_err_hint(err, "nodiag heap summary shows what is in it");
+	}
 	rec = calloc(1, sizeof(*rec));
 	if (!rec)
 		return nd_err_set(err, -ENOMEM, "out of memory");

@@ -101,8 +101,8 @@ struct nd_sample_stack {
 	__u64 before_pc; /* one frame earlier, for when that was no frame; 0: there is none */
 	__u64 before_sp;
 	__u64 before_fp;
-	__u64 start; /* address of the copy: the lowest `sp`, or ND_RED_ZONE below it */
-	__u64 size;  /* bytes of the copy; 0: the thread sleeps, and its stack is as it was */
+	__u64 start;	 /* address of the copy: the lowest `sp`, or ND_RED_ZONE below it */
+	__u64 size;	 /* bytes of the copy; 0: the thread sleeps, and its stack is as it was */
 	__u8 span_id[8]; /* that the thread was in, as the agent knows; all zeros: not known */
 	__u8 stack[];
 };

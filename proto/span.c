@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "proto/channel.h"
+
 size_t nd_span_size(const char *const texts[ND_SPAN_TEXTS])
 {
 	size_t size = sizeof(struct nd_event_span);
@@ -63,6 +65,44 @@ const char *nd_span_get_text(const struct nd_event_span *span, enum nd_span_text
 	for (i = 0; i < (int)text; i++)
 		at += span->text_size[i];
 	return at;
+}
+
+static uint32_t find_feature(const char *name, size_t len)
+{
+	static const struct {
+		const char *name;
+		uint32_t features;
+	} known[] = {{"dns", ND_FEATURE_SPANS_DNS},
+		     {"net", ND_FEATURE_SPANS_NET},
+		     {"tls", ND_FEATURE_SPANS_TLS},
+		     {"fs", ND_FEATURE_SPANS_FS},
+		     {"child_process", ND_FEATURE_SPANS_CHILD},
+		     {"worker", ND_FEATURE_SPANS_WORKER},
+		     {"all", ND_FEATURE_SPANS}};
+	size_t i;
+
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strlen(known[i].name) == len && !strncmp(known[i].name, name, len))
+			return known[i].features;
+	return 0;
+}
+
+uint32_t nd_span_features_parse(const char *list, const char **ret_unknown)
+{
+	uint32_t features = 0, found;
+	const char *unknown = NULL;
+	size_t len;
+
+	for (; list && *list; list += len + (list[len] == ',')) {
+		len = strcspn(list, ",");
+		found = find_feature(list, len);
+		features |= found;
+		if (!found && !unknown)
+			unknown = list;
+	}
+	if (ret_unknown)
+		*ret_unknown = unknown;
+	return features;
 }
 
 bool nd_span_has_trace(const struct nd_event_span *span)

@@ -3,7 +3,8 @@
 #define NODIAG_PROTO_SPAN_H
 
 /*
- * A span: one HTTP request that a thread answered, or made. ND_EVENT_SPAN_START tells of one that
+ * A span: one HTTP request that a thread answered, or made, or on demand something else that one
+ * waited for, as a file. ND_EVENT_SPAN_START tells of one that
  * has begun, with what is known by then; ND_EVENT_SPAN of one that is over, with all of it.
  *
  * Ids and their meaning are those of W3C Trace Context; the words are those of OpenTelemetry's
@@ -20,6 +21,7 @@
 enum nd_span_kind {
 	ND_SPAN_SERVER = 1, /* a request that came in */
 	ND_SPAN_CLIENT,	    /* one that went out */
+	ND_SPAN_INTERNAL,   /* something else that a request waited for: ND_FEATURE_SPANS */
 	ND_SPAN_KIND_COUNT
 };
 
@@ -36,11 +38,11 @@ enum nd_span_flag {
 };
 
 enum nd_span_text {
-	ND_SPAN_METHOD, /* "GET" */
+	ND_SPAN_METHOD, /* "GET"; of an internal one what it is: "dns.lookup" */
 	ND_SPAN_ROUTE,	/* http.route as the framework has it: "/users/:id"; "" where none is known
 			 */
-	ND_SPAN_PATH,	/* url.path, without the query */
-	ND_SPAN_HOST,	/* server.address: what the client called it */
+	ND_SPAN_PATH,	/* url.path, without the query; of a child process its executable */
+	ND_SPAN_HOST,	/* server.address: what the client called it; what was looked up */
 	ND_SPAN_PEER,	/* network.peer.address */
 	ND_SPAN_ERROR,	/* what failed: "ECONNRESET"; "" where the status says it, or nothing did */
 	ND_SPAN_TEXTS
@@ -90,6 +92,13 @@ const char *nd_span_get_text(const struct nd_event_span *span, enum nd_span_text
 
 /* Bytes of a sound span. */
 size_t nd_span_get_size(const struct nd_event_span *span);
+
+/*
+ * Which of ND_FEATURE_SPANS a list names: "dns,fs", or "all". What it has that is none of them goes
+ * to `ret_unknown`, which may be NULL, with its length up to the next comma; NULL where there is
+ * none. A list that is NULL is empty.
+ */
+uint32_t nd_span_features_parse(const char *list, const char **ret_unknown);
 
 /* Whether it is known to which trace it belongs. */
 bool nd_span_has_trace(const struct nd_event_span *span);

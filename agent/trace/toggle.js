@@ -21,6 +21,7 @@ function start() {
 
 function stop() {
   isOn = false;
+  followResources(0);
   for (const cleanup of cleanups.splice(0))
     cleanup();
 }
@@ -44,6 +45,7 @@ function toggle(on) {
   }
   if (!on)
     return OFF;
+  followResources(numbers[1]);
   return observes ? OBSERVED : ON;
 }
 

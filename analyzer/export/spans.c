@@ -15,6 +15,12 @@
 
 #define ATTRIBUTES_MAX 16
 
+static const enum nd_otlp_span_kind otlp_kinds[ND_SPAN_KIND_COUNT] = {
+	[ND_SPAN_SERVER] = ND_OTLP_SPAN_SERVER,
+	[ND_SPAN_CLIENT] = ND_OTLP_SPAN_CLIENT,
+	[ND_SPAN_INTERNAL] = ND_OTLP_SPAN_INTERNAL,
+};
+
 /* A span and what its strings are in. */
 struct writer {
 	const struct nd_event_span *span;
@@ -129,6 +135,25 @@ static void add_client(struct writer *writer)
 	add(writer, "url.full", writer->url);
 }
 
+/* What a request waited for in its own process, or in the kernel. */
+static void add_internal(struct writer *writer)
+{
+	const char *name = text(writer, ND_SPAN_METHOD);
+
+	if (!strncmp(name, "dns.", strlen("dns.")))
+		add(writer, "dns.question.name", text(writer, ND_SPAN_HOST));
+	else if (!strncmp(name, "tls.", strlen("tls.")))
+		add(writer, "server.address", text(writer, ND_SPAN_HOST));
+	else if (!strncmp(name, "child_process.", strlen("child_process.")))
+		add(writer, "process.executable.path", text(writer, ND_SPAN_PATH));
+	else if (!strncmp(name, "pipe.", strlen("pipe.")))
+		add(writer, "network.peer.address", text(writer, ND_SPAN_PATH));
+	add(writer, "network.peer.address", text(writer, ND_SPAN_PEER));
+	if (*text(writer, ND_SPAN_PEER))
+		add_number(writer, "network.peer.port", writer->span->port);
+	add_number(writer, "thread.id", writer->span->event.tid);
+}
+
 static void add_error(struct writer *writer)
 {
 	const char *error = text(writer, ND_SPAN_ERROR);
@@ -142,30 +167,40 @@ static void set_name(struct writer *writer)
 {
 	const char *route = text(writer, ND_SPAN_ROUTE);
 
-	if (writer->span->kind == ND_SPAN_SERVER && *route)
+	if (writer->span->kind == ND_SPAN_INTERNAL)
+		snprintf(writer->name, sizeof(writer->name), "%s", text(writer, ND_SPAN_METHOD));
+	else if (writer->span->kind == ND_SPAN_SERVER && *route)
 		snprintf(writer->name, sizeof(writer->name), "%s %s", writer->method, route);
 	else
 		snprintf(writer->name, sizeof(writer->name), "%s", writer->method);
 }
 
+static void add_attributes(struct writer *writer)
+{
+	if (writer->span->kind == ND_SPAN_INTERNAL) {
+		add_internal(writer);
+		return;
+	}
+	add_request(writer);
+	if (writer->span->kind == ND_SPAN_SERVER)
+		add_server(writer);
+	else
+		add_client(writer);
+}
+
 static int encode(struct writer *writer, uint64_t unix_offset_ns, struct nd_buf *items)
 {
 	const struct nd_event_span *span = writer->span;
-	bool is_server = span->kind == ND_SPAN_SERVER;
 	struct nd_otlp_span otlp = {
 		.flags = 1 | ND_OTLP_SPAN_HAS_IS_REMOTE,
 		.name = writer->name,
-		.kind = is_server ? ND_OTLP_SPAN_SERVER : ND_OTLP_SPAN_CLIENT,
+		.kind = otlp_kinds[span->kind],
 		.start_unix_ns = span->start_ns + unix_offset_ns,
 		.end_unix_ns = span->event.time_ns + unix_offset_ns,
 		.status = nd_span_is_error(span) ? ND_OTLP_STATUS_ERROR : ND_OTLP_STATUS_UNSET,
 	};
 
-	add_request(writer);
-	if (is_server)
-		add_server(writer);
-	else
-		add_client(writer);
+	add_attributes(writer);
 	add_error(writer);
 	set_name(writer);
 	otlp.attributes = (struct nd_otlp_attributes){writer->list, writer->count};

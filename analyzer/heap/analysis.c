@@ -8,8 +8,10 @@
 #include "analyzer/heap/distances.h"
 #include "analyzer/heap/dominators.h"
 #include "analyzer/heap/graph.h"
+#include "analyzer/heap/groups.h"
 #include "analyzer/heap/heap.h"
 #include "analyzer/heap/sizes.h"
+#include "analyzer/heap/stored.h"
 #include "common/err.h"
 
 void nd_heap_analysis_fini(struct nd_heap_analysis *a)
@@ -49,6 +51,30 @@ static int analyse_graph(struct nd_heap *heap, struct nd_heap_analysis *a)
 	return ret;
 }
 
+/* What plain objects look like is asked for when classes of another heap are compared with these.
+ */
+int nd_heap_find_interfaces(const struct nd_heap *heap, struct nd_intern *names,
+			    struct nd_heap_analysis *a, struct nd_err *err)
+{
+	struct nd_heap_shapes shapes = {0};
+	uint32_t *ignored;
+	int ret = 0;
+
+	if (a->has_interfaces)
+		return 0;
+	ignored = malloc(heap->node_count * sizeof(*ignored));
+	if (!ignored)
+		ret = -ENOMEM;
+	if (!ret)
+		ret = nd_heap_find_shapes(heap, names, &shapes, ignored);
+	if (!ret)
+		ret = nd_heap_infer_interfaces(&shapes, names, &a->interfaces);
+	a->has_interfaces = !ret;
+	free(ignored);
+	nd_heap_shapes_fini(&shapes);
+	return ret ? nd_err_set(err, ret, "out of memory for classes") : 0;
+}
+
 static int classify(const struct nd_heap *heap, struct nd_intern *names, struct nd_heap_analysis *a)
 {
 	struct nd_heap_shapes shapes = {0};
@@ -64,6 +90,7 @@ static int classify(const struct nd_heap *heap, struct nd_intern *names, struct 
 		ret = nd_heap_find_shapes(heap, names, &shapes, a->class_of);
 	if (!ret)
 		ret = nd_heap_infer_interfaces(&shapes, names, &a->interfaces);
+	a->has_interfaces = !ret;
 	if (!ret)
 		ret = nd_heap_class_shapes(&shapes, &a->interfaces, names, &a->classes,
 					   &class_of_shape);
@@ -112,62 +139,20 @@ static void count_members(const struct nd_heap *heap, struct nd_heap_analysis *a
 	}
 }
 
-/*
- * Add what a node retains to its class, unless one of the same class above it did. Going down the
- * tree, `is_open` says which classes are above, and `opened` which node to close them with.
- */
-static void enter(const struct nd_heap *heap, struct nd_heap_analysis *a, uint32_t node,
-		  uint8_t *is_open, uint8_t *opened)
-{
-	uint32_t class = a->class_of[node];
-
-	if (!heap->self_size[node] || is_open[class])
-		return;
-	a->class[class].retained += a->retained[node];
-	is_open[class] = 1;
-	nd_heap_set_bit(opened, node);
-}
-
-static void sum_retained(const struct nd_heap *heap, struct nd_heap_analysis *a, uint8_t *is_open,
-			 uint8_t *opened)
-{
-	uint32_t node = heap->root;
-
-	enter(heap, a, node, is_open, opened);
-	for (;;) {
-		if (a->child[node] != ND_HEAP_NONE) {
-			node = a->child[node];
-			enter(heap, a, node, is_open, opened);
-			continue;
-		}
-		for (;; node = a->dominator[node]) {
-			if (nd_heap_bit(opened, node))
-				is_open[a->class_of[node]] = 0;
-			if (node == heap->root)
-				return;
-			if (a->sibling[node] != ND_HEAP_NONE)
-				break;
-		}
-		node = a->sibling[node];
-		enter(heap, a, node, is_open, opened);
-	}
-}
-
 static int sum_classes(const struct nd_heap *heap, struct nd_heap_analysis *a)
 {
-	uint32_t count = a->classes.keys.count;
-	uint8_t *is_open = calloc((size_t)count + 1, 1);
-	uint8_t *opened = calloc(heap->node_count / 8 + 1, 1);
+	uint32_t count = a->classes.keys.count, i;
+	uint64_t *retained = calloc((size_t)count + 1, sizeof(*retained));
 	int ret = -ENOMEM;
 
 	a->class = calloc((size_t)count + 1, sizeof(*a->class));
-	if (is_open && opened && a->class) {
+	if (retained && a->class) {
 		count_members(heap, a);
-		sum_retained(heap, a, is_open, opened);
-		ret = 0;
+		ret = nd_heap_sum_retained(heap, a, a->class_of, count, retained);
+		for (i = 0; i < count; i++)
+			a->class[i].retained = retained[i];
 	}
-	free(is_open);
-	free(opened);
+	free(retained);
 	return ret;
 }
 
@@ -199,18 +184,73 @@ static int find_top(const struct nd_heap *heap, struct nd_heap_analysis *a)
 	return 0;
 }
 
+static int analyse(struct nd_heap *heap, struct nd_intern *names, struct nd_heap_analysis *a)
+{
+	int ret = analyse_graph(heap, a);
+
+	if (!ret)
+		ret = classify(heap, names, a);
+	if (!ret)
+		ret = build_tree(heap, a);
+	return ret ? ret : sum_classes(heap, a);
+}
+
+/* Whether the root dominates all nodes: a file may say anything. */
+static bool is_tree(const struct nd_heap *heap, const struct nd_heap_analysis *a)
+{
+	uint32_t node = heap->root, count = 1;
+
+	for (;;) {
+		if (a->child[node] != ND_HEAP_NONE) {
+			node = a->child[node];
+			count++;
+			continue;
+		}
+		while (node != heap->root && a->sibling[node] == ND_HEAP_NONE)
+			node = a->dominator[node];
+		if (node == heap->root)
+			return count == heap->node_count;
+		node = a->sibling[node];
+		count++;
+	}
+}
+
+/* Whether all ways from node to node end. Each is gone until one that is known to, and then marked.
+ */
+static bool are_ways(const struct nd_heap *heap, const struct nd_heap_analysis *a, uint8_t *ends)
+{
+	uint32_t node, at, steps;
+
+	for (node = 0; node < heap->node_count; node++) {
+		for (at = node, steps = 0; at != ND_HEAP_NONE && !nd_heap_bit(ends, at);
+		     at = a->before[at])
+			if (++steps > heap->node_count)
+				return false;
+		for (at = node; at != ND_HEAP_NONE && !nd_heap_bit(ends, at); at = a->before[at])
+			nd_heap_set_bit(ends, at);
+	}
+	return true;
+}
+
+static int take_stored(struct nd_heap *heap, struct nd_heap_analysis *a)
+{
+	uint8_t *ends = calloc(heap->node_count / 8 + 1, 1);
+	int ret = ends ? nd_heap_stored_take(heap, a) : -ENOMEM;
+
+	if (!ret)
+		ret = build_tree(heap, a);
+	if (!ret && (!is_tree(heap, a) || !are_ways(heap, a, ends)))
+		ret = -EBADMSG;
+	free(ends);
+	return ret;
+}
+
 int nd_heap_analyse(struct nd_heap *heap, struct nd_intern *names, struct nd_heap_analysis *ret,
 		    struct nd_err *err)
 {
 	struct nd_heap_analysis a = {0};
-	int code = analyse_graph(heap, &a);
+	int code = heap->stored ? take_stored(heap, &a) : analyse(heap, names, &a);
 
-	if (!code)
-		code = classify(heap, names, &a);
-	if (!code)
-		code = build_tree(heap, &a);
-	if (!code)
-		code = sum_classes(heap, &a);
 	if (!code)
 		code = find_top(heap, &a);
 	if (!code) {
@@ -218,5 +258,7 @@ int nd_heap_analyse(struct nd_heap *heap, struct nd_intern *names, struct nd_hea
 		return 0;
 	}
 	nd_heap_analysis_fini(&a);
+	if (code == -EBADMSG)
+		return nd_err_set(err, code, "the analysis that came with the snapshot is damaged");
 	return nd_err_set(err, code, "out of memory for a heap of %u objects", heap->node_count);
 }

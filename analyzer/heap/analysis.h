@@ -40,16 +40,26 @@ struct nd_heap_analysis {
 
 	struct nd_heap_classes classes;
 	struct nd_heap_class *class;
-	struct nd_heap_interfaces interfaces;
+	struct nd_heap_interfaces interfaces; /* see nd_heap_find_interfaces() */
+	bool has_interfaces;
 };
 
 /*
  * Analyse a heap whose self sizes are changed by the way (analyzer/heap/sizes.h). Names of
- * properties are added to `names`, which others may share. 0, or -ENOMEM with `err` set.
+ * properties are added to `names`, which others may share. What a packed snapshot brings of an
+ * earlier analysis is taken from it. 0, or with `err` set -ENOMEM, or -EBADMSG when that is
+ * damaged.
  */
 int nd_heap_analyse(struct nd_heap *heap, struct nd_intern *names, struct nd_heap_analysis *ret,
 		    struct nd_err *err);
 void nd_heap_analysis_fini(struct nd_heap_analysis *analysis);
+
+/*
+ * See that the interfaces are there, which an earlier analysis does not bring. 0, or -ENOMEM with
+ * `err` set.
+ */
+int nd_heap_find_interfaces(const struct nd_heap *heap, struct nd_intern *names,
+			    struct nd_heap_analysis *analysis, struct nd_err *err);
 
 /*
  * Whether a node holds the whole program, so that it says nothing to hang there: V8's roots, global

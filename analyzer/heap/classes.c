@@ -53,13 +53,19 @@ int nd_heap_classes_add(struct nd_heap_classes *classes, const char *name, uint3
 	return add_key(classes, name, strlen(name), &key, ret_class);
 }
 
+int nd_heap_classes_add_placed(struct nd_heap_classes *classes, const char *name,
+			       const struct nd_heap_class_key *place, uint32_t *ret_class)
+{
+	struct nd_heap_class_key key = *place;
+
+	return add_key(classes, name, strlen(name), &key, ret_class);
+}
+
 int nd_heap_classes_copy(struct nd_heap_classes *to, const struct nd_heap_classes *from,
 			 uint32_t class, uint32_t *ret_class)
 {
-	struct nd_heap_class_key key = *nd_heap_class_key(from, class);
-	const char *name = nd_heap_class_name(from, class);
-
-	return add_key(to, name, strlen(name), &key, ret_class);
+	return nd_heap_classes_add_placed(to, nd_heap_class_name(from, class),
+					  nd_heap_class_key(from, class), ret_class);
 }
 
 /* Nodes of one name or kind have one class, which is looked up once. All are class + 1. */

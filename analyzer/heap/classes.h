@@ -43,6 +43,10 @@ const char *nd_heap_class_name(const struct nd_heap_classes *classes, uint32_t c
 /* The class of a name without a place. */
 int nd_heap_classes_add(struct nd_heap_classes *classes, const char *name, uint32_t *ret_class);
 
+/* The class of a name with all of a key but its text. */
+int nd_heap_classes_add_placed(struct nd_heap_classes *classes, const char *name,
+			       const struct nd_heap_class_key *place, uint32_t *ret_class);
+
 /* The class in `to` that is the same as one in `from`, added when there is none. */
 int nd_heap_classes_copy(struct nd_heap_classes *to, const struct nd_heap_classes *from,
 			 uint32_t class, uint32_t *ret_class);

@@ -122,6 +122,16 @@ static const char *const passing_roots[] = {"(Stack roots)", "(Handle scope)", "
 
 #define PASSING_ROOTS (sizeof(passing_roots) / sizeof(passing_roots[0]))
 
+bool nd_heap_is_passing_root(const struct nd_heap *heap, uint32_t node)
+{
+	size_t i;
+
+	for (i = 0; i < PASSING_ROOTS && heap->type[node] == ND_HEAP_SYNTHETIC; i++)
+		if (!strcmp(nd_heap_name(heap, node), passing_roots[i]))
+			return true;
+	return false;
+}
+
 /* Put it off, if it is one of these. */
 static bool put_off(const struct nd_heap *heap, uint32_t node, uint32_t passing[PASSING_ROOTS])
 {

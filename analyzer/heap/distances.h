@@ -6,6 +6,7 @@
  * How many steps an object is from the user's roots, as DevTools counts them, and by which way.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct nd_heap;
@@ -22,5 +23,8 @@ struct nd_heap_pairs;
  */
 int nd_heap_find_distances(const struct nd_heap *heap, const struct nd_heap_pairs *pairs,
 			   int32_t **ret_distance, uint32_t **ret_before);
+
+/* Whether a node is one of V8's roots with what is there only while the snapshot is taken. */
+bool nd_heap_is_passing_root(const struct nd_heap *heap, uint32_t node);
 
 #endif /* NODIAG_ANALYZER_HEAP_DISTANCES_H */

@@ -129,7 +129,10 @@ static int number_nodes(struct flow *f)
 	return ret;
 }
 
-/* Turn the edges of all that was searched around, by a counting sort. */
+/*
+ * Turn the edges of all that was searched around, by a counting sort. In the order of the file, not
+ * of the search, for so are the edges in memory.
+ */
 static int find_predecessors(struct flow *f)
 {
 	const struct nd_heap *heap = f->heap;
@@ -138,9 +141,9 @@ static int find_predecessors(struct flow *f)
 	f->first_from = first;
 	if (!first)
 		return -ENOMEM;
-	for (i = 1; i <= f->searched; i++)
-		for (node = f->node[i], e = heap->first_edge[node]; e < heap->first_edge[node + 1];
-		     e++)
+	for (node = 0; node < heap->node_count; node++)
+		for (e = heap->first_edge[node];
+		     f->number[node] <= f->searched && e < heap->first_edge[node + 1]; e++)
 			if (nd_heap_bit(f->essential, e))
 				first[f->number[nd_heap_edge_to(heap, e)] + 1]++;
 	for (i = 1; i <= f->count + 1; i++)
@@ -148,9 +151,9 @@ static int find_predecessors(struct flow *f)
 	f->from = malloc(((size_t)first[f->count + 1] + 1) * sizeof(*f->from));
 	if (!f->from)
 		return -ENOMEM;
-	for (i = 1; i <= f->searched; i++)
-		for (node = f->node[i], e = heap->first_edge[node]; e < heap->first_edge[node + 1];
-		     e++)
+	for (node = 0; node < heap->node_count; node++)
+		for (i = f->number[node], e = heap->first_edge[node];
+		     i <= f->searched && e < heap->first_edge[node + 1]; e++)
 			if (nd_heap_bit(f->essential, e))
 				f->from[first[f->number[nd_heap_edge_to(heap, e)]]++] = i;
 	/* Each has moved on to where the next one began. */

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/heap/stored.h"
+
 static const char *const node_types[ND_HEAP_NODE_TYPES] = {
 	[ND_HEAP_HIDDEN] = "hidden",
 	[ND_HEAP_ARRAY] = "array",
@@ -46,6 +48,7 @@ void nd_heap_free(struct nd_heap *heap)
 	free(heap->location);
 	free(heap->string_bytes);
 	free(heap->string_start);
+	nd_heap_stored_free(heap->stored);
 	free(heap);
 }
 
@@ -98,6 +101,17 @@ uint32_t nd_heap_find_string(const struct nd_heap *heap, const char *text)
 		if (heap->string_start[i + 1] - heap->string_start[i] == size &&
 		    !memcmp(nd_heap_string(heap, i), text, size))
 			return i;
+	return ND_HEAP_NONE;
+}
+
+uint32_t nd_heap_follow(const struct nd_heap *heap, uint32_t node, uint32_t name)
+{
+	uint32_t e;
+
+	for (e = heap->first_edge[node]; e < heap->first_edge[node + 1]; e++)
+		if (nd_heap_edge_type(heap, e) == ND_HEAP_EDGE_INTERNAL &&
+		    heap->edge_name[e] == name)
+			return nd_heap_edge_to(heap, e);
 	return ND_HEAP_NONE;
 }
 

@@ -54,6 +54,8 @@ enum nd_heap_edge_type {
 #define ND_HEAP_TO_BITS 29
 #define ND_HEAP_TO_MASK ((UINT32_C(1) << ND_HEAP_TO_BITS) - 1)
 
+struct nd_heap_stored;
+
 /* No node, string, class and the like. */
 #define ND_HEAP_NONE UINT32_MAX
 
@@ -88,6 +90,8 @@ struct nd_heap {
 	size_t *string_start;
 
 	uint64_t extra_native_bytes; /* memory outside of the heap that has no node */
+
+	struct nd_heap_stored *stored; /* what an earlier analysis found; NULL: nothing */
 };
 
 void nd_heap_free(struct nd_heap *heap);
@@ -108,6 +112,9 @@ uint32_t nd_heap_find_string(const struct nd_heap *heap, const char *text);
 
 /* Where a node's function or constructor is, or NULL. */
 const struct nd_heap_location *nd_heap_find_location(const struct nd_heap *heap, uint32_t node);
+
+/* Where the internal edge of that name, a string, leads from a node, or ND_HEAP_NONE. */
+uint32_t nd_heap_follow(const struct nd_heap *heap, uint32_t node, uint32_t name);
 
 static inline const char *nd_heap_string(const struct nd_heap *heap, uint32_t string)
 {

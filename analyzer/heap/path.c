@@ -27,18 +27,6 @@ void nd_heap_paths_fini(struct nd_heap_paths *paths)
 	paths->function = NULL;
 }
 
-/* Where an edge of that name leads, or ND_HEAP_NONE. */
-static uint32_t follow(const struct nd_heap *heap, uint32_t node, uint32_t name)
-{
-	uint32_t e;
-
-	for (e = heap->first_edge[node]; e < heap->first_edge[node + 1]; e++)
-		if (nd_heap_edge_type(heap, e) == ND_HEAP_EDGE_INTERNAL &&
-		    heap->edge_name[e] == name)
-			return nd_heap_edge_to(heap, e);
-	return ND_HEAP_NONE;
-}
-
 /* Put a value beside a record of a set, unless that has one. */
 static int add_first(struct nd_set *set, uint32_t record, uint32_t **values, uint32_t value)
 {
@@ -59,43 +47,52 @@ static int add_first(struct nd_set *set, uint32_t record, uint32_t **values, uin
 	return 0;
 }
 
-/*
- * Locations have numbers of scripts only. The name is where a function's shared part leads: its
- * script is a node of that name.
- */
-/* Names of edges, as strings of the heap. */
-struct edge_names {
-	uint32_t shared;
-	uint32_t script;
-	uint32_t script_or_debug_info; /* the same up to Node.js 20 */
-	uint32_t context;
-};
+struct nd_heap_edge_names nd_heap_find_edge_names(const struct nd_heap *heap)
+{
+	return (struct nd_heap_edge_names){
+		.shared = nd_heap_find_string(heap, "shared"),
+		.script = nd_heap_find_string(heap, "script"),
+		.script_or_debug_info = nd_heap_find_string(heap, "script_or_debug_info"),
+		.context = nd_heap_find_string(heap, "context"),
+	};
+}
 
+uint32_t nd_heap_find_script(const struct nd_heap *heap, uint32_t shared,
+			     const struct nd_heap_edge_names *names)
+{
+	uint32_t node = nd_heap_follow(heap, shared, names->script);
+
+	if (node == ND_HEAP_NONE)
+		node = nd_heap_follow(heap, shared, names->script_or_debug_info);
+	if (node == ND_HEAP_NONE || heap->type[node] != ND_HEAP_CODE ||
+	    !strncmp(nd_heap_name(heap, node), "system / ", 9))
+		return ND_HEAP_NONE;
+	return node;
+}
+
+/* Locations have numbers of scripts only. The name is where a function's shared part leads. */
 static int add_script(struct nd_heap_paths *paths, const struct nd_heap_location *location,
-		      const struct edge_names *names)
+		      const struct nd_heap_edge_names *names)
 {
 	const struct nd_heap *heap = paths->heap;
 	uint32_t id, shared, node;
 
 	if (nd_set_find(&paths->scripts, &location->script, &id))
 		return 0;
-	shared = follow(heap, location->node, names->shared);
+	shared = nd_heap_follow(heap, location->node, names->shared);
 	if (shared == ND_HEAP_NONE)
 		return 0;
-	node = follow(heap, shared, names->script);
+	node = nd_heap_find_script(heap, shared, names);
 	if (node == ND_HEAP_NONE)
-		node = follow(heap, shared, names->script_or_debug_info);
-	if (node == ND_HEAP_NONE || heap->type[node] != ND_HEAP_CODE ||
-	    !strncmp(nd_heap_name(heap, node), "system / ", 9))
 		return 0;
 	return add_first(&paths->scripts, location->script, &paths->script_name, heap->name[node]);
 }
 
 /* Of the functions of a scope, the one that comes first in the source stands for it. */
 static int add_scope(struct nd_heap_paths *paths, const struct nd_heap_location *location,
-		     const struct edge_names *names)
+		     const struct nd_heap_edge_names *names)
 {
-	uint32_t scope = follow(paths->heap, location->node, names->context), id;
+	uint32_t scope = nd_heap_follow(paths->heap, location->node, names->context), id;
 	const struct nd_heap_location *other;
 
 	if (scope == ND_HEAP_NONE)
@@ -111,12 +108,7 @@ static int add_scope(struct nd_heap_paths *paths, const struct nd_heap_location 
 static int find_functions(struct nd_heap_paths *paths)
 {
 	const struct nd_heap *heap = paths->heap;
-	const struct edge_names names = {
-		.shared = nd_heap_find_string(heap, "shared"),
-		.script = nd_heap_find_string(heap, "script"),
-		.script_or_debug_info = nd_heap_find_string(heap, "script_or_debug_info"),
-		.context = nd_heap_find_string(heap, "context"),
-	};
+	const struct nd_heap_edge_names names = nd_heap_find_edge_names(heap);
 	const struct nd_heap_location *location;
 	uint32_t i;
 
@@ -318,11 +310,9 @@ static void add_step(struct words *w, uint32_t from, const struct nd_heap_step *
 		w->closure = ND_HEAP_NONE;
 }
 
-void nd_heap_add_words(const struct nd_heap_paths *paths, uint32_t node, bool is_general,
-		       struct nd_buf *out)
+void nd_heap_add_step_words(const struct nd_heap_paths *paths, const struct nd_heap_step *steps,
+			    uint32_t count, bool is_general, struct nd_buf *out)
 {
-	struct nd_heap_step steps[ND_HEAP_STEPS_MAX];
-	uint32_t count = nd_heap_find_way(paths, node, steps), i;
 	struct words w = {
 		.paths = paths,
 		.is_general = is_general,
@@ -330,8 +320,18 @@ void nd_heap_add_words(const struct nd_heap_paths *paths, uint32_t node, bool is
 		.start = out->len,
 		.out = out,
 	};
+	uint32_t i;
 
 	for (i = 1; i < count; i++)
 		if (steps[i].edge != ND_HEAP_NONE)
 			add_step(&w, steps[i - 1].node, &steps[i]);
+}
+
+void nd_heap_add_words(const struct nd_heap_paths *paths, uint32_t node, bool is_general,
+		       struct nd_buf *out)
+{
+	struct nd_heap_step steps[ND_HEAP_STEPS_MAX];
+	uint32_t count = nd_heap_find_way(paths, node, steps);
+
+	nd_heap_add_step_words(paths, steps, count, is_general, out);
 }

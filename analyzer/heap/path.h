@@ -37,6 +37,20 @@ struct nd_heap_paths {
 	uint32_t *function;    /* of each, its first in the source */
 };
 
+/* Names of V8's edges that lead from a function to its script and scope, as strings of the heap. */
+struct nd_heap_edge_names {
+	uint32_t shared;
+	uint32_t script;
+	uint32_t script_or_debug_info; /* the same up to Node.js 20 */
+	uint32_t context;
+};
+
+struct nd_heap_edge_names nd_heap_find_edge_names(const struct nd_heap *heap);
+
+/* The script of a function's shared part: a node of its name; ND_HEAP_NONE where there is none. */
+uint32_t nd_heap_find_script(const struct nd_heap *heap, uint32_t shared,
+			     const struct nd_heap_edge_names *names);
+
 /* 0 or -ENOMEM. */
 int nd_heap_paths_init(struct nd_heap_paths *paths, const struct nd_heap *heap,
 		       const struct nd_heap_analysis *analysis);
@@ -62,6 +76,10 @@ uint32_t nd_heap_find_way(const struct nd_heap_paths *paths, uint32_t node,
  */
 void nd_heap_add_words(const struct nd_heap_paths *paths, uint32_t node, bool is_general,
 		       struct nd_buf *out);
+
+/* The same of any way, whose first step has no edge. */
+void nd_heap_add_step_words(const struct nd_heap_paths *paths, const struct nd_heap_step *steps,
+			    uint32_t count, bool is_general, struct nd_buf *out);
 
 /* Append what the name of an edge is in an expression: ".name", "[12]", "name" of a variable. */
 void nd_heap_add_edge(const struct nd_heap *heap, uint32_t edge, struct nd_buf *out);

@@ -13,6 +13,7 @@
 #include "analyzer/heap/heap.h"
 #include "analyzer/heap/numbers.h"
 #include "analyzer/heap/strings.h"
+#include "analyzer/heap/unpack.h"
 #include "common/buf.h"
 #include "common/err.h"
 #include "proto/limits.h"
@@ -40,12 +41,13 @@ enum state {
 /* What is needed of a snapshot, as bits of what came. */
 enum section { NODES = 1, EDGES = 2, LOCATIONS = 4, STRING_TABLE = 8, SNAPSHOT = 16, OTHER = 32 };
 
-enum packing { UNKNOWN, PLAIN, GZIP, ZSTD };
+enum packing { UNKNOWN, PLAIN, GZIP, ZSTD, COLUMNS };
 
 struct nd_heap_reader {
 	enum packing packing;
 	struct nd_gunzip *gunzip;
 	struct nd_unzstd *unzstd;
+	struct nd_heap_unpacker *unpacker;
 	char magic[MAGIC_BYTES];
 	size_t magic_len;
 
@@ -89,6 +91,7 @@ void nd_heap_reader_free(struct nd_heap_reader *r)
 		return;
 	nd_gunzip_free(r->gunzip);
 	nd_unzstd_free(r->unzstd);
+	nd_heap_unpacker_free(r->unpacker);
 	nd_buf_fini(&r->head);
 	nd_heap_strings_fini(&r->strings);
 	nd_heap_free(r->columns.heap);
@@ -327,6 +330,11 @@ static int begin_unpacking(struct nd_heap_reader *r)
 		r->unzstd = nd_unzstd_new(read_text, r);
 		return r->unzstd ? 0 : -ENOMEM;
 	}
+	if (nd_heap_unpacker_is(r->magic, r->magic_len)) {
+		r->packing = COLUMNS;
+		r->unpacker = nd_heap_unpacker_new();
+		return r->unpacker ? 0 : -ENOMEM;
+	}
 	r->packing = PLAIN;
 	return 0;
 }
@@ -337,6 +345,8 @@ static int unpack(struct nd_heap_reader *r, const void *data, size_t len)
 		return nd_gunzip_feed(r->gunzip, data, len);
 	if (r->packing == ZSTD)
 		return nd_unzstd_feed(r->unzstd, data, len);
+	if (r->packing == COLUMNS)
+		return nd_heap_unpacker_feed(r->unpacker, data, len, &r->err);
 	return read_text(r, data, len);
 }
 
@@ -423,7 +433,11 @@ static int end(struct nd_heap_reader *r)
 int nd_heap_reader_finish(struct nd_heap_reader *r, struct nd_heap **ret_heap, struct nd_err *err)
 {
 	struct nd_heap *heap = r->columns.heap;
-	int ret = end(r);
+	int ret;
+
+	if (r->packing == COLUMNS)
+		return nd_heap_unpacker_finish(r->unpacker, ret_heap, err);
+	ret = end(r);
 
 	if (!ret) {
 		heap->string_bytes = r->strings.bytes;

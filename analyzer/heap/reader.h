@@ -4,7 +4,7 @@
 
 /*
  * Reads a .heapsnapshot, in pieces of any size as they come from a file, a pipe or a process: as it
- * is, or packed by gzip or zstd. Does no I/O.
+ * is, packed by gzip or zstd, or by analyzer/heap/pack.h. Does no I/O.
  *
  * The file is JSON: {"snapshot": {...}, "nodes": [...], "edges": [...], ..., "strings": [...]}.
  * Sections may come in any order but for "snapshot", which says what the others mean; those that

@@ -6,6 +6,7 @@
 
 #include "analyzer/heap/analysis.h"
 #include "analyzer/heap/path.h"
+#include "common/array.h"
 #include "common/err.h"
 
 /* Something with its size, to be put in order. */
@@ -79,13 +80,10 @@ static int rank_objects(struct nd_heap_summary *s, uint32_t limit)
 	for (node = 0; node < heap->node_count; node++) {
 		if (nd_heap_is_top(a, node) || !nd_heap_is_top(a, a->dominator[node]))
 			continue;
-		/* A power of two is full. */
-		if (!(count & (count - 1))) {
-			more = reallocarray(list, count ? 2 * (size_t)count : 1, sizeof(*list));
-			if (!more)
-				break;
-			list = more;
-		}
+		more = nd_array_grow(list, count, sizeof(*list));
+		if (!more)
+			break;
+		list = more;
 		list[count++] = (struct ranked){a->retained[node], node};
 	}
 	if (node == heap->node_count)
@@ -94,10 +92,36 @@ static int rank_objects(struct nd_heap_summary *s, uint32_t limit)
 	return s->object ? 0 : -ENOMEM;
 }
 
-int nd_heap_summarize(const struct nd_heap_paths *paths, uint32_t limit,
+static int rank_buffers(struct nd_heap_summary *s, uint32_t limit)
+{
+	const struct nd_heap *heap = s->paths->heap;
+	uint32_t name = nd_heap_find_string(heap, "system / JSArrayBufferData"), node, count = 0;
+	struct ranked *list = NULL, *more;
+
+	for (node = 0; node < heap->node_count; node++) {
+		if (heap->name[node] != name || heap->type[node] != ND_HEAP_NATIVE)
+			continue;
+		s->buffers.count++;
+		s->buffers.bytes += heap->self_size[node];
+		if (heap->self_size[node] < ND_HEAP_BUFFER_BIG)
+			continue;
+		more = nd_array_grow(list, count, sizeof(*list));
+		if (!more)
+			break;
+		list = more;
+		list[count++] = (struct ranked){heap->self_size[node], node};
+	}
+	if (node == heap->node_count)
+		s->buffer = rank(list, count, limit, &s->buffer_count);
+	free(list);
+	return s->buffer ? 0 : -ENOMEM;
+}
+
+int nd_heap_summarize(const struct nd_heap_paths *paths,
+		      const struct nd_heap_collections *collections, uint32_t limit,
 		      struct nd_heap_summary *ret, struct nd_err *err)
 {
-	struct nd_heap_summary s = {.paths = paths};
+	struct nd_heap_summary s = {.paths = paths, .collections = collections, .limit = limit};
 	int code;
 
 	count_kinds(&s);
@@ -105,8 +129,14 @@ int nd_heap_summarize(const struct nd_heap_paths *paths, uint32_t limit,
 	if (!code)
 		code = rank_objects(&s, limit);
 	if (!code)
+		code = rank_buffers(&s, limit);
+	if (!code)
 		code = nd_heap_find_duplicates(paths->heap, limit, &s.duplicate, &s.duplicate_count,
 					       &s.waste);
+	if (!code)
+		code = nd_heap_find_keepers(paths, &s.keepers);
+	if (!code)
+		code = nd_heap_find_modules(paths, &s.modules);
 	if (!code)
 		code = nd_heap_find_gatherers(paths->heap, paths->analysis, &s.suspects, err);
 	if (!code) {
@@ -128,6 +158,8 @@ void nd_heap_summary_cut(struct nd_heap_summary *s, uint32_t limit)
 	cut(&s->class_count, limit);
 	cut(&s->object_count, limit);
 	cut(&s->duplicate_count, limit);
+	cut(&s->buffer_count, limit);
+	s->limit = limit;
 }
 
 void nd_heap_summary_fini(struct nd_heap_summary *s)
@@ -135,5 +167,8 @@ void nd_heap_summary_fini(struct nd_heap_summary *s)
 	free(s->class);
 	free(s->object);
 	free(s->duplicate);
+	free(s->buffer);
+	nd_heap_keepers_fini(&s->keepers);
+	nd_heap_modules_fini(&s->modules);
 	*s = (struct nd_heap_summary){0};
 }

@@ -96,7 +96,8 @@ static int read_event(struct reader *reader, const union nd_recorded_event *even
 
 	if (++reader->events % SETTLE_EVENTS == 0)
 		ret = nd_lag_settle(reader->lag);
-	if (!ret && (event->event.kind == ND_EVENT_SPAN_START || event->event.kind == ND_EVENT_SPAN))
+	if (!ret &&
+	    (event->event.kind == ND_EVENT_SPAN_START || event->event.kind == ND_EVENT_SPAN))
 		return nd_lag_add_event(reader->lag, &event->spanned.span->event,
 					nd_span_get_size(event->spanned.span));
 	if (ret || event->event.kind != ND_EVENT_SAMPLE)
@@ -104,8 +105,9 @@ static int read_event(struct reader *reader, const union nd_recorded_event *even
 	reader->result->stacks++;
 	sample.syscall = event->named.syscall;
 	ret = nd_recorded_get_stack(reader->names, event->named.call, &calls, &depth);
-	return ret ? ret : nd_lag_add_stack(reader->lag, &sample.event, event->named.span_id, calls,
-					    depth);
+	return ret ? ret
+		   : nd_lag_add_stack(reader->lag, &sample.event, event->named.span_id, calls,
+				      depth);
 }
 
 static int read_items(struct reader *reader)

@@ -100,8 +100,8 @@ static int read_sample(struct reader *reader, const struct nd_recorded_sample *s
 
 static int read_event(struct reader *reader, const union nd_recorded_event *event)
 {
-	if (!reader->by_route || (event->event.kind != ND_EVENT_SPAN &&
-				  event->event.kind != ND_EVENT_SPAN_START))
+	if (!reader->by_route ||
+	    (event->event.kind != ND_EVENT_SPAN && event->event.kind != ND_EVENT_SPAN_START))
 		return 0;
 	return check(reader, nd_by_route_add_event(reader->by_route, &event->spanned.span->event,
 						   nd_span_get_size(event->spanned.span)));

@@ -12,8 +12,10 @@
 
 struct nd_buf;
 struct nd_heap_diff;
+struct nd_heap_matches;
 struct nd_heap_outline;
 struct nd_heap_paths;
+struct nd_heap_routes;
 struct nd_heap_series;
 struct nd_heap_summary;
 struct nd_heap_suspects;
@@ -64,5 +66,23 @@ int nd_render_heap_ways(const struct nd_heap_paths *paths, const char *class,
 			struct nd_buf *out);
 int nd_render_heap_ways_json(const struct nd_heap_paths *paths, const char *class,
 			     const struct nd_heap_ways *ways, uint32_t limit, struct nd_buf *out);
+
+/* What an object refers to, at most `limit` of the program's and as many of V8's own. */
+int nd_render_heap_object(const struct nd_heap_paths *paths, uint32_t node, uint32_t limit,
+			  bool colour, struct nd_buf *out);
+int nd_render_heap_object_json(const struct nd_heap_paths *paths, uint32_t node, uint32_t limit,
+			       struct nd_buf *out);
+
+/* The different ways to an object. */
+int nd_render_heap_routes(const struct nd_heap_paths *paths, uint32_t node,
+			  const struct nd_heap_routes *routes, bool colour, struct nd_buf *out);
+int nd_render_heap_routes_json(const struct nd_heap_paths *paths, uint32_t node,
+			       const struct nd_heap_routes *routes, struct nd_buf *out);
+
+/* What a query found. */
+int nd_render_heap_matches(const struct nd_heap_paths *paths, const struct nd_heap_matches *matches,
+			   bool colour, struct nd_buf *out);
+int nd_render_heap_matches_json(const struct nd_heap_paths *paths,
+				const struct nd_heap_matches *matches, struct nd_buf *out);
 
 #endif /* NODIAG_ANALYZER_RENDER_HEAP_H */

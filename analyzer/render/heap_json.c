@@ -93,30 +93,42 @@ void nd_heap_json_suspects(const struct nd_heap_paths *paths,
 	}
 }
 
-void nd_heap_json_way(const struct nd_heap_paths *paths, uint32_t node, struct nd_buf *out)
+void nd_heap_json_edge(const struct nd_heap *heap, uint32_t edge, struct nd_buf *out)
 {
-	struct nd_heap_step steps[ND_HEAP_STEPS_MAX];
-	uint32_t count = nd_heap_find_way(paths, node, steps), i;
-	const struct nd_heap *heap = paths->heap;
 	enum nd_heap_edge_type type;
+
+	if (edge == ND_HEAP_NONE) {
+		nd_buf_add_str(out, "\"edge\":null,\"edge_name\":null");
+		return;
+	}
+	type = nd_heap_edge_type(heap, edge);
+	nd_buf_addf(out, "\"edge\":\"%s\",\"edge_name\":", nd_heap_edge_type_name(type));
+	if (nd_heap_edge_is_numbered(type))
+		nd_buf_addf(out, "%" PRIu32, heap->edge_name[edge]);
+	else
+		nd_json_add_string(out, nd_heap_string(heap, heap->edge_name[edge]));
+}
+
+void nd_heap_json_steps(const struct nd_heap_paths *paths, const struct nd_heap_step *steps,
+			uint32_t count, struct nd_buf *out)
+{
+	uint32_t i;
 
 	nd_buf_add_char(out, '[');
 	for (i = 0; i < count; i++) {
-		nd_buf_addf(out, "%s{\"edge\":", i ? "," : "");
-		if (steps[i].edge == ND_HEAP_NONE) {
-			nd_buf_add_str(out, "null,\"edge_name\":null");
-		} else {
-			type = nd_heap_edge_type(heap, steps[i].edge);
-			nd_buf_addf(out, "\"%s\",\"edge_name\":", nd_heap_edge_type_name(type));
-			if (nd_heap_edge_is_numbered(type))
-				nd_buf_addf(out, "%" PRIu32, heap->edge_name[steps[i].edge]);
-			else
-				nd_json_add_string(
-					out, nd_heap_string(heap, heap->edge_name[steps[i].edge]));
-		}
+		nd_buf_add_str(out, i ? ",{" : "{");
+		nd_heap_json_edge(paths->heap, steps[i].edge, out);
 		nd_buf_add_str(out, ",\"object\":");
 		nd_heap_json_object(paths, steps[i].node, false, out);
 		nd_buf_add_char(out, '}');
 	}
 	nd_buf_add_char(out, ']');
+}
+
+void nd_heap_json_way(const struct nd_heap_paths *paths, uint32_t node, struct nd_buf *out)
+{
+	struct nd_heap_step steps[ND_HEAP_STEPS_MAX];
+	uint32_t count = nd_heap_find_way(paths, node, steps);
+
+	nd_heap_json_steps(paths, steps, count, out);
 }

@@ -8,8 +8,10 @@
 #include <stdint.h>
 
 struct nd_buf;
+struct nd_heap;
 struct nd_heap_classes;
 struct nd_heap_paths;
+struct nd_heap_step;
 struct nd_heap_suspects;
 
 /* Append the fields "class", "file", "line" and "column" of a class, without brackets. */
@@ -24,6 +26,13 @@ void nd_heap_json_object(const struct nd_heap_paths *paths, uint32_t node, bool 
 void nd_heap_json_suspects(const struct nd_heap_paths *paths,
 			   const struct nd_heap_suspects *suspects, uint32_t steps,
 			   struct nd_buf *out);
+
+/* Append the fields "edge" and "edge_name", without brackets; null for ND_HEAP_NONE. */
+void nd_heap_json_edge(const struct nd_heap *heap, uint32_t edge, struct nd_buf *out);
+
+/* Append a way, step by step, as a list. */
+void nd_heap_json_steps(const struct nd_heap_paths *paths, const struct nd_heap_step *steps,
+			uint32_t count, struct nd_buf *out);
 
 /* Append the shortest way to a node, step by step, as a list. */
 void nd_heap_json_way(const struct nd_heap_paths *paths, uint32_t node, struct nd_buf *out);

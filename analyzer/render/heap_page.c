@@ -13,6 +13,7 @@
 #include "analyzer/heap/suspects.h"
 #include "analyzer/render/heap.h"
 #include "analyzer/render/heap_page_data.h"
+#include "analyzer/render/heap_page_keepers.h"
 #include "analyzer/render/heap_page_map.h"
 #include "analyzer/render/json_text.h"
 #include "analyzer/render/page.h"
@@ -180,7 +181,7 @@ static void add_objects(struct nd_heap_page *page, const struct nd_heap_summary 
 {
 	static const struct nd_heap_page_column columns[] = {
 		{"Retained", "share", "what would be free without it"},
-		{"Object", "text", "what it is, and its id"},
+		{"Object", "object", "what it is, and its id"},
 		{"Way", "code", "a shortest way to it, as an expression"},
 	};
 	const struct nd_heap_page_table table = {"objects", "Largest objects",
@@ -226,8 +227,10 @@ static void add_duplicates(struct nd_heap_page *page, const struct nd_heap_summa
 		nd_heap_page_add_number(page, nd_heap_duplicate_waste(duplicate));
 		nd_heap_page_add_number(page, duplicate->count);
 		nd_heap_page_add_number(page, duplicate->size);
+		nd_buf_add_char(&page->words, '"');
 		nd_heap_text_foreign(&page->text, nd_heap_string(s->paths->heap, duplicate->string),
 				     STRING_COLUMNS);
+		nd_buf_add_char(&page->words, '"');
 		nd_heap_page_add_words(page);
 		waste -= nd_heap_duplicate_waste(duplicate);
 	}
@@ -302,6 +305,7 @@ static int add_json(struct nd_heap_page *page, const struct answer *answer)
 	if (answer->summary) {
 		add_classes(page, answer->summary);
 		add_objects(page, answer->summary);
+		nd_heap_page_add_keepers(page, answer->summary);
 		add_duplicates(page, answer->summary);
 	} else {
 		add_deltas(page, answer->comparison);

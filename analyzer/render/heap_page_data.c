@@ -4,8 +4,10 @@
 #include <inttypes.h>
 
 #include "analyzer/heap/classes.h"
-#include "analyzer/heap/path.h"
 #include "analyzer/render/json_text.h"
+
+/* Of a class; an inferred one has the names of its properties. */
+#define NAME_COLUMNS 130
 
 void nd_heap_page_init(struct nd_heap_page *page, const struct nd_heap_paths *paths,
 		       struct nd_buf *json)
@@ -66,10 +68,10 @@ void nd_heap_page_add_class(struct nd_heap_page *page, const struct nd_heap_clas
 {
 	const struct nd_heap_class_key *key = nd_heap_class_key(classes, class);
 
-	nd_buf_add_str(&page->words, nd_heap_class_name(classes, class));
+	nd_heap_text_foreign(&page->text, nd_heap_class_name(classes, class), NAME_COLUMNS);
 	nd_heap_page_add_words(page);
 	if (key->is_located)
-		nd_heap_add_place(page->text.paths, key->script, key->line, &page->words);
+		nd_heap_text_place(&page->text, key->script, key->line);
 	nd_heap_page_add_words(page);
 }
 

@@ -54,7 +54,7 @@ void nd_heap_page_add_class(struct nd_heap_page *page, const struct nd_heap_clas
 
 struct nd_heap_page_column {
 	const char *label;
-	const char *kind;  /* "count", "bytes", "share", "growth", "distance", "text", "code" */
+	const char *kind;  /* count, bytes, share, growth, distance, text, code, object */
 	const char *title; /* says what it means */
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analyzer/render/heap_page_map.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -53,6 +54,13 @@ static int name_block(struct map *map, uint32_t i)
 	return intern_words(map, &map->name[i]);
 }
 
+/* V8's own references have numbers where nobody gave them a name. */
+static bool is_number(const struct nd_heap *heap, uint32_t edge)
+{
+	return nd_heap_edge_type(heap, edge) == ND_HEAP_EDGE_INTERNAL &&
+	       isdigit((unsigned char)*nd_heap_string(heap, heap->edge_name[edge]));
+}
+
 static int name_reference(struct map *map, uint32_t i)
 {
 	const struct nd_heap_block *block = &map->block[i];
@@ -63,11 +71,12 @@ static int name_reference(struct map *map, uint32_t i)
 	    map->block[block->parent].count > 1)
 		return 0;
 	from = map->block[block->parent].node;
-	/* The root's references have numbers. */
-	if (from == heap->root || heap->first_edge[from + 1] - heap->first_edge[from] > EDGES_MAX)
+	/* The references of V8's roots have numbers. */
+	if (heap->type[from] == ND_HEAP_SYNTHETIC ||
+	    heap->first_edge[from + 1] - heap->first_edge[from] > EDGES_MAX)
 		return 0;
 	edge = nd_heap_find_edge(heap, from, block->node);
-	if (edge == ND_HEAP_NONE)
+	if (edge == ND_HEAP_NONE || is_number(heap, edge))
 		return 0;
 	nd_heap_text_edge(&map->page->text, edge);
 	return intern_words(map, &map->by[i]);

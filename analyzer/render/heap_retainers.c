@@ -24,18 +24,10 @@
 static void add_way(const struct nd_heap_text *t, uint32_t node)
 {
 	struct nd_heap_step steps[ND_HEAP_STEPS_MAX];
-	uint32_t count = nd_heap_find_way(t->paths, node, steps), i;
+	uint32_t count = nd_heap_find_way(t->paths, node, steps);
 
 	nd_heap_text_styled(t, BOLD, "\nshortest way from the root\n");
-	for (i = 0; i < count; i++) {
-		nd_buf_add_str(t->out, "  ");
-		if (steps[i].edge != ND_HEAP_NONE) {
-			nd_heap_text_edge(t, steps[i].edge);
-			nd_buf_add_str(t->out, " \xe2\x86\x92 ");
-		}
-		nd_heap_text_object(t, steps[i].node);
-		nd_buf_add_char(t->out, '\n');
-	}
+	nd_heap_text_steps(t, steps, count);
 }
 
 int nd_render_heap_retainers(const struct nd_heap_paths *paths, uint32_t node, uint32_t limit,
@@ -47,14 +39,7 @@ int nd_render_heap_retainers(const struct nd_heap_paths *paths, uint32_t node, u
 
 	if (nd_heap_find_retainers(paths->heap, paths->analysis, node, &list, &count))
 		return -ENOMEM;
-	nd_heap_text_object(&t, node);
-	nd_buf_add_str(out, ": ");
-	nd_heap_text_bytes(&t, paths->heap->self_size[node], 0);
-	nd_buf_add_str(out, ", retains ");
-	nd_heap_text_bytes(&t, paths->analysis->retained[node], 0);
-	nd_buf_add_str(out, "\n  ");
-	nd_heap_text_way(&t, node);
-	nd_buf_add_char(out, '\n');
+	nd_heap_text_head(&t, node);
 	add_way(&t, node);
 	nd_heap_text_styled(&t, BOLD, "\nwhat refers to it, the nearest to the root first\n");
 	for (i = 0; i < count && i < limit; i++) {
@@ -70,17 +55,6 @@ int nd_render_heap_retainers(const struct nd_heap_paths *paths, uint32_t node, u
 		nd_buf_addf(out, "  and %" PRIu32 " more\n", count - limit);
 	free(list);
 	return nd_buf_error(out);
-}
-
-static void add_json_edge(const struct nd_heap *heap, uint32_t edge, struct nd_buf *out)
-{
-	enum nd_heap_edge_type type = nd_heap_edge_type(heap, edge);
-
-	nd_buf_addf(out, "{\"edge\":\"%s\",\"edge_name\":", nd_heap_edge_type_name(type));
-	if (nd_heap_edge_is_numbered(type))
-		nd_buf_addf(out, "%" PRIu32, heap->edge_name[edge]);
-	else
-		nd_json_add_string(out, nd_heap_string(heap, heap->edge_name[edge]));
 }
 
 int nd_render_heap_retainers_json(const struct nd_heap_paths *paths, uint32_t node, uint32_t limit,
@@ -99,7 +73,8 @@ int nd_render_heap_retainers_json(const struct nd_heap_paths *paths, uint32_t no
 	nd_buf_addf(out, ",\n\"count\":%" PRIu32 ",\n\"retainers\":[", count);
 	for (i = 0; i < count && i < limit; i++) {
 		nd_buf_add_str(out, i ? ",\n" : "\n");
-		add_json_edge(paths->heap, list[i].edge, out);
+		nd_buf_add_char(out, '{');
+		nd_heap_json_edge(paths->heap, list[i].edge, out);
 		nd_buf_add_str(out, ",\"object\":");
 		nd_heap_json_object(paths, list[i].node, true, out);
 		nd_buf_add_char(out, '}');

@@ -6,6 +6,7 @@
 #include "analyzer/heap/summary.h"
 #include "analyzer/render/heap.h"
 #include "analyzer/render/heap_json.h"
+#include "analyzer/render/heap_keepers.h"
 #include "analyzer/render/heap_text.h"
 #include "analyzer/render/json_text.h"
 #include "common/buf.h"
@@ -137,6 +138,7 @@ int nd_render_heap_summary(const struct nd_heap_summary *s, const char *name, bo
 	add_classes(&t, s);
 	add_objects(&t, s);
 	add_duplicates(&t, s);
+	nd_heap_text_keepers(&t, s);
 	return nd_buf_error(out);
 }
 
@@ -205,6 +207,8 @@ int nd_render_heap_summary_json(const struct nd_heap_summary *s, const char *nam
 	nd_heap_json_suspects(s->paths, &s->suspects, 0, out);
 	add_json_classes(s, out);
 	add_json_objects(s, out);
-	nd_buf_add_str(out, "]}\n");
+	nd_buf_add_char(out, ']');
+	nd_heap_json_keepers(s, out);
+	nd_buf_add_str(out, "}\n");
 	return nd_buf_error(out);
 }

@@ -74,16 +74,21 @@ void nd_heap_text_foreign(const struct nd_heap_text *t, const char *text, size_t
 	nd_buf_fini(&safe);
 }
 
-static void add_place(const struct nd_heap_text *t, uint32_t script, uint32_t line)
+void nd_heap_text_place(const struct nd_heap_text *t, uint32_t script, uint32_t line)
 {
 	struct nd_buf place;
 
 	nd_buf_init(&place, ND_OUTPUT_MAX);
 	nd_heap_add_place(t->paths, script, line, &place);
-	nd_buf_add_str(t->out, " (");
 	nd_heap_text_foreign(t, place.data, NAME_COLUMNS);
-	nd_buf_add_char(t->out, ')');
 	nd_buf_fini(&place);
+}
+
+static void add_place(const struct nd_heap_text *t, uint32_t script, uint32_t line)
+{
+	nd_buf_add_str(t->out, " (");
+	nd_heap_text_place(t, script, line);
+	nd_buf_add_char(t->out, ')');
 }
 
 void nd_heap_text_class(const struct nd_heap_text *t, const struct nd_heap_classes *classes,
@@ -129,6 +134,18 @@ void nd_heap_text_object(const struct nd_heap_text *t, uint32_t node)
 	nd_buf_addf(t->out, " @%" PRIu32, t->paths->heap->id[node]);
 }
 
+void nd_heap_text_head(const struct nd_heap_text *t, uint32_t node)
+{
+	nd_heap_text_object(t, node);
+	nd_buf_add_str(t->out, ": ");
+	nd_heap_text_bytes(t, t->paths->heap->self_size[node], 0);
+	nd_buf_add_str(t->out, ", retains ");
+	nd_heap_text_bytes(t, t->paths->analysis->retained[node], 0);
+	nd_buf_add_str(t->out, "\n  ");
+	nd_heap_text_way(t, node);
+	nd_buf_add_char(t->out, '\n');
+}
+
 void nd_heap_text_edge(const struct nd_heap_text *t, uint32_t edge)
 {
 	enum nd_heap_edge_type type = nd_heap_edge_type(t->paths->heap, edge);
@@ -140,6 +157,22 @@ void nd_heap_text_edge(const struct nd_heap_text *t, uint32_t edge)
 	nd_buf_fini(&name);
 	if (type != ND_HEAP_EDGE_PROPERTY && type != ND_HEAP_EDGE_ELEMENT)
 		nd_buf_addf(t->out, " (%s)", nd_heap_edge_type_name(type));
+}
+
+void nd_heap_text_steps(const struct nd_heap_text *t, const struct nd_heap_step *steps,
+			uint32_t count)
+{
+	uint32_t i;
+
+	for (i = 0; i < count; i++) {
+		nd_buf_add_str(t->out, "  ");
+		if (steps[i].edge != ND_HEAP_NONE) {
+			nd_heap_text_edge(t, steps[i].edge);
+			nd_buf_add_str(t->out, " \xe2\x86\x92 ");
+		}
+		nd_heap_text_object(t, steps[i].node);
+		nd_buf_add_char(t->out, '\n');
+	}
 }
 
 void nd_heap_text_way(const struct nd_heap_text *t, uint32_t node)

@@ -11,6 +11,7 @@
 struct nd_buf;
 struct nd_heap_classes;
 struct nd_heap_paths;
+struct nd_heap_step;
 
 struct nd_heap_text {
 	const struct nd_heap_paths *paths;
@@ -31,6 +32,9 @@ void nd_heap_text_growth(const struct nd_heap_text *t, int64_t bytes, size_t wid
 /* "62.3 %" of all. */
 void nd_heap_text_share(const struct nd_heap_text *t, uint64_t part, uint64_t whole);
 
+/* "lib/order.js:12"; the line counts from 0. */
+void nd_heap_text_place(const struct nd_heap_text *t, uint32_t script, uint32_t line);
+
 /* A class, with the place of its constructor where that is known: "Order (lib/order.js:12)". */
 void nd_heap_text_class(const struct nd_heap_text *t, const struct nd_heap_classes *classes,
 			uint32_t class);
@@ -41,8 +45,15 @@ void nd_heap_text_what(const struct nd_heap_text *t, uint32_t node);
 /* The same with its id. */
 void nd_heap_text_object(const struct nd_heap_text *t, uint32_t node);
 
-/* A reference by its name, with its type where that is not plain: "bus (context)". */
+/* What an answer about an object begins with: what it is, its sizes, and the way to it. */
+void nd_heap_text_head(const struct nd_heap_text *t, uint32_t node);
+
+/* The name of an edge, and its type where the name does not say it: ".name", "table (internal)". */
 void nd_heap_text_edge(const struct nd_heap_text *t, uint32_t edge);
+
+/* A way, a line for each step. */
+void nd_heap_text_steps(const struct nd_heap_text *t, const struct nd_heap_step *steps,
+			uint32_t count);
 
 /* The way to a node in words, "(no name on the way)" where there are none. */
 void nd_heap_text_way(const struct nd_heap_text *t, uint32_t node);

@@ -183,8 +183,8 @@ static void add_culprit(struct nd_buf *out, const struct nd_profile *frames,
 	else
 		nd_buf_add_str(out, "null");
 	nd_buf_add_str(out, ",\"request\":");
-	nd_request_add_json(out, request ? request->name : NULL,
-			    request ? request->trace_id : NULL, request ? request->span_id : NULL);
+	nd_request_add_json(out, request ? request->name : NULL, request ? request->trace_id : NULL,
+			    request ? request->span_id : NULL);
 	nd_buf_add_str(out, ",\"stack\":[");
 	for (i = 0; i < culprit->depth; i++) {
 		nd_buf_add_str(out, i ? "," : "");

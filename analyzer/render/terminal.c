@@ -15,8 +15,7 @@ const char *const nd_terminal_colours[ND_FRAME_KIND_COUNT] = {
 	[ND_FRAME_NODE] = "32",	  [ND_FRAME_BUILTIN] = "36", [ND_FRAME_WASM] = "1;34",
 	[ND_FRAME_NATIVE] = "34", [ND_FRAME_GC] = "31",	     [ND_FRAME_COMPILE] = "36",
 	[ND_FRAME_REGEXP] = "33", [ND_FRAME_KERNEL] = "2",   [ND_FRAME_IDLE] = "2",
-	[ND_FRAME_THREAD] = "1",
-	[ND_FRAME_ROUTE] = "1",
+	[ND_FRAME_THREAD] = "1",  [ND_FRAME_ROUTE] = "1",
 };
 
 /*

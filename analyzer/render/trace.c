@@ -11,6 +11,7 @@
 #include "analyzer/render/terminal.h"
 #include "analyzer/render/units.h"
 #include "common/buf.h"
+#include "common/clock.h"
 
 #define BOLD "1"
 #define DIM  "2"
@@ -116,6 +117,8 @@ static void add_outcome(const struct writer *w, const struct nd_event_span *span
 		nd_terminal_add(w->out, error);
 	else if (span->flags & ND_SPAN_ABORTED)
 		nd_buf_add_str(w->out, "aborted");
+	else if (span->kind == ND_SPAN_INTERNAL)
+		nd_buf_add_str(w->out, "done");
 	else if (span->status)
 		nd_buf_addf(w->out, "%u", span->status);
 	else
@@ -133,6 +136,22 @@ static void add_target(const struct writer *w, const struct nd_event_span *span)
 	if (span->port && span->port != (span->flags & ND_SPAN_TLS ? 443 : 80))
 		nd_buf_addf(w->out, ":%u", span->port);
 	nd_terminal_add(w->out, nd_span_get_text(span, ND_SPAN_PATH));
+}
+
+/* What it was, and with what: "dns.lookup db.example". */
+static void add_internal(const struct writer *w, const struct nd_event_span *span)
+{
+	static const enum nd_span_text with[] = {ND_SPAN_HOST, ND_SPAN_PATH};
+	size_t i;
+
+	nd_terminal_add(w->out, nd_span_get_text(span, ND_SPAN_METHOD));
+	for (i = 0; i < sizeof(with) / sizeof(with[0]); i++) {
+		if (*nd_span_get_text(span, with[i]))
+			nd_buf_add_char(w->out, ' ');
+		nd_terminal_add(w->out, nd_span_get_text(span, with[i]));
+	}
+	if (span->port)
+		nd_buf_addf(w->out, ":%u", span->port);
 }
 
 static void add_name(const struct writer *w, const struct nd_event_span *span)
@@ -219,6 +238,33 @@ static void add_stall(const struct writer *w, const struct nd_trace_request *req
 	nd_buf_add_char(w->out, '\n');
 }
 
+/* Small amounts of what is always there only make the others hard to see. */
+static bool is_worth_a_line(uint64_t ns, const struct nd_trace_request *request)
+{
+	return ns >= ND_NSEC_PER_MSEC && ns >= request->duration_ns / 20;
+}
+
+/*
+ * What is neither of the two is its own: between them, its thread ran for it, or for others in
+ * turns that are too short to be stalls, or it waited for what is no request.
+ */
+static void add_rest(const struct writer *w, const struct nd_trace_request *request)
+{
+	uint64_t told_ns = request->blocked_ns + request->outside_ns, rest_ns = 0;
+
+	if (told_ns < request->duration_ns)
+		rest_ns = request->duration_ns - told_ns;
+	if (is_worth_a_line(rest_ns, request)) {
+		add_time(w, rest_ns, 17);
+		nd_buf_add_str(w->out, "  it ran, or waited for something else\n");
+	}
+	if (is_worth_a_line(request->gc_ns, request)) {
+		nd_buf_add_str(w->out, "of it");
+		add_time(w, request->gc_ns, 12);
+		nd_buf_add_str(w->out, "  garbage was collected\n");
+	}
+}
+
 static void add_waits(const struct writer *w, const struct nd_trace_request *request)
 {
 	/* The stall is the one that took most of either. */
@@ -239,6 +285,7 @@ static void add_waits(const struct writer *w, const struct nd_trace_request *req
 		add_time(w, request->outside_ns, 17);
 		nd_buf_add_str(w->out, "  waited for others\n");
 	}
+	add_rest(w, request);
 }
 
 static void add_span(const struct writer *w, const struct nd_trace_request *request,
@@ -258,6 +305,8 @@ static void add_span(const struct writer *w, const struct nd_trace_request *requ
 	nd_buf_add_str(w->out, "  ");
 	if (span->kind == ND_SPAN_CLIENT)
 		add_target(w, span);
+	else if (span->kind == ND_SPAN_INTERNAL)
+		add_internal(w, span);
 	else
 		add_name(w, span);
 	nd_buf_add_char(w->out, '\n');

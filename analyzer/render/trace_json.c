@@ -17,6 +17,7 @@
 static const char *const kinds[ND_SPAN_KIND_COUNT] = {
 	[ND_SPAN_SERVER] = "server",
 	[ND_SPAN_CLIENT] = "client",
+	[ND_SPAN_INTERNAL] = "internal",
 };
 
 static void add_number(struct nd_buf *out, const char *key, uint64_t value)
@@ -91,7 +92,10 @@ static void add_span(struct nd_buf *out, const struct nd_event_span *span, bool 
 		nd_buf_add_str(out, ",\"end_ns\":null");
 	else
 		add_number(out, "end_ns", span->event.time_ns);
-	add_text(out, "method", span, ND_SPAN_METHOD);
+	if (span->kind == ND_SPAN_INTERNAL)
+		nd_buf_add_str(out, ",\"method\":null");
+	else
+		add_text(out, "method", span, ND_SPAN_METHOD);
 	add_text(out, "route", span, ND_SPAN_ROUTE);
 	add_text(out, "path", span, ND_SPAN_PATH);
 	add_bool(out, "tls", span->flags & ND_SPAN_TLS);
@@ -151,6 +155,7 @@ static void add_request(struct nd_buf *out, const struct nd_trace_request *reque
 	add_number(out, "duration_ns", request->duration_ns);
 	add_number(out, "blocked_ns", request->blocked_ns);
 	add_number(out, "outside_ns", request->outside_ns);
+	add_number(out, "gc_ns", request->gc_ns);
 	add_number(out, "unread_ns", request->unread_ns);
 	if (request->has_stall)
 		add_stall(out, request, frames);

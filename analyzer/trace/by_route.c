@@ -132,8 +132,7 @@ static const struct route *find_route(struct nd_by_route *r, const char *name)
 	return route ? route : add_route(r, name);
 }
 
-static const char *name_request(const struct nd_by_route *r,
-				const uint8_t span_id[ND_SPAN_ID_SIZE])
+static const char *name_request(const struct nd_by_route *r, const uint8_t span_id[ND_SPAN_ID_SIZE])
 {
 	const struct nd_request *request;
 
@@ -157,10 +156,8 @@ static int add_copy(struct nd_by_route *r, struct waiting_stack *copy)
 static struct waiting_stack *copy_stack(const struct nd_stack *stack)
 {
 	/* The root must find room, too. */
-	size_t depth =
-		stack->depth < ND_STACK_DEPTH_MAX ? stack->depth : ND_STACK_DEPTH_MAX - 1;
-	struct waiting_stack *copy =
-		malloc(sizeof(*copy) + (depth + 1) * sizeof(struct nd_call));
+	size_t depth = stack->depth < ND_STACK_DEPTH_MAX ? stack->depth : ND_STACK_DEPTH_MAX - 1;
+	struct waiting_stack *copy = malloc(sizeof(*copy) + (depth + 1) * sizeof(struct nd_call));
 
 	if (!copy)
 		return NULL;

@@ -11,6 +11,8 @@ static int read_event(struct nd_trace *trace, const union nd_recorded_event *eve
 {
 	if (event->event.kind == ND_EVENT_STALL)
 		return nd_trace_add_event(trace, &event->event, sizeof(event->stall));
+	if (event->event.kind == ND_EVENT_GC)
+		return nd_trace_add_event(trace, &event->event, sizeof(event->gc));
 	if (event->event.kind != ND_EVENT_SPAN && event->event.kind != ND_EVENT_SPAN_START)
 		return 0;
 	return nd_trace_add_event(trace, &event->spanned.span->event,

@@ -71,16 +71,32 @@ static struct entry *find_entry(const struct nd_requests *requests,
 	return entry;
 }
 
+/* Put an entry that is in no set into this one; frees it where that fails. */
+static struct entry *put_entry(struct nd_requests *requests, struct entry *entry)
+{
+	HASH_ADD(hh, requests->set, request.span_id, ND_SPAN_ID_SIZE, entry);
+	if (entry->hh.tbl)
+		return entry;
+	free_entry(entry);
+	return NULL;
+}
+
 /* Forget the first of those that nobody wants, or of all, until there are `left`. */
 static void forget(struct nd_requests *requests, size_t left, bool unwanted_only)
 {
 	struct entry *entry = requests->set, *next;
+	size_t count = HASH_COUNT(requests->set);
+	bool is_needed;
 
-	for (; entry && HASH_COUNT(requests->set) > left; entry = next) {
+	HASH_CLEAR(hh, requests->set);
+	for (; entry; entry = next) {
 		next = entry->hh.next;
-		if (unwanted_only && (entry->is_wanted || !entry->request.is_over))
+		is_needed = unwanted_only && (entry->is_wanted || !entry->request.is_over);
+		if (count <= left || is_needed) {
+			put_entry(requests, entry);
 			continue;
-		HASH_DEL(requests->set, entry);
+		}
+		count--;
 		free_entry(entry);
 	}
 }
@@ -103,11 +119,7 @@ static struct entry *add_entry(struct nd_requests *requests, const struct nd_eve
 	if (!entry)
 		return NULL;
 	memcpy(entry->request.span_id, span->span_id, ND_SPAN_ID_SIZE);
-	HASH_ADD(hh, requests->set, request.span_id, ND_SPAN_ID_SIZE, entry);
-	if (entry->hh.tbl)
-		return entry;
-	free(entry);
-	return NULL;
+	return put_entry(requests, entry);
 }
 
 /* Parts of a request have no name of their own here. */

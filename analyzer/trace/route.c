@@ -76,6 +76,10 @@ void nd_trace_name(const struct nd_event_span *span, char ret_name[ND_ROUTE_NAME
 {
 	const char *route = nd_span_get_text(span, ND_SPAN_ROUTE);
 
+	if (span->kind == ND_SPAN_INTERNAL) {
+		snprintf(ret_name, ND_ROUTE_NAME_MAX, "%s", nd_span_get_text(span, ND_SPAN_METHOD));
+		return;
+	}
 	snprintf(ret_name, ND_ROUTE_NAME_MAX, "%s ", nd_span_get_text(span, ND_SPAN_METHOD));
 	add_template(*route ? route : nd_span_get_text(span, ND_SPAN_PATH), ret_name,
 		     ND_ROUTE_NAME_MAX);

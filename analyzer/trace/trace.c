@@ -8,6 +8,7 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
+#include "analyzer/trace/pauses.h"
 #include "proto/limits.h"
 
 /* How deep requests may have made one another, all in this program. */
@@ -43,6 +44,7 @@ struct nd_trace {
 	struct last_stall *last; /* one for each thread that had any */
 	size_t last_count;
 	struct nd_trace_routes *routes;
+	struct nd_pauses pauses;
 	struct nd_lag_stall *stalls; /* in the order they came */
 	size_t stall_count;
 	uint64_t count; /* of requests */
@@ -86,6 +88,7 @@ void nd_trace_free(struct nd_trace *trace)
 		free_entry(entry);
 	}
 	nd_trace_routes_free(trace->routes);
+	free(trace->pauses.list);
 	free(trace->last);
 	free(trace->stalls);
 	free(trace);
@@ -319,6 +322,8 @@ int nd_trace_add_event(struct nd_trace *trace, const struct nd_event *event, siz
 {
 	if (event->kind == ND_EVENT_STALL && size >= sizeof(struct nd_event_stall))
 		return add_last(trace, (const void *)event);
+	if (event->kind == ND_EVENT_GC && size >= sizeof(struct nd_event_gc))
+		return nd_pauses_add(&trace->pauses, (const void *)event);
 	if (event->kind != ND_EVENT_SPAN && event->kind != ND_EVENT_SPAN_START)
 		return 0;
 	return nd_span_is_sound(event, size) ? add_span(trace, (const void *)event) : 0;
@@ -486,6 +491,8 @@ static int describe(const struct nd_trace *trace, const struct entry *entry, uin
 		.duration_ns = duration(span, now_ns),
 		.unread_ns = entry->unread_ns,
 		.outside_ns = find_outside(trace, entry, within),
+		.gc_ns = nd_pauses_find(&trace->pauses, span->event.tid, within.start_ns,
+					within.end_ns),
 		.nodes = calloc(ND_TRACE_NODES_MAX, sizeof(*ret->nodes)),
 	};
 	if (!ret->nodes)

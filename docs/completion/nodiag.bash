@@ -111,13 +111,16 @@ _nodiag_lag() {
 }
 
 _nodiag_heap() {
-	local options='--timeout= --child-memory= --redact --worker= --fail-if= --ignore= -f --format='
+	local options='--timeout= --child-memory= --redact --worker= --near-limit --on-signal='
+	options+=' --every= --grown= --keep= --fail-if= --ignore= -f --format='
+	options+=' --class= --type= --min-self= --min-retained= --max-distance= --retained-by= --sort='
 	options+=' -o --output= --force --limit= --live --color= --json --help --usage'
+	local questions='snapshot summary diff retainers paths show query convert'
 
 	case $previous in
 	heap)
 		if [[ $current != -* ]]; then
-			mapfile -t COMPREPLY < <(compgen -W 'snapshot summary diff retainers' -- "$current")
+			mapfile -t COMPREPLY < <(compgen -W "$questions" -- "$current")
 			return
 		fi
 		;;&
@@ -132,7 +135,7 @@ _nodiag_heap() {
 		compopt -o filenames
 		;;
 	-f | --format)
-		mapfile -t COMPREPLY < <(compgen -W 'text json html' -- "$current")
+		mapfile -t COMPREPLY < <(compgen -W 'text json html nd heapsnapshot' -- "$current")
 		;;
 	--timeout)
 		mapfile -t COMPREPLY < <(compgen -W '1m 5m 15m' -- "$current")
@@ -146,7 +149,13 @@ _nodiag_heap() {
 	--color)
 		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$current")
 		;;
-	--ignore | --limit) ;;
+	--type)
+		mapfile -t COMPREPLY < <(compgen -W 'object closure string array native code' -- "$current")
+		;;
+	--sort)
+		mapfile -t COMPREPLY < <(compgen -W 'retained self distance id' -- "$current")
+		;;
+	--ignore | --limit | --class | --min-* | --max-distance | --retained-by) ;;
 	*)
 		if [[ $current == -* ]]; then
 			mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
@@ -160,11 +169,16 @@ _nodiag_heap() {
 }
 
 _nodiag_trace() {
-	local options='-d --duration= -l --live --slow= --route= --color= --json --help --usage'
+	local options='-d --duration= -l --live --spans= --slow= --route= --color= --json --help --usage'
 
 	case $previous in
 	-d | --duration)
 		mapfile -t COMPREPLY < <(compgen -W '10s 30s 1m 5m' -- "$current")
+		;;
+	--spans)
+		mapfile -t COMPREPLY < <(
+			compgen -W 'all dns net tls fs child_process worker' -- "$current"
+		)
 		;;
 	--slow)
 		mapfile -t COMPREPLY < <(compgen -W '100ms 200ms 1s' -- "$current")

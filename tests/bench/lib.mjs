@@ -26,6 +26,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 
 const options = {
   line: { type: 'string', default: '22' },
+  minutes: { type: 'string', default: '10' },
   only: { type: 'string' },
   results: { type: 'string', default: join(here, '../../build/bench-results') },
   rounds: { type: 'string', default: '5' },
@@ -48,6 +49,9 @@ export const rounds = Number(values.rounds);
 
 /** Length of a measured run. */
 export const seconds = Number(values.seconds);
+
+/** Length of a soak. */
+export const minutes = Number(values.minutes);
 
 export const workloads = values.workload.split(',');
 

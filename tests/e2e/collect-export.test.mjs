@@ -5,7 +5,15 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  readSync,
+} from 'node:fs';
 import http from 'node:http';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -130,9 +138,33 @@ function countQueued(folder) {
 
 const startExpress = (as) => start('trace/express.cjs', { as, args: ['http://127.0.0.1:9'] });
 
+/** So many bytes of a process's memory, as any reader from outside gets them. */
+function readMemory(pid, at, size) {
+  const bytes = Buffer.alloc(size);
+  const memory = openSync(`/proc/${pid}/mem`, 'r');
+  readSync(memory, bytes, 0, size, at);
+  closeSync(memory);
+  return bytes;
+}
+
+/** What a process says that it is, as OTEP 4719 has it; undefined where it does not say so yet. */
+function readContext(pid) {
+  const name = /\[anon(_shmem)?:OTEL_CTX\]|\/memfd:OTEL_CTX/;
+  const maps = readFileSync(`/proc/${pid}/maps`, 'utf8').split('\n');
+  const [found, ...more] = maps.filter((line) => name.test(line));
+  assert.deepEqual(more, []);
+  if (!found) return undefined;
+  const header = readMemory(pid, parseInt(found, 16), 32);
+  if (header.readBigUInt64LE(16) === 0n) return undefined;
+  assert.equal(header.toString('latin1', 0, 8), 'OTEL_CTX');
+  assert.equal(header.readUInt32LE(8), 2);
+  return readMemory(pid, Number(header.readBigUInt64LE(24)), header.readUInt32LE(12));
+}
+
 describe('a process whose environment names a collector', { concurrency: 4 }, () => {
   itWith('two of them, each to its own, and one that is killed', async (world) => {
     const receivers = [await world.receive(), await world.receive()];
+    const contexts = [];
     const programs = await Promise.all(
       receivers.map(({ url }, i) =>
         startExpress(
@@ -154,6 +186,9 @@ describe('a process whose environment names a collector', { concurrency: 4 }, ()
       assert.equal(fds.filter((link) => /^\/memfd/.test(link)).length, 1, `${fds}`);
       assert.deepEqual(fds.filter((link) => /queue|\.lock|\.so/.test(link)), []);
       await getAll(program, '/users', 20, parentOf('01'));
+      for (const { pid } of programs)
+        await eventually(() => readContext(pid), `no context of ${pid}: ${world.log()}`);
+      contexts.push(...programs.map(({ pid }) => readContext(pid)));
       // Nobody wants the traces of these.
       await getAll(program, '/users', 5, parentOf('00'));
       await getAll(programs[1], '/orders', 3);
@@ -186,6 +221,9 @@ describe('a process whose environment names a collector', { concurrency: 4 }, ()
       for (const path of [metrics, traces])
         assert.deepEqual(valuesOf(textOf(receiver, path), 'service.name'), [`shop-${i}`]);
       assert.ok(receiver.requests.every((r) => r.headers.authorization === 'Bearer HEADERSECRET'));
+      assert.match(contexts[i].toString('latin1'), new RegExp(`service\\.name.*shop-${i}`, 's'));
+      // Both begin with the resource, which is the same, byte by byte.
+      assert.ok(receiver.requests.every(({ body }) => body.includes(contexts[i])));
       }
     const spans = textOf(receivers[0], traces);
     assert.equal(count(spans, ` trace_id: "${traceName}"`), 20);

@@ -166,7 +166,7 @@ testWith('one process, which sees nothing of it', 'r.nd', async (world) => {
   const folder = `/proc/${analyzer}/fd`;
   const fds = readdirSync(folder).map((fd) => readlinkSync(join(folder, fd)));
   assert.deepEqual(fds.filter((link) => /^pipe|^socket/.test(link)), []);
-  assert.match(readFileSync(`/proc/${analyzer}/stat`, 'latin1'), /\) [SR] (\S+ ){15}10 /);
+  assert.match(readFileSync(`/proc/${analyzer}/stat`, 'latin1'), /\) [SR] (\S+ ){15}5 /);
   assert.notEqual(statusOf(analyzer, 'NSsid'), statusOf('self', 'NSsid'));
   const env = readFileSync(`/proc/${analyzer}/environ`, 'latin1');
   assert.doesNotMatch(env, /LD_PRELOAD|NODIAG_OUTPUT/);

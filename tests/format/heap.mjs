@@ -11,7 +11,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -75,6 +75,24 @@ function checkDiff(files, [before, after]) {
   assert.ok(ours.some((line) => line.startsWith("LeakedContext +")));
 }
 
+/*
+ * Packed, with what was found of it, it says the same; and what it was packed from is what DevTools
+ * finds in what comes out again.
+ */
+async function checkPacked(file, snapshot) {
+  const packed = `${file}.nd`;
+  const back = `${file}.back`;
+  execFileSync(NODIAG, ["heap", "convert", file, "-o", packed], { stdio: "pipe" });
+  assert.ok(statSync(packed).size * 5 < statSync(file).size);
+  checkNodes(packed, snapshot);
+  checkClasses(packed, snapshot);
+  execFileSync(NODIAG, ["heap", "convert", "-f", "heapsnapshot", packed, "-o", back],
+    { stdio: "pipe" });
+  const again = await loadSnapshot(devtools, back);
+  checkNodes(file, again);
+  checkClasses(file, again);
+}
+
 function nodeOf(line) {
   return join(here, "../e2e/node_modules", `node${line}`, "bin/node");
 }
@@ -95,6 +113,8 @@ for (const line of [20, 24]) {
     const snapshot = await loadSnapshot(devtools, file);
     await t.test("all nodes", () => checkNodes(file, snapshot));
     await t.test("all classes", () => checkClasses(file, snapshot));
+    if (line === 24)
+      await t.test("packed", () => checkPacked(file, snapshot));
   });
 }
 

@@ -12,7 +12,7 @@ module.exports = (fastify) => async (url) => {
     stream(reply.raw);
   });
   app.get('/out/:id', (request) => callOut(url, request.params.id));
-  app.get('/late/:id', never);
+  app.get('/late/:id', (request, reply) => never(reply.raw));
   app.register(async (shops) => {
     shops.get('/fail/:id', fail);
   }, { prefix: '/shops/:shop' });

@@ -6,8 +6,11 @@
 const { setTimeout: sleep } = require('node:timers/promises');
 const { callOut, readBody, stream } = require('../e2e/programs/trace/routes.cjs');
 
-/** What a program waits for whose client has gone. */
-const never = () => sleep(60_000, undefined, { ref: false });
+/** Let the client know that it is being waited for, so that it can go. */
+function never(response) {
+  response.writeProcessing();
+  return sleep(60_000, undefined, { ref: false });
+}
 
 function fail() {
   throw new Error('on purpose');

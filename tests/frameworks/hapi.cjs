@@ -20,7 +20,7 @@ module.exports = async (url) => {
     { method: 'POST', path: '/orders/{id}', handler: order },
     { method: 'GET', path: '/stream/{id}', handler: answerInPieces },
     { method: 'GET', path: '/out/{id}', handler: ({ params }) => callOut(url, params.id) },
-    { method: 'GET', path: '/late/{id}', handler: never },
+    { method: 'GET', path: '/late/{id}', handler: ({ raw }) => never(raw.res) },
     { method: 'GET', path: '/shops/{shop}/fail/{id}', handler: fail },
     { method: 'GET', path: '/admin/users/{id}', handler: sayId },
   ]);

@@ -24,7 +24,7 @@ module.exports = (url) => {
   router.get('/out/:id', async (ctx) => {
     ctx.body = await callOut(url, ctx.params.id);
   });
-  router.get('/late/:id', never);
+  router.get('/late/:id', (ctx) => never(ctx.res));
   shops.get('/fail/:id', fail);
   router.use('/shops/:shop', shops.routes());
   router.get('/admin/users/:id', (ctx) => {

@@ -3,14 +3,16 @@
 
 require('reflect-metadata');
 const { PassThrough } = require('node:stream');
-const { Controller, Get, Module, Param, Post, StreamableFile } = require('@nestjs/common');
+const common = require('@nestjs/common');
 const { NestFactory } = require('@nestjs/core');
 const { callOut, fail, never, stream } = require('./handlers.cjs');
 
+const { Controller, Get, Module, Param, Post, Res, StreamableFile } = common;
+
 /** Decorate as a compiler of TypeScript does it. */
-function decorate(target, name, method, hasId) {
+function decorate(target, name, method, argument) {
   const { prototype } = target;
-  if (hasId) Param('id')(prototype, name, 0);
+  argument?.(prototype, name, 0);
   method(prototype, name, Object.getOwnPropertyDescriptor(prototype, name));
 }
 
@@ -34,8 +36,8 @@ function makeControllers(url) {
       return callOut(url, id);
     }
 
-    late() {
-      return never();
+    late(response) {
+      return never(response.raw ?? response);
     }
   }
   class Shops {
@@ -43,11 +45,11 @@ function makeControllers(url) {
       fail();
     }
   }
-  decorate(All, 'sayId', Get(['users/:id', 'admin/users/:id']), true);
+  decorate(All, 'sayId', Get(['users/:id', 'admin/users/:id']), Param('id'));
   decorate(All, 'order', Post('orders/:id'));
   decorate(All, 'stream', Get('stream/:id'));
-  decorate(All, 'out', Get('out/:id'), true);
-  decorate(All, 'late', Get('late/:id'));
+  decorate(All, 'out', Get('out/:id'), Param('id'));
+  decorate(All, 'late', Get('late/:id'), Res());
   decorate(Shops, 'fail', Get('fail/:id'));
   Controller()(All);
   Controller('shops/:shop')(Shops);

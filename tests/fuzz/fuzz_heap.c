@@ -4,11 +4,15 @@
 
 #include "analyzer/heap/analysis.h"
 #include "analyzer/heap/census.h"
+#include "analyzer/heap/collections.h"
 #include "analyzer/heap/diff.h"
 #include "analyzer/heap/heap.h"
+#include "analyzer/heap/outline.h"
 #include "analyzer/heap/path.h"
+#include "analyzer/heap/query.h"
 #include "analyzer/heap/reader.h"
 #include "analyzer/heap/retainers.h"
+#include "analyzer/heap/routes.h"
 #include "analyzer/heap/summary.h"
 #include "analyzer/heap/suspects.h"
 #include "analyzer/render/heap.h"
@@ -36,7 +40,40 @@ static struct nd_heap *read_heap(const uint8_t *data, size_t size)
 	return heap;
 }
 
-static void render(const struct nd_heap_paths *paths, const struct nd_heap_series *series)
+/* The page of a comparison, which has the parts of a summary's too but for its tables. */
+static void draw(const struct nd_heap_comparison *c, struct nd_buf *out)
+{
+	const struct nd_heap_series *series = c->series;
+	struct nd_heap_outline outline;
+
+	if (nd_heap_outline_make(series->heap, series->analysis, NULL, &outline, NULL))
+		return;
+	nd_render_heap_diff_html(c, &outline, out);
+	nd_heap_outline_fini(&outline);
+}
+
+static void search(const struct nd_heap_paths *paths, uint32_t node, struct nd_buf *out)
+{
+	struct nd_heap_query query = {
+		.type = -1, .max_distance = 5, .retained_by = paths->heap->root, .limit = 5};
+	struct nd_heap_matches matches;
+	struct nd_heap_routes routes;
+
+	if (!nd_heap_find_matches(paths->heap, paths->analysis, &query, &matches)) {
+		nd_render_heap_matches(paths, &matches, false, out);
+		nd_heap_matches_fini(&matches);
+	}
+	if (!nd_heap_find_routes(paths, node, 5, &routes)) {
+		nd_render_heap_routes(paths, node, &routes, false, out);
+		nd_render_heap_routes_json(paths, node, &routes, out);
+		nd_heap_routes_fini(&routes);
+	}
+	nd_render_heap_object(paths, node, 5, false, out);
+	nd_render_heap_object_json(paths, paths->heap->root, 5, out);
+}
+
+static void render(const struct nd_heap_paths *paths, const struct nd_heap_series *series,
+		   const struct nd_heap_collections *collections)
 {
 	char name[] = "a", *names[] = {name, name};
 	struct nd_heap_suspects suspects;
@@ -45,7 +82,7 @@ static void render(const struct nd_heap_paths *paths, const struct nd_heap_serie
 	struct nd_buf out;
 
 	nd_buf_init(&out, 1u << 24);
-	if (!nd_heap_summarize(paths, 5, &summary, NULL)) {
+	if (!nd_heap_summarize(paths, collections, 5, &summary, NULL)) {
 		nd_render_heap_summary(&summary, name, true, &out);
 		nd_render_heap_summary_json(&summary, name, &out);
 		nd_heap_summary_fini(&summary);
@@ -56,8 +93,10 @@ static void render(const struct nd_heap_paths *paths, const struct nd_heap_serie
 
 		nd_render_heap_diff(&c, false, &out);
 		nd_render_heap_diff_json(&c, &out);
+		draw(&c, &out);
 		nd_heap_diff_fini(&diff);
 	}
+	search(paths, paths->heap->node_count - 1, &out);
 	nd_render_heap_retainers(paths, paths->heap->node_count - 1, 5, false, &out);
 	nd_render_heap_retainers_json(paths, paths->heap->root, 5, &out);
 	nd_buf_fini(&out);
@@ -68,17 +107,23 @@ static void use_heap(struct nd_heap *heap, struct nd_heap_census *census, struct
 {
 	struct nd_heap_analysis analysis;
 	struct nd_heap_paths paths;
+	struct nd_heap_collections collections;
 	struct nd_heap_series series = {.census = census, .count = 1, .heap = heap};
 
-	if (nd_heap_analyse(heap, names, &analysis, NULL))
+	if (nd_heap_find_collections(heap, &collections))
 		return;
+	if (nd_heap_analyse(heap, names, &analysis, NULL)) {
+		nd_heap_collections_fini(&collections);
+		return;
+	}
 	series.analysis = &analysis;
 	if (!nd_heap_census_class(census, &analysis.interfaces, names) &&
 	    !nd_heap_paths_init(&paths, heap, &analysis)) {
-		render(&paths, &series);
+		render(&paths, &series, &collections);
 		nd_heap_paths_fini(&paths);
 	}
 	nd_heap_analysis_fini(&analysis);
+	nd_heap_collections_fini(&collections);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

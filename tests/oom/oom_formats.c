@@ -18,11 +18,16 @@
 #include "analyzer/gzip.h"
 #include "analyzer/heap/analysis.h"
 #include "analyzer/heap/census.h"
+#include "analyzer/heap/collections.h"
 #include "analyzer/heap/diff.h"
 #include "analyzer/heap/outline.h"
+#include "analyzer/heap/pack.h"
 #include "analyzer/heap/path.h"
+#include "analyzer/heap/query.h"
+#include "analyzer/heap/routes.h"
 #include "analyzer/heap/summary.h"
 #include "analyzer/heap/suspects.h"
+#include "analyzer/heap/write.h"
 #include "analyzer/lag/lag.h"
 #include "analyzer/lag/recorded.h"
 #include "analyzer/profile/import.h"
@@ -206,6 +211,28 @@ static int run_export_metrics(const struct scene *scene)
 	return ret;
 }
 
+static int search_heap(const struct nd_heap_paths *paths, struct nd_buf *out)
+{
+	const struct nd_heap_query query = {
+		.type = -1, .max_distance = 5, .retained_by = paths->heap->root, .limit = 5};
+	uint32_t node = paths->heap->node_count - 1;
+	struct nd_heap_matches matches;
+	struct nd_heap_routes routes;
+	int ret = nd_heap_find_matches(paths->heap, paths->analysis, &query, &matches);
+
+	if (ret)
+		return ret;
+	ret = nd_render_heap_matches(paths, &matches, false, out);
+	nd_heap_matches_fini(&matches);
+	if (!ret)
+		ret = nd_heap_find_routes(paths, node, 5, &routes);
+	if (ret)
+		return ret;
+	ret = nd_render_heap_routes(paths, node, &routes, false, out);
+	nd_heap_routes_fini(&routes);
+	return ret ? ret : nd_render_heap_object(paths, node, 5, false, out);
+}
+
 /* The pages, with a map of all or of what is new. */
 static int draw_heap(const struct nd_heap_summary *summary, const struct nd_heap_comparison *c,
 		     struct nd_buf *out)
@@ -223,7 +250,8 @@ static int draw_heap(const struct nd_heap_summary *summary, const struct nd_heap
 	return ret;
 }
 
-static int answer_heap(const struct nd_heap_paths *paths, const struct nd_heap_series *series)
+static int answer_heap(const struct nd_heap_paths *paths, const struct nd_heap_series *series,
+		       const struct nd_heap_collections *collections)
 {
 	char name[] = "a", *names[] = {name, name};
 	struct nd_heap_suspects suspects;
@@ -231,12 +259,14 @@ static int answer_heap(const struct nd_heap_paths *paths, const struct nd_heap_s
 	struct nd_heap_diff diff;
 	struct nd_heap_comparison c = {series, &diff, &suspects, paths, names, 10};
 	struct nd_buf out;
-	int ret = nd_heap_summarize(paths, 10, &summary, NULL);
+	int ret = nd_heap_summarize(paths, collections, 10, &summary, NULL);
 
 	if (ret)
 		return ret;
 	nd_buf_init(&out, ND_OUTPUT_MAX);
 	ret = nd_render_heap_summary(&summary, name, true, &out);
+	if (!ret)
+		ret = nd_render_heap_summary_json(&summary, name, &out);
 	if (!ret)
 		ret = draw_heap(&summary, NULL, &out);
 	nd_heap_summary_fini(&summary);
@@ -252,6 +282,8 @@ static int answer_heap(const struct nd_heap_paths *paths, const struct nd_heap_s
 	}
 	if (!ret)
 		ret = nd_render_heap_retainers(paths, paths->heap->node_count - 1, 10, true, &out);
+	if (!ret)
+		ret = search_heap(paths, &out);
 	nd_buf_fini(&out);
 	return ret;
 }
@@ -259,6 +291,7 @@ static int answer_heap(const struct nd_heap_paths *paths, const struct nd_heap_s
 /* A heap compared with a census of itself, in all its parts. */
 static int analyse_heap(struct nd_heap *heap, struct nd_intern *names)
 {
+	struct nd_heap_collections collections = {0};
 	struct nd_heap_analysis analysis = {0};
 	struct nd_heap_paths paths = {0};
 	struct nd_heap_census census;
@@ -267,15 +300,18 @@ static int analyse_heap(struct nd_heap *heap, struct nd_intern *names)
 
 	if (ret)
 		return ret;
-	ret = nd_heap_analyse(heap, names, &analysis, NULL);
+	ret = nd_heap_find_collections(heap, &collections);
+	if (!ret)
+		ret = nd_heap_analyse(heap, names, &analysis, NULL);
 	if (!ret)
 		ret = nd_heap_census_class(&census, &analysis.interfaces, names);
 	if (!ret)
 		ret = nd_heap_paths_init(&paths, heap, &analysis);
 	if (!ret)
-		ret = answer_heap(&paths, &series);
+		ret = answer_heap(&paths, &series, &collections);
 	nd_heap_paths_fini(&paths);
 	nd_heap_analysis_fini(&analysis);
+	nd_heap_collections_fini(&collections);
 	nd_heap_census_fini(&census);
 	return ret;
 }
@@ -289,6 +325,54 @@ static int run_heap(const struct scene *scene)
 
 	if (!ret)
 		ret = analyse_heap(heap, names);
+	nd_heap_free(heap);
+	nd_intern_free(names);
+	return ret;
+}
+
+static int take_bytes(void *arg, const void *data, size_t len, struct nd_err *err)
+{
+	int ret = nd_buf_add(arg, data, len);
+
+	return ret ? nd_err_set(err, ret, "out of memory") : 0;
+}
+
+/* Read what was packed, with what was found of it, and write it as text again. */
+static int unpack_heap(const struct nd_buf *file, struct nd_intern *names, struct nd_buf *text)
+{
+	const struct nd_heap_sink sink = {take_bytes, text};
+	struct nd_heap_analysis analysis = {0};
+	struct nd_heap *heap = NULL;
+	int ret = build_read(file->data, file->len, 1000, &heap, NULL);
+
+	if (!ret)
+		ret = nd_heap_write(heap, &sink, NULL);
+	if (!ret)
+		ret = nd_heap_analyse(heap, names, &analysis, NULL);
+	if (!ret)
+		ret = nd_heap_find_interfaces(heap, names, &analysis, NULL);
+	nd_heap_analysis_fini(&analysis);
+	nd_heap_free(heap);
+	return ret;
+}
+
+static int run_heap_convert(const struct scene *scene)
+{
+	struct nd_intern *names = nd_intern_new();
+	struct nd_heap *heap = NULL;
+	struct nd_buf file, text;
+	const struct nd_heap_sink sink = {take_bytes, &file};
+	int ret = names ? build_read(scene->file->data, scene->file->len, 1000, &heap, NULL)
+			: -ENOMEM;
+
+	nd_buf_init(&file, ND_OUTPUT_MAX);
+	nd_buf_init(&text, ND_OUTPUT_MAX);
+	if (!ret)
+		ret = nd_heap_pack_analysed(heap, &sink, NULL);
+	if (!ret)
+		ret = unpack_heap(&file, names, &text);
+	nd_buf_fini(&file);
+	nd_buf_fini(&text);
 	nd_heap_free(heap);
 	nd_intern_free(names);
 	return ret;
@@ -447,6 +531,7 @@ static int fail_heaps(void)
 	build_text(&build, &file);
 	scene.file = &file;
 	bad = fail_each("heap snapshot", run_heap, &scene);
+	bad += fail_each("converted heap snapshot", run_heap_convert, &scene);
 	if (nd_gzip(file.data, file.len, &packed)) {
 		printf("cannot pack\n");
 		bad++;

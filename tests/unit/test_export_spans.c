@@ -199,6 +199,35 @@ static void test_client(void **state)
 	assert_int_equal(span->status->code, OTLP__STATUS__STATUS_CODE__STATUS_CODE_ERROR);
 }
 
+static void test_internal(void **state)
+{
+	static const char *const lookup[ND_SPAN_TEXTS] = {"dns.lookup", "", "",
+							  "db.example", "", "ENOTFOUND"};
+	const Otlp__Span *span =
+		send(*state, (struct nd_event_span){.kind = ND_SPAN_INTERNAL}, lookup);
+
+	assert_string_equal(span->name, "dns.lookup");
+	assert_int_equal(span->kind, OTLP__SPAN__SPAN_KIND__SPAN_KIND_INTERNAL);
+	check(span, "dns.question.name", "db.example");
+	check(span, "error.type", "ENOTFOUND");
+	check(span, "http.request.method", NULL);
+	check(span, "server.address", NULL);
+	assert_int_equal(span->status->code, OTLP__STATUS__STATUS_CODE__STATUS_CODE_ERROR);
+}
+
+static void test_connect(void **state)
+{
+	static const char *const texts[ND_SPAN_TEXTS] = {"tcp.connect", "", "", "::1", "::1", ""};
+	const Otlp__Span *span =
+		send(*state, (struct nd_event_span){.kind = ND_SPAN_INTERNAL, .port = 5432}, texts);
+
+	assert_string_equal(span->name, "tcp.connect");
+	check(span, "network.peer.address", "::1");
+	assert_int_equal(number_of(span, "network.peer.port"), 5432);
+	check(span, "dns.question.name", NULL);
+	assert_null(span->status);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -206,6 +235,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_unknown_method, init, fini),
 		cmocka_unit_test_setup_teardown(test_server_error, init, fini),
 		cmocka_unit_test_setup_teardown(test_client, init, fini),
+		cmocka_unit_test_setup_teardown(test_internal, init, fini),
+		cmocka_unit_test_setup_teardown(test_connect, init, fini),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

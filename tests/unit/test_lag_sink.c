@@ -106,8 +106,8 @@ static void add_stack(struct world *w, uint32_t tid, uint64_t time_ns, const cha
 	for (i = 0; i < 2; i++)
 		assert_int_equal(nd_profile_add_frame(w->frames, &frames[i], &calls[i].frame), 0);
 	for (i = 0; i < 2; i++)
-		assert_int_equal(w->sinks[i].ops->add_stack(w->sinks[i].impl, &sample, NULL, calls, 2),
-				 0);
+		assert_int_equal(
+			w->sinks[i].ops->add_stack(w->sinks[i].impl, &sample, NULL, calls, 2), 0);
 }
 
 static void end_stall(struct world *w, uint32_t tid, uint64_t start_ns, uint64_t end_ns)

@@ -770,6 +770,51 @@ static void test_what_is_too_much_for_a_part_becomes_several(void **state)
 	nd_recorder_free(recorder);
 }
 
+/* Samples, stacks of stalls and pauses say in which span they were, or in none. */
+static void test_span_ids(void **state)
+{
+	static const uint8_t id[ND_SPAN_ID_SIZE] = {1, 2, 3, 4, 5, 6, 7, 0xff}, none[sizeof(id)];
+	struct nd_recorder *recorder = nd_recorder_new();
+	struct nd_stack stack = {.weight = 1, .pid = 1, .tid = 1};
+	struct nd_event_sample named = {.event = {ND_EVENT_SAMPLE, 1, KNOWN_START_NS}};
+	struct nd_event_gc gc = {.event = {ND_EVENT_GC, 1, KNOWN_START_NS}};
+	struct nd_recording *recording;
+	const uint8_t *got;
+	struct nd_buf file;
+	struct nd_item item;
+	size_t count = 0;
+
+	assert_int_equal(known_add_header(recorder), 0);
+	assert_int_equal(nd_recorder_add_sample(recorder, &stack), 0);
+	memcpy(stack.span_id, id, sizeof(id));
+	assert_int_equal(nd_recorder_add_sample(recorder, &stack), 0);
+	assert_int_equal(nd_recorder_add_named(recorder, &named, NULL, NULL, 0), 0);
+	assert_int_equal(nd_recorder_add_named(recorder, &named, id, NULL, 0), 0);
+	/* An older agent's event ends before the id. */
+	memcpy(gc.span_id, id, sizeof(id));
+	assert_int_equal(nd_recorder_add_event(recorder, &gc.event, ND_EVENT_GC_SIZE_MIN), 0);
+	assert_int_equal(nd_recorder_add_event(recorder, &gc.event, sizeof(gc)), 0);
+	assert_int_equal(known_flush(recorder, 1), 0);
+	nd_buf_init(&file, ND_RECORDING_MAX);
+	assert_int_equal(known_take(recorder, &file), 0);
+	assert_int_equal(nd_recording_open(file.data, file.len, &recording, NULL), 0);
+	while (nd_recording_next(recording, &item) > 0) {
+		if (item.kind == ND_ITEM_SAMPLE)
+			got = item.sample->span_id;
+		else if (item.kind == ND_ITEM_EVENT && item.event->event.kind == ND_EVENT_GC)
+			got = item.event->gc.span_id;
+		else if (item.kind == ND_ITEM_EVENT)
+			got = item.event->named.span_id;
+		else
+			continue;
+		assert_memory_equal(got, count++ % 2 ? id : none, sizeof(id));
+	}
+	assert_int_equal(count, 6);
+	nd_recording_close(recording);
+	nd_recorder_free(recorder);
+	nd_buf_fini(&file);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -786,6 +831,7 @@ int main(void)
 		cmocka_unit_test(test_parts_that_are_no_such_message_are_refused),
 		cmocka_unit_test(test_a_part_may_not_unpack_to_more_than_its_ceiling),
 		cmocka_unit_test(test_what_could_not_be_written_is_not_in_the_index),
+		cmocka_unit_test(test_span_ids),
 		cmocka_unit_test(test_parts_are_due_by_time_and_by_size),
 		cmocka_unit_test(test_what_is_too_much_for_a_part_becomes_several),
 	};

@@ -157,6 +157,30 @@ static void test_the_longest_fits_into_an_empty_ring(void **state)
 	}
 }
 
+/* Only what is not read in time makes a large ring use more of its memory than its beginning. */
+static void test_a_ring_that_is_read_stays_small(void **state)
+{
+	const uint32_t size = 16 * ND_RING_REWIND, room = 2 * ND_RING_REWIND;
+	struct nd_ring_head head = {0};
+	struct nd_ring ring = {.head = &head, .data = calloc(1, size), .size = size};
+	uint32_t i, unread;
+
+	assert_non_null(ring.data);
+	for (i = 0; i < 100000; i++) {
+		assert_true(write_record(&ring, 200, i));
+		expect_record(&ring, 200, i);
+	}
+	for (i = room; i < size; i++)
+		assert_int_equal(ring.data[i], 0);
+	for (unread = 0; write_record(&ring, 200, unread); unread++)
+		;
+	assert_true(unread > (size - room) / 208);
+	for (i = 0; i < unread; i++)
+		expect_record(&ring, 200, i);
+	assert_true(write_record(&ring, size / 2 - ND_RING_HEADER, 7));
+	free(ring.data);
+}
+
 /* As when a signal handler comes between reserving and committing. */
 static void test_a_record_within_another(void **state)
 {
@@ -418,6 +442,7 @@ int main(void)
 		TEST(test_records_go_round_in_order),
 		TEST(test_what_finds_no_room_is_counted),
 		TEST(test_the_longest_fits_into_an_empty_ring),
+		TEST(test_a_ring_that_is_read_stays_small),
 		TEST(test_a_record_within_another),
 		TEST(test_old_records_are_not_new_ones),
 		TEST(test_a_buffer_that_is_too_small),

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "proto/channel.h"
 #include "proto/span.h"
 
 static const char *const texts[ND_SPAN_TEXTS] = {"GET",	      "/users/:id", "/users/1",
@@ -95,6 +96,24 @@ static void test_a_parent_is_an_id_that_is_not_zero(void **state)
 	free(span);
 }
 
+static void test_lists_of_spans(void **state)
+{
+	const char *unknown = "";
+
+	assert_int_equal(nd_span_features_parse(NULL, &unknown), 0);
+	assert_null(unknown);
+	assert_int_equal(nd_span_features_parse("", &unknown), 0);
+	assert_null(unknown);
+	assert_int_equal(nd_span_features_parse("fs,dns", &unknown),
+			 ND_FEATURE_SPANS_FS | ND_FEATURE_SPANS_DNS);
+	assert_null(unknown);
+	assert_int_equal(nd_span_features_parse("all", NULL), ND_FEATURE_SPANS);
+	assert_int_equal(nd_span_features_parse("tls,http,fs2", &unknown), ND_FEATURE_SPANS_TLS);
+	assert_string_equal(unknown, "http,fs2");
+	assert_int_equal(nd_span_features_parse(",", &unknown), 0);
+	assert_string_equal(unknown, ",");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -102,6 +121,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_damaged_is_not_sound),
 		cmocka_unit_test(test_what_counts_as_an_error),
 		cmocka_unit_test(test_a_parent_is_an_id_that_is_not_zero),
+		cmocka_unit_test(test_lists_of_spans),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -260,11 +260,36 @@ static void test_the_phase_of_most_time(void **state)
 	free_stall(stall);
 }
 
+/* The span that it was in most of the time, which may be none. */
+static void test_span(void **state)
+{
+	static const uint8_t none[ND_SPAN_ID_SIZE], one[ND_SPAN_ID_SIZE] = {1};
+	static const uint8_t two[ND_SPAN_ID_SIZE] = {2};
+	struct nd_stall *stall = new_stall();
+	uint8_t id[ND_SPAN_ID_SIZE];
+	int i;
+
+	nd_stall_find_span(stall, id);
+	assert_memory_equal(id, none, sizeof(id));
+	for (i = 0; i < 5; i++)
+		add_stack(stall, NULL, 0, -1);
+	memcpy(stall->stack[1].span_id, one, sizeof(one));
+	memcpy(stall->stack[2].span_id, two, sizeof(two));
+	nd_stall_find_span(stall, id);
+	assert_memory_equal(id, none, sizeof(id));
+	memcpy(stall->stack[3].span_id, one, sizeof(one));
+	memcpy(stall->stack[4].span_id, one, sizeof(one));
+	nd_stall_find_span(stall, id);
+	assert_memory_equal(id, one, sizeof(id));
+	free_stall(stall);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(test_span),
 		TEST(test_who_is_the_application_before_all),
 		TEST(test_the_work_that_v8_does_is_the_callee),
 		TEST(test_no_stack_says_nothing),

@@ -392,6 +392,56 @@ static struct nd_trace *make_rich(void)
 	return trace;
 }
 
+static void add_gc(struct nd_trace *trace, uint32_t tid, uint64_t start_ms, uint64_t end_ms)
+{
+	const struct nd_event_gc gc = {.event = {ND_EVENT_GC, tid, end_ms * MS},
+				       .start_ns = start_ms * MS};
+
+	assert_int_equal(nd_trace_add_event(trace, &gc.event, sizeof(gc)), 0);
+}
+
+/* Pauses count as far as they lie within the request, and are its own thread's. */
+static void test_the_collector_is_told_of(void **state)
+{
+	struct nd_trace *trace = nd_trace_new();
+	struct nd_trace_answer answer;
+	struct nd_buf text;
+
+	add_gc(trace, 7, 10, 22);
+	add_gc(trace, 7, 30, 35);
+	add_gc(trace, 8, 40, 50);
+	add_gc(trace, 7, 95, 130);
+	add(trace, (struct known){.id = 1, .start_ms = 20, .end_ms = 100});
+	add_stall(trace, 7, 28, 68);
+	answer = answer_of(trace, &everything, 200);
+	assert_int_equal(answer.requests[0].gc_ns, 12 * MS);
+	nd_buf_init(&text, ND_OUTPUT_MAX);
+	assert_int_equal(nd_render_trace(&answer, NULL, false, &text), 0);
+	nd_buf_add_char(&text, '\0');
+	assert_non_null(strstr(text.data, "40.0 ms  it ran, or waited for something else\n"
+					  "of it     12.0 ms  garbage was collected\n"));
+	nd_buf_fini(&text);
+	nd_trace_free_answer(&answer);
+	nd_trace_free(trace);
+}
+
+/* Of more than are kept, the last ones count. */
+static void test_old_pauses_are_forgotten(void **state)
+{
+	struct nd_trace *trace = nd_trace_new();
+	const uint64_t count = ND_TRACE_PAUSES_MAX + 2;
+	struct nd_trace_answer answer;
+	uint64_t i;
+
+	for (i = 0; i < count; i++)
+		add_gc(trace, 7, 10 * i, 10 * i + 1);
+	add(trace, (struct known){.id = 1, .end_ms = 10 * count});
+	answer = answer_of(trace, &everything, 10 * count);
+	assert_int_equal(answer.requests[0].gc_ns, (ND_TRACE_PAUSES_MAX / 2 + 2) * MS);
+	nd_trace_free_answer(&answer);
+	nd_trace_free(trace);
+}
+
 static void test_json_is_whole(void **state)
 {
 	struct nd_profile *frames = nd_profile_new(false);
@@ -497,6 +547,8 @@ int main(void)
 		cmocka_unit_test(test_memory_is_bounded),
 		cmocka_unit_test(test_ids_are_taken_out_of_paths),
 		cmocka_unit_test(test_routes_are_bounded),
+		cmocka_unit_test(test_the_collector_is_told_of),
+		cmocka_unit_test(test_old_pauses_are_forgotten),
 		cmocka_unit_test(test_json_is_whole),
 		cmocka_unit_test(test_json_of_what_another_tracer_has),
 		cmocka_unit_test(test_text_says_it_and_nothing_acts_on_the_terminal),

@@ -36,18 +36,18 @@ const browser = await openBrowser(null);
 
 after(() => browser.close());
 
-/* A function with its script, which names the script for all. */
-function addFunction(snapshot, node, script, path, line) {
+/* What names a script: the one of a function, by its shared part. */
+function nameScript(snapshot, node, path) {
   const shared = snapshot.below(node, "internal", "shared", "code", node.name, 0);
   snapshot.below(shared, "internal", "script", "code", path, 0);
-  snapshot.locate(node, script, line);
 }
 
 function makeProgram() {
   const snapshot = new Snapshot();
   const global = snapshot.below(snapshot.root, "shortcut", "1", "object", "global", 16);
   const handle = snapshot.below(global, "property", "handle", "closure", "handle", 64);
-  addFunction(snapshot, handle, SERVER, "/srv/app/server.js", 12);
+  snapshot.locate(handle, SERVER, 12);
+  nameScript(snapshot, handle, "/srv/app/server.js");
   const scope = snapshot.below(handle, "internal", "context", "object", "system / Context", 32);
   return { snapshot, global, scope };
 }
@@ -60,8 +60,9 @@ function makeServer(sessions) {
   snapshot.below(scope, "context", "cache", "object", "Map", KIB * KIB);
   for (let i = 0; i < sessions; i++) {
     const listener = snapshot.below(list, "element", i, "closure", "onRequest", 64);
+    snapshot.locate(listener, SESSION, 7);
     if (i === 0)
-      addFunction(snapshot, listener, SESSION, "/srv/app/session.js", 7);
+      nameScript(snapshot, listener, "/srv/app/session.js");
     const inner = snapshot.below(listener, "internal", "context", "object", "system / Context", 36);
     const session = snapshot.below(inner, "context", "session", "object", "Session", 892);
     snapshot.below(session, "property", "path", "string", "GET /users", 32);
@@ -83,7 +84,8 @@ function makeHostile() {
     for (let copy = 0; copy < 2; copy++)
       snapshot.below(holder, "property", `${i}${copy}`, "string", name, 1000 - i);
     const made = snapshot.below(holder, "property", "made", "closure", name, 64);
-    addFunction(snapshot, made, 10 + i, `/srv/${name}`, 1);
+    snapshot.locate(made, 10 + i, 1);
+    nameScript(snapshot, made, `/srv/${name}`);
   });
   return snapshot;
 }
@@ -163,8 +165,8 @@ pageTest("the way to a suspect is told step by step", ["after"], {}, async (page
   await page.locator(".suspect summary").first().click();
   const steps = await texts(page, ".suspect:first-child .way li");
   assert.equal(steps.length, 7);
-  assert.match(steps[2], /^\.handle function handle \(app\/server\.js:12\) @5 6\.86 MiB$/);
-  assert.match(steps[6], /^\.request Array @\d+ 5\.86 MiB$/);
+  assert.match(steps[2], /^\.handle function handle \(app\/server\.js:12\) @5 retains 6\.86 MiB$/);
+  assert.match(steps[6], /^\.request Array @\d+ retains 5\.86 MiB$/);
 });
 
 pageTest("a suspect is shown in the map, and copied in words", ["after"], {}, async (page) => {
@@ -219,12 +221,23 @@ pageTest("tables are searched, by text and by regular expression", ["after"], {}
 });
 
 pageTest("strings that are there several times are listed", ["after"], {}, async (page) => {
-  assert.equal(await rowOf(page, "#strings tbody tr"), "187 KiB 2.67 % 6,000 32 B GET /users");
+  assert.equal(await rowOf(page, "#strings tbody tr"), '187 KiB 2.67 % 6,000 32 B "GET /users"');
+});
+
+pageTest("who keeps it is told by module, function and scope", ["after"], {}, async (page) => {
+  const modules = await column(page, "modules", 3);
+  assert.ok(modules.includes("/srv/app/session.js") && modules.includes("/srv/app/server.js"));
+  assert.match(await rowOf(page, "#closures tbody tr:has-text('onRequest')"),
+    /^5\.86 MiB 85\.4 % 375 KiB 6,000 function onRequest .*@\d+$/);
+  assert.match(await rowOf(page, "#scopes tbody tr:first-child"), /function (handle|onRequest) /);
+  assert.deepEqual(await column(page, "collections", 3), ["1", "1", "1"]);
 });
 
 pageTest("the largest objects have their ways", ["after"], {}, async (page) => {
   assert.match(await rowOf(page, "#objects tbody tr"),
     /^6\.86 MiB 100 % function handle \(app\/server\.js:12\) @5 global\.handle$/);
+  await page.locator("#objects").getByRole("button", { name: "function handle" }).click();
+  assert.equal((await crumbs(page)).at(-1), ".handle: function handle (app/server.js:12)");
 });
 
 pageTest("a click goes into a block, Back and Escape go out", ["after"], {}, async (page) => {
@@ -255,6 +268,9 @@ pageTest("the map is used by keys", ["after"], {}, async (page) => {
   await page.keyboard.press("ArrowDown");
   assert.match(await focused(), /^bus \(context\): EventEmitter › .*, 5\.86 MiB, 85\.4 %$/);
   assert.match(await text(page, "#details"), /retainers .*after\.heapsnapshot @\d+/);
+  await page.setViewportSize({ width: 1000, height: 700 });
+  await page.waitForFunction(() => app.map.boxes[0].width < 1000);
+  assert.match(await focused(), /^bus /, "what was selected is when the window was made smaller");
   await page.keyboard.press("ArrowRight");
   assert.match(await focused(), /^cache \(context\): Map, 1\.00 MiB, 14\.6 %$/);
   await page.keyboard.press("ArrowLeft");

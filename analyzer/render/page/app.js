@@ -290,7 +290,8 @@ class App {
     });
     fill(byId("crumbs"), ...parts,
       node > 0 ? button("✕ Reset zoom", "Show everything (Esc)", () => this.flame.zoomTo(0)) : null);
-    byId("crumbs").lastChild.classList.toggle("reset", node > 0);
+    if (node > 0)
+      byId("crumbs").lastChild.className = "reset end";
   }
 
   openSandwich(frame) {

@@ -13,12 +13,12 @@ const TONE_WORDS = {
   string: "strings",
   native: "native memory",
   code: "V8's own, code",
-  other: "others",
+  other: "numbers, others",
 };
 
 /* The last part of a path, which tells snapshots apart. */
 function fileName(path) {
-  return printable(path.slice(path.lastIndexOf("/") + 1));
+  return path === "-" ? "standard input" : printable(path.slice(path.lastIndexOf("/") + 1));
 }
 
 class HeapPage {
@@ -32,11 +32,10 @@ class HeapPage {
       select: (box) => this.showDetails(box),
       zoom: (at) => this.zoomTo(at),
     });
-    this.suspects = new Suspects(data, {
-      show: (id) => this.blocks.byId.has(id) ? () => this.showInMap(this.blocks.byId.get(id)) : null,
-      copy: (text) => copyText(text),
-    });
-    this.tables = data.tables.map((table) => new DataTable(table));
+    const show = (id) =>
+      this.blocks.byId.has(id) ? () => this.showInMap(this.blocks.byId.get(id)) : null;
+    this.suspects = new Suspects(data, { show, copy: copyText });
+    this.tables = data.tables.map((table) => new DataTable(table, show));
   }
 
   start() {
@@ -154,7 +153,7 @@ class HeapPage {
     this.chosen = box;
     fill(byId("details"),
       element("div", { className: "what" }, ...this.describe(box)),
-      element("p", {}, "Who keeps it: ", element("code", {}, command),
+      this.file === "-" ? null : element("p", {}, "Who keeps it: ", element("code", {}, command),
         button("Copy", "Copy this command", () => copyText(command))));
   }
 
@@ -167,6 +166,10 @@ class HeapPage {
 
   showInMap(at) {
     this.zoomTo(this.blocks.hasInside(at) ? at : Math.max(this.blocks.parent(at), 0));
+    this.goToMap();
+  }
+
+  goToMap() {
     byId("map").scrollIntoView();
     byId("blocks").querySelector('[tabindex="0"]')?.focus({ preventScroll: true });
   }
@@ -174,7 +177,11 @@ class HeapPage {
   zoomTo(at) {
     if (at === this.map.zoomed)
       return;
-    history.pushState(null, "", at > 0 ? `#block=${at}` : "#");
+    try {
+      history.pushState(null, "", at > 0 ? `#block=${at}` : "#");
+    } catch {
+      /* Where a page has no address of its own, there is no way Back; all else works. */
+    }
     this.showZoom(at);
   }
 
@@ -208,7 +215,7 @@ class HeapPage {
         crumb.ariaCurrent = "true";
       return crumb;
     });
-    fill(byId("crumbs"), ...parts, element("span", { className: "size" },
+    fill(byId("crumbs"), ...parts, element("span", { className: "size end" },
       formatWeight(blocks.bytes(at), "bytes")));
   }
 
@@ -227,12 +234,8 @@ class HeapPage {
       "/": () => this.tables[0]?.input.focus(),
       "?": () => byId("help").showModal(),
       Escape: () => this.out(),
-      Backspace: () => this.out(),
       0: () => this.zoomTo(0),
-      m: () => {
-        byId("map").scrollIntoView();
-        byId("blocks").querySelector('[tabindex="0"]')?.focus({ preventScroll: true });
-      },
+      m: () => this.goToMap(),
       d: () => byId("theme").click(),
       y: () => this.copy(),
     };

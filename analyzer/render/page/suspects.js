@@ -64,7 +64,7 @@ class Suspects {
         element("li", {},
           element("span", { className: "by" }, printable(edge)),
           element("span", { className: "what" }, printable(object)),
-          element("span", { className: "size" }, formatWeight(retained, "bytes"))))));
+          element("span", { className: "size" }, `retains ${formatWeight(retained, "bytes")}`)))));
   }
 
   card(suspect) {

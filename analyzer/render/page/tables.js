@@ -37,8 +37,10 @@ function matcherOf(query) {
 }
 
 class DataTable {
-  constructor(table) {
+  /* `show(id)` gives what shows an object in the map, or null where the map does not have it. */
+  constructor(table, show) {
     this.table = table;
+    this.showObject = show;
     this.texts = table.columns.map((_, i) => i)
       .filter((i) => !(table.columns[i].kind in FORMATS));
     this.sort = { column: 0, down: true };
@@ -144,9 +146,13 @@ class DataTable {
     const cell = element("td", { role: "cell", className: column.kind,
       title: format ? "" : text }, text);
     cell.dataset.label = column.label;
+    const id = column.kind === "object" ? /@(\d+)$/.exec(text)?.[1] : null;
+    const show = id && this.showObject(Number(id));
+    if (show)
+      fill(cell, button(text, "Show it in the map", show));
     if (column.kind === "share") {
       const { whole } = this.table;
-      cell.append(" ", element("span", { className: "share" }, formatPercent(value, whole)));
+      cell.append(" ", element("span", { className: "percent" }, formatPercent(value, whole)));
       cell.style.setProperty("--share", whole > 0 ? value / whole : 0);
     }
     if (column.kind === "growth")

@@ -9,6 +9,7 @@
 const HEAD = 19; /* pixels of a block's name in one line */
 const LINE = 16; /* and of each further line */
 const LINES = 3;
+const LINES_ROOM = 160; /* where fewer words fit, lines are of no use */
 const LETTER = 6.6; /* about the width of one */
 const SIZE_ROOM = 90; /* a block that is as wide has room for its size, too */
 const EDGE = 3; /* around what is inside */
@@ -115,11 +116,8 @@ class Treemap {
     if (this.blocks.total() > 0 && width > 0)
       this.fillBox(this.zoomed, { x: 0, y: 0, width, height }, -1);
     fill(this.host, ...this.boxes.map((box, i) => this.element(box, i)));
-    this.selected = null;
     const again = kept && this.boxes.find((box) => box.at === kept.at && box.what === kept.what);
-    this.mark(again ?? this.boxes[0] ?? null);
-    if (again)
-      this.selected = again;
+    this.mark(again ?? this.boxes[0] ?? null, Boolean(again));
     if (focused)
       this.focusOn(again ?? this.boxes[0]);
   }
@@ -154,7 +152,7 @@ class Treemap {
   /* What several blocks have in one is worth some room. */
   lines(box) {
     const room = Math.max(box.width - SIZE_ROOM, 1);
-    return box.chain.length < 2 || box.height < 8 * LINE ? 1
+    return box.chain.length < 2 || box.width < LINES_ROOM || box.height < 8 * LINE ? 1
       : Math.min(LINES, Math.ceil(this.label(box).length * LETTER / room));
   }
 
@@ -190,20 +188,21 @@ class Treemap {
     return this.host.children[this.boxes.indexOf(box)];
   }
 
-  /* The one that Tab comes to. */
-  mark(box) {
-    for (const marked of this.host.querySelectorAll('[tabindex="0"]'))
+  /* Make it the one that Tab comes to, and selected or not. */
+  mark(box, isSelected) {
+    for (const marked of this.host.querySelectorAll('[tabindex="0"], .selected')) {
       marked.tabIndex = -1;
-    for (const marked of this.host.querySelectorAll(".selected"))
       marked.classList.remove("selected");
-    if (box)
-      this.elementOf(box).tabIndex = 0;
+    }
+    this.selected = isSelected ? box : null;
+    if (!box)
+      return;
+    this.elementOf(box).tabIndex = 0;
+    this.elementOf(box).classList.toggle("selected", isSelected);
   }
 
   select(box) {
-    this.mark(box);
-    this.elementOf(box)?.classList.add("selected");
-    this.selected = box;
+    this.mark(box, true);
     this.on.select(box);
   }
 

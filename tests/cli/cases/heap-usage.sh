@@ -24,6 +24,11 @@ status heap summary --live 1 2
 status heap snapshot --child-memory 12 1
 status heap snapshot --worker first 1
 status heap summary --redact before.heapsnapshot
+status heap snapshot --on-signal nothing 1
+status heap snapshot --keep 0 1
+status heap snapshot --near-limit --worker 7 1
+status heap snapshot --grown 10 1
+status heap diff --near-limit before.heapsnapshot before.heapsnapshot
 status heap snapshot 1 2
 status heap snapshot none
 status heap retainers before.heapsnapshot @14

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "analyzer/heap/stored.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/heap/analysis.h"
+#include "analyzer/heap/heap.h"
+
+void nd_heap_stored_free(struct nd_heap_stored *s)
+{
+	if (!s)
+		return;
+	free(s->charged);
+	free(s->dominator);
+	free(s->retained);
+	free(s->distance);
+	free(s->before);
+	free(s->class_of);
+	free(s->name_size);
+	free(s->name_bytes);
+	free(s->is_located);
+	free(s->script);
+	free(s->line);
+	free(s->column);
+	free(s->count);
+	free(s->class_distance);
+	free(s->self);
+	free(s->class_retained);
+	free(s);
+}
+
+/* Classes were numbered in the order in which they were added, which is theirs here. */
+static int take_classes(const struct nd_heap_stored *s, struct nd_heap_analysis *a)
+{
+	const char *name = s->name_bytes;
+	uint32_t i, class;
+
+	a->class = calloc((size_t)s->class_count + 1, sizeof(*a->class));
+	if (!a->class || nd_heap_classes_init(&a->classes))
+		return -ENOMEM;
+	for (i = 0; i < s->class_count; name += s->name_size[i++]) {
+		struct nd_heap_class_key place = {
+			.is_located = s->is_located[i],
+			.script = s->script[i],
+			.line = s->line[i],
+			.column = s->column[i],
+		};
+
+		if (nd_heap_classes_add_placed(&a->classes, name, &place, &class))
+			return -ENOMEM;
+		if (class != i)
+			return -EBADMSG;
+		a->class[i] = (struct nd_heap_class){s->count[i], s->class_distance[i], s->self[i],
+						     s->class_retained[i]};
+	}
+	return 0;
+}
+
+int nd_heap_stored_take(struct nd_heap *heap, struct nd_heap_analysis *a)
+{
+	struct nd_heap_stored *s = heap->stored;
+	int ret = take_classes(s, a);
+
+	if (ret)
+		return ret;
+	free(heap->self_size);
+	heap->self_size = s->charged;
+	a->dominator = s->dominator;
+	a->retained = s->retained;
+	a->distance = s->distance;
+	a->before = s->before;
+	a->class_of = s->class_of;
+	s->charged = NULL;
+	s->dominator = NULL;
+	s->retained = NULL;
+	s->distance = NULL;
+	s->before = NULL;
+	s->class_of = NULL;
+	nd_heap_stored_free(s);
+	heap->stored = NULL;
+	return a->dominator[heap->root] == heap->root ? 0 : -EBADMSG;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* nodiag heap diff: what grew between snapshots. */
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "analyzer/heap/census.h"
+#include "analyzer/heap/diff.h"
+#include "analyzer/heap/heap.h"
+#include "analyzer/heap/suspects.h"
+#include "analyzer/render/heap.h"
+#include "cli/command.h"
+#include "cli/heap.h"
+#include "cli/heap_file.h"
+#include "cli/heap_page.h"
+#include "common/buf.h"
+#include "proto/limits.h"
+
+/* Of all snapshots but the last one only a census is kept. */
+static int take_census(struct heap *heap, char **files, uint32_t count)
+{
+	struct nd_heap *snapshot;
+	int ret;
+
+	heap->census = calloc(count, sizeof(*heap->census));
+	if (!heap->census) {
+		nd_err_set(&heap->err, -ENOMEM, "out of memory");
+		return EXIT_FAILED;
+	}
+	for (; heap->census_count < count; heap->census_count++) {
+		ret = heap_file_read(files[heap->census_count], &snapshot, &heap->err);
+		if (ret)
+			return heap_status_of(ret);
+		ret = nd_heap_census_take(snapshot, heap->names, &heap->census[heap->census_count],
+					  &heap->err);
+		nd_heap_free(snapshot);
+		if (ret)
+			return EXIT_FAILED;
+	}
+	return EXIT_DONE;
+}
+
+static int check_growth(const struct heap *heap, int64_t grown)
+{
+	if (!heap->fail_text || grown <= 0 || (uint64_t)grown <= heap->fail_bytes)
+		return EXIT_DONE;
+	term_note("the heap grew by %.1f MiB, over --fail-if %s", (double)grown / (1 << 20),
+		  heap->fail_text);
+	return EXIT_THRESHOLD;
+}
+
+static int print_diff(struct heap *heap, const struct nd_heap_comparison *comparison)
+{
+	struct nd_buf text;
+	int ret;
+
+	if (heap_page_is_printed(heap))
+		return EXIT_DONE;
+	nd_buf_init(&text, ND_OUTPUT_MAX);
+	if (heap->format == HEAP_FORMAT_JSON)
+		ret = nd_render_heap_diff_json(comparison, &text);
+	else
+		ret = nd_render_heap_diff(comparison, term_has_colour(heap->colour), &text);
+	ret = heap_print(heap, ret, &text);
+	nd_buf_fini(&text);
+	return ret;
+}
+
+static int answer(struct heap *heap, char **files, const struct nd_heap_series *series)
+{
+	struct nd_heap_suspects suspects;
+	struct nd_heap_diff diff;
+	struct nd_heap_comparison comparison = {
+		.series = series,
+		.diff = &diff,
+		.suspects = &suspects,
+		.paths = &heap->paths,
+		.names = files,
+		.limit = heap->limit,
+	};
+	int ret;
+
+	if (nd_heap_compare(series, &diff, &heap->err))
+		return EXIT_FAILED;
+	if (nd_heap_diff_is_mixed(&diff))
+		term_note("'%s' and '%s' are not of one process: the same ids are of other "
+			  "objects, so what is new cannot be told",
+			  files[0], files[series->count]);
+	ret = nd_heap_find_growth(series, &suspects, &heap->err) ? EXIT_FAILED : EXIT_DONE;
+	if (!ret && heap->format == HEAP_FORMAT_HTML &&
+	    heap_page_write_diff(&heap->page, &comparison, &heap->err))
+		ret = EXIT_FAILED;
+	if (!ret)
+		ret = print_diff(heap, &comparison);
+	if (!ret)
+		ret = heap_tell_page(heap);
+	if (!ret)
+		ret = check_growth(heap, diff.grown);
+	nd_heap_diff_fini(&diff);
+	return ret;
+}
+
+int heap_answer_diff(struct heap *heap, char **files)
+{
+	uint32_t count = (uint32_t)heap->arguments.count - 2, i;
+	struct nd_heap_series series;
+	int ret = heap_claim_page(heap);
+
+	if (!ret)
+		ret = take_census(heap, files, count);
+	if (!ret)
+		ret = heap_analyse(heap, files[count]);
+	if (!ret &&
+	    nd_heap_find_interfaces(heap->snapshot, heap->names, &heap->analysis, &heap->err))
+		ret = EXIT_FAILED;
+	for (i = 0; i < count && !ret; i++)
+		if (nd_heap_census_class(&heap->census[i], &heap->analysis.interfaces,
+					 heap->names)) {
+			nd_err_set(&heap->err, -ENOMEM, "out of memory");
+			ret = EXIT_FAILED;
+		}
+	if (ret)
+		return ret;
+	series = (struct nd_heap_series){
+		.census = heap->census,
+		.count = count,
+		.heap = heap->snapshot,
+		.analysis = &heap->analysis,
+		.ignore = heap->ignore,
+		.ignore_count = heap->ignore_count,
+	};
+	return answer(heap, files, &series);
+}

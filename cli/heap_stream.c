@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "analyzer/heap/heap.h"
+#include "analyzer/heap/reader.h"
+#include "cli/channel.h"
+#include "cli/heap_convert.h"
+#include "cli/heap_snapshot.h"
+#include "cli/heap_taking.h"
+#include "cli/interrupt.h"
+#include "cli/term.h"
+#include "common/clock.h"
+
+/* How often is looked at the clock and at Ctrl-C. */
+#define LOOK_MS 200
+
+/* How long the child's end may take to be told, once its stream has ended. */
+#define END_MS 5000
+
+#define PROGRESS_NS ND_NSEC_PER_SEC
+
+uint32_t heap_taking_timeout_s(const struct taking *taking)
+{
+	return (uint32_t)((taking->options->timeout_ns + ND_NSEC_PER_SEC - 1) / ND_NSEC_PER_SEC);
+}
+
+int heap_taking_set_ended(struct taking *taking)
+{
+	return nd_err_set(taking->err, -ESRCH, "%d ended before its snapshot was complete",
+			  taking->pid);
+}
+
+static void show_progress(struct taking *taking)
+{
+	uint64_t now = nd_clock_monotonic_ns();
+
+	if (now - taking->shown_ns < PROGRESS_NS)
+		return;
+	taking->shown_ns = now;
+	if (taking->bytes)
+		term_progress("writing: %" PRIu64 " MiB", taking->bytes >> 20);
+	else
+		term_progress("V8 looks at all objects: %" PRIu64 " s",
+			      (now - taking->start_ns) / ND_NSEC_PER_SEC);
+}
+
+static int check_patience(struct taking *taking)
+{
+	uint64_t took = nd_clock_monotonic_ns() - taking->start_ns;
+
+	show_progress(taking);
+	if (interrupt_was_asked_for())
+		return nd_err_set(taking->err, -EINTR, "interrupted: no snapshot of %d was taken",
+				  taking->pid);
+	/* The child's own alarm comes before. */
+	if (took < taking->options->timeout_ns + 5 * ND_NSEC_PER_SEC)
+		return 0;
+	return nd_err_set(taking->err, -ETIMEDOUT, "the snapshot of %d took too long", taking->pid);
+}
+
+/* What is damaged is known in the end: the child may say why. */
+static int take_bytes(struct taking *taking, size_t len)
+{
+	taking->bytes += len;
+	if (!taking->damage.code)
+		nd_heap_reader_feed(taking->reader, taking->chunk, len, &taking->damage);
+	/* What is packed is so in the end, from what the reader made of it. */
+	if (taking->options->format == HEAP_FORMAT_ND)
+		return 0;
+	return out_write(&taking->out, taking->chunk, len, taking->err);
+}
+
+static int copy_stream(struct taking *taking)
+{
+	struct pollfd ready = {.fd = taking->stream, .events = POLLIN};
+	ssize_t n;
+	int ret;
+
+	for (;;) {
+		ret = check_patience(taking);
+		if (ret)
+			return ret;
+		if (poll(&ready, 1, LOOK_MS) <= 0)
+			continue;
+		n = read(taking->stream, taking->chunk, HEAP_READ_BYTES);
+		if (n < 0 && errno != EINTR)
+			return nd_err_set_errno(taking->err, -errno, "cannot read the snapshot");
+		if (n == 0)
+			return 0;
+		ret = n > 0 ? take_bytes(taking, (size_t)n) : 0;
+		if (ret)
+			return ret;
+	}
+}
+
+static int set_killed(struct taking *taking, int signal)
+{
+	if (signal == SIGALRM) {
+		nd_err_set(taking->err, -ETIMEDOUT,
+			   "the snapshot of %d was not complete in %" PRIu32 " s", taking->pid,
+			   heap_taking_timeout_s(taking));
+		return nd_err_hint(taking->err,
+				   "take it again, or give it more time with --timeout");
+	}
+	nd_err_set(taking->err, -EIO,
+		   "the child of %d that took the snapshot ended by signal %d (%s)", taking->pid,
+		   signal, strsignal(signal));
+	if (signal == SIGKILL)
+		return nd_err_hint(taking->err,
+				   "the kernel had no memory for it, or the agent was detached");
+	return nd_err_hint(taking->err, "it may have needed more memory: see --child-memory");
+}
+
+static int set_stuck(struct taking *taking)
+{
+	nd_err_set(taking->err, -EAGAIN,
+		   "the child of %d would have to wait for a thread that it has not", taking->pid);
+	return nd_err_hint(taking->err, "take it again when the process has less to do");
+}
+
+/* 0 when what was read is a whole snapshot. */
+static int finish_reading(struct taking *taking, struct nd_heap **ret_heap)
+{
+	if (taking->damage.code)
+		return taking->damage.code;
+	return nd_heap_reader_finish(taking->reader, ret_heap, &taking->damage);
+}
+
+static int keep(struct taking *taking, struct nd_heap *heap)
+{
+	int ret = 0;
+
+	if (taking->options->format == HEAP_FORMAT_ND)
+		ret = heap_write(heap, HEAP_FORMAT_ND, &taking->out, taking->err);
+	nd_heap_free(heap);
+	return ret;
+}
+
+/* A child of a heap that was full goes on without the process, and nobody tells of its end. */
+static int finish_alone(struct taking *taking)
+{
+	struct nd_heap *heap;
+
+	if (!taking->at_limit || finish_reading(taking, &heap))
+		return heap_taking_set_ended(taking);
+	term_note("%d has ended meanwhile", taking->pid);
+	return keep(taking, heap);
+}
+
+/* The child's end says why its snapshot is not complete, better than its last byte does. */
+static int finish(struct taking *taking)
+{
+	struct nd_heap *heap;
+	int status, ret = channel_wait_child(taking->channel, END_MS, &status);
+
+	if (ret == -EPIPE)
+		return finish_alone(taking);
+	if (ret)
+		return nd_err_set_errno(taking->err, ret, "the agent in %d does not answer",
+					taking->pid);
+	if (WIFSIGNALED(status))
+		return set_killed(taking, WTERMSIG(status));
+	if (WEXITSTATUS(status) == ND_CHILD_STUCK)
+		return set_stuck(taking);
+	if (!finish_reading(taking, &heap)) {
+		if (!status)
+			return keep(taking, heap);
+		nd_heap_free(heap);
+	}
+	if (!taking->damage.code)
+		return nd_err_set(taking->err, -EIO, "the child of %d failed", taking->pid);
+	return nd_err_set(taking->err, taking->damage.code, "V8's snapshot of %d is damaged: %s",
+			  taking->pid, taking->damage.what);
+}
+
+int heap_taking_copy(struct taking *taking)
+{
+	int ret;
+
+	taking->start_ns = taking->shown_ns = nd_clock_monotonic_ns();
+	ret = copy_stream(taking);
+	if (!ret)
+		ret = finish(taking);
+	term_progress("%s", "");
+	return ret;
+}

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+cp "$data/before.heapsnapshot" before.heapsnapshot
+cp "$data/after.heapsnapshot" after.heapsnapshot
+nodiag heap convert before.heapsnapshot 2>/dev/null
+gzip -c after.heapsnapshot | nodiag heap convert - -o after.nd
+ls
+nodiag heap diff before.heapsnapshot after.heapsnapshot | tail -n +3 >plain
+nodiag heap diff before.nd after.nd | tail -n +3 | diff plain - && echo "diff: the same"
+nodiag heap convert -f heapsnapshot after.nd -o again.heapsnapshot 2>/dev/null
+nodiag heap summary again.heapsnapshot | tail -n +2 >again
+nodiag heap summary after.nd | tail -n +2 | diff again - && echo "summary: the same"
+cat before.nd | nodiag heap show - @13
+nodiag heap convert before.heapsnapshot; echo "exit $?"
+nodiag heap convert - <before.nd; echo "exit $?"
+nodiag heap convert -f zip before.nd; echo "exit $?"
+nodiag heap summary -f nd before.nd; echo "exit $?"
+# Of one that was packed once, so that its bytes are known.
+packed=$root/tests/fuzz/corpus/heap/packed.nd
+head -c 700 "$packed" >cut.nd
+nodiag heap summary cut.nd; echo "exit $?"
+(head -c 300 "$packed"; printf x; tail -c +302 "$packed") >bad.nd
+nodiag heap summary bad.nd; echo "exit $?"
+nodiag flame before.nd -o - -f folded; echo "exit $?"
+cp "$root/tests/format/recordings/1.0.nd" .
+nodiag heap summary 1.0.nd; echo "exit $?"
