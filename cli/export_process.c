@@ -96,6 +96,8 @@ static int add_span(void *arg, const struct nd_event_span *span)
 		ret = describe_process(s);
 	if (!ret)
 		ret = nd_tail_add(watch->tail, span);
+	if (!ret && watch->samples)
+		ret = nd_samples_add_span(watch->samples, span);
 	if (ret)
 		return ret;
 	if (++watch->span_count % WORK_SPANS == 0)

@@ -207,7 +207,7 @@ static int send_profile(struct export_session *s, const char *path, const struct
 		closing_print_recording(
 			&state, (double)nd_profile_get_info(profile)->duration_ns / 1e9, path);
 	losses_print(profile, LOSSES_ALL);
-	ret = nd_export_profile(profile, &s->source, &s->options->sink);
+	ret = nd_export_profile(profile, NULL, &s->source, &s->options->sink);
 	nd_profile_free(profile);
 	return ret ? nd_err_set_errno(err, ret, "cannot make a profile of it") : 0;
 }

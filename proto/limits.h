@@ -14,7 +14,7 @@
 /* Nodes of a profile's tree: a day of a very branchy program stays below; 128 bytes each. */
 #define ND_PROFILE_NODES_MAX (4u << 20)
 
-/* Samples of a profile's timeline: 32 bytes each, so 64 MiB at most. */
+/* Samples of a profile's timeline: 40 bytes each, so 80 MiB at most. */
 #define ND_PROFILE_SAMPLES_MAX (2u << 20)
 
 /* A rendered answer: what a browser or a collector still takes. */

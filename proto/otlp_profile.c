@@ -44,6 +44,7 @@ struct nd_otlp_dictionary {
 	struct nd_set functions;
 	struct nd_set locations;
 	struct nd_set attributes;
+	struct nd_set links;
 	uint32_t stacks;
 };
 
@@ -74,6 +75,7 @@ struct nd_otlp_dictionary *nd_otlp_dictionary_new(size_t max)
 	dictionary->functions.size = sizeof(struct function);
 	dictionary->locations.size = sizeof(struct nd_otlp_location);
 	dictionary->attributes.size = sizeof(struct attribute);
+	dictionary->links.size = sizeof(struct nd_otlp_link);
 	dictionary->strings = nd_intern_new();
 	if (!dictionary->strings || add_zeros(dictionary)) {
 		nd_otlp_dictionary_free(dictionary);
@@ -92,6 +94,7 @@ void nd_otlp_dictionary_free(struct nd_otlp_dictionary *dictionary)
 	nd_set_fini(&dictionary->functions);
 	nd_set_fini(&dictionary->locations);
 	nd_set_fini(&dictionary->attributes);
+	nd_set_fini(&dictionary->links);
 	free(dictionary);
 }
 
@@ -223,12 +226,27 @@ int nd_otlp_dictionary_add_stack(struct nd_otlp_dictionary *dictionary, const ui
 	return nd_otlp_add_message(&dictionary->out, STACK_TABLE, &message.base);
 }
 
+int nd_otlp_dictionary_add_link(struct nd_otlp_dictionary *dictionary,
+				const struct nd_otlp_link *link, uint32_t *ret_index)
+{
+	Otlp__Link message = OTLP__LINK__INIT;
+	bool is_new = false;
+	int ret = add_record(&dictionary->links, link, ret_index, &is_new);
+
+	if (ret || !is_new)
+		return ret;
+	message.trace_id = (ProtobufCBinaryData){sizeof(link->trace_id), (uint8_t *)link->trace_id};
+	message.span_id = (ProtobufCBinaryData){sizeof(link->span_id), (uint8_t *)link->span_id};
+	return nd_otlp_add_message(&dictionary->out, LINK_TABLE, &message.base);
+}
+
 int nd_otlp_encode_sample(const struct nd_otlp_sample *sample, struct nd_buf *samples)
 {
 	Otlp__Sample message = OTLP__SAMPLE__INIT;
 	int32_t attribute = (int32_t)sample->attribute;
 
 	message.stack_index = (int32_t)sample->stack;
+	message.link_index = (int32_t)sample->link;
 	message.attribute_indices = &attribute;
 	message.n_attribute_indices = attribute ? 1 : 0;
 	message.values = (int64_t *)sample->values;

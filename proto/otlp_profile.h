@@ -53,9 +53,19 @@ int nd_otlp_dictionary_add_location(struct nd_otlp_dictionary *dictionary,
 int nd_otlp_dictionary_add_stack(struct nd_otlp_dictionary *dictionary, const uint32_t *locations,
 				 size_t depth, uint32_t *ret_index);
 
-/* Samples of one stack and attribute. */
+/* The span that samples belong to. No padding. */
+struct nd_otlp_link {
+	uint8_t trace_id[16];
+	uint8_t span_id[8];
+};
+
+int nd_otlp_dictionary_add_link(struct nd_otlp_dictionary *dictionary,
+				const struct nd_otlp_link *link, uint32_t *ret_index);
+
+/* Samples of one stack, attribute and link. */
 struct nd_otlp_sample {
 	uint32_t stack;
+	uint32_t link;	    /* 0: none */
 	uint32_t attribute; /* 0: none */
 	const int64_t *values;
 	const uint64_t *times_unix_ns; /* as many; NULL: there is one value, the sum */

@@ -9,6 +9,7 @@
 #include "analyzer/export/batch.h"
 #include "analyzer/profile/profile.h"
 #include "analyzer/render/spans.h"
+#include "analyzer/trace/requests.h"
 #include "analyzer/utf8.h"
 #include "common/buf.h"
 #include "common/set.h"
@@ -25,12 +26,14 @@ struct stack {
 struct entry {
 	struct stack stack;
 	uint32_t tid;
+	uint8_t span_id[ND_SPAN_ID_SIZE];
 	uint64_t weight;
 	uint64_t time_ns;
 };
 
 struct writer {
 	const struct nd_profile *profile;
+	const struct nd_requests *requests; /* or NULL */
 	const struct nd_profile_info *info;
 	const struct nd_frame *frames;
 	const struct nd_node *nodes;
@@ -189,6 +192,21 @@ static int end(struct writer *writer)
 	return ret;
 }
 
+/* The link to a span, if its trace is known. */
+static int find_link(struct writer *writer, const uint8_t *span_id, uint32_t *ret_index)
+{
+	const struct nd_request *request = NULL;
+	struct nd_otlp_link link;
+
+	if (writer->requests && nd_span_id_is_set(span_id))
+		request = nd_requests_find(writer->requests, span_id);
+	if (!request)
+		return 0;
+	memcpy(link.trace_id, request->trace_id, sizeof(link.trace_id));
+	memcpy(link.span_id, span_id, sizeof(link.span_id));
+	return nd_otlp_dictionary_add_link(writer->dictionary, &link, ret_index);
+}
+
 static int write_sample(struct writer *writer, const struct entry *entries, size_t count)
 {
 	struct nd_otlp_sample sample = {.values = writer->values, .count = count};
@@ -199,6 +217,8 @@ static int write_sample(struct writer *writer, const struct entry *entries, size
 	if (!ret && entries->tid)
 		ret = nd_otlp_dictionary_add_attribute(writer->dictionary, "thread.id", NULL,
 						       entries->tid, &sample.attribute);
+	if (!ret)
+		ret = find_link(writer, entries->span_id, &sample.link);
 	if (ret)
 		return ret;
 	for (i = 0; i < count; i++) {
@@ -222,7 +242,8 @@ static int write_entries(struct writer *writer, const struct entry *entries, siz
 		from = i;
 		for (i++; i < count && i - from < TOGETHER_MAX &&
 			  !memcmp(&entries[i].stack, &entries[from].stack, sizeof(struct stack)) &&
-			  entries[i].tid == entries[from].tid;)
+			  entries[i].tid == entries[from].tid &&
+			  !memcmp(entries[i].span_id, entries[from].span_id, ND_SPAN_ID_SIZE);)
 			i++;
 		ret = write_sample(writer, &entries[from], i - from);
 		if (ret || writer->samples.len + nd_otlp_dictionary_get(writer->dictionary)->len <
@@ -238,6 +259,7 @@ static int write_entries(struct writer *writer, const struct entry *entries, siz
 static int compare(const void *a, const void *b)
 {
 	const struct entry *x = a, *y = b;
+	int ret;
 
 	if (x->stack.node != y->stack.node)
 		return x->stack.node < y->stack.node ? -1 : 1;
@@ -245,7 +267,8 @@ static int compare(const void *a, const void *b)
 		return x->stack.line < y->stack.line ? -1 : 1;
 	if (x->tid != y->tid)
 		return x->tid < y->tid ? -1 : 1;
-	return x->time_ns < y->time_ns ? -1 : x->time_ns > y->time_ns;
+	ret = memcmp(x->span_id, y->span_id, sizeof(x->span_id));
+	return ret ? ret : x->time_ns < y->time_ns ? -1 : x->time_ns > y->time_ns;
 }
 
 /* The samples with their times, or NULL where not all of them have one. */
@@ -263,13 +286,15 @@ static int read_timeline(const struct nd_profile *profile, struct entry **ret_en
 	entries = calloc(*ret_count, sizeof(*entries));
 	if (!entries)
 		return -ENOMEM;
-	for (i = 0; i < *ret_count; i++)
+	for (i = 0; i < *ret_count; i++) {
 		entries[i] = (struct entry){
 			.stack = {samples[i].node, samples[i].line},
 			.tid = samples[i].tid,
 			.weight = samples[i].weight,
 			.time_ns = samples[i].time_ns,
 		};
+		memcpy(entries[i].span_id, samples[i].span_id, sizeof(entries[i].span_id));
+	}
 	*ret_entries = entries;
 	return 0;
 }
@@ -317,10 +342,11 @@ static int write_all(struct writer *writer)
 	return ret;
 }
 
-int nd_export_profile(const struct nd_profile *profile, const struct nd_source *source,
-		      const struct nd_sink *sink)
+int nd_export_profile(const struct nd_profile *profile, const struct nd_requests *requests,
+		      const struct nd_source *source, const struct nd_sink *sink)
 {
 	struct writer writer = {.profile = profile,
+				.requests = requests,
 				.info = nd_profile_get_info(profile),
 				.stacks = {.size = sizeof(struct stack)}};
 	uint32_t unused;

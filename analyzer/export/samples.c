@@ -7,11 +7,14 @@
 
 #include "analyzer/export/profile.h"
 #include "analyzer/profile/profile.h"
+#include "analyzer/trace/requests.h"
 #include "proto/limits.h"
+#include "proto/span.h"
 
 struct nd_samples {
 	const struct nd_profile *frames;
 	struct nd_profile *profile; /* of this interval */
+	struct nd_requests *requests;
 	uint64_t period_ns;
 	uint64_t start_ns; /* of this interval */
 	uint64_t unix_offset_ns;
@@ -39,9 +42,10 @@ struct nd_samples *nd_samples_new(const struct nd_profile *frames, uint64_t peri
 	samples->frames = frames;
 	samples->period_ns = period_ns;
 	samples->unix_offset_ns = start_unix_ns - start_ns;
-	if (!begin(samples, start_ns))
+	samples->requests = nd_requests_new();
+	if (samples->requests && !begin(samples, start_ns))
 		return samples;
-	free(samples);
+	nd_samples_free(samples);
 	return NULL;
 }
 
@@ -50,6 +54,7 @@ void nd_samples_free(struct nd_samples *samples)
 	if (!samples)
 		return;
 	nd_profile_free(samples->profile);
+	nd_requests_free(samples->requests);
 	free(samples);
 }
 
@@ -87,6 +92,14 @@ int nd_samples_add(struct nd_samples *samples, const struct nd_stack *stack)
 	return ret;
 }
 
+int nd_samples_add_span(struct nd_samples *samples, const struct nd_event_span *span)
+{
+	/* What is not sent, or by another, is nothing to link to. */
+	if (span->flags & (ND_SPAN_UNSAMPLED | ND_SPAN_OBSERVED))
+		return 0;
+	return nd_requests_add_event(samples->requests, &span->event, nd_span_get_size(span));
+}
+
 int nd_samples_flush(struct nd_samples *samples, uint64_t time_ns, const struct nd_source *source,
 		     const struct nd_sink *sink)
 {
@@ -103,6 +116,6 @@ int nd_samples_flush(struct nd_samples *samples, uint64_t time_ns, const struct 
 	if (!samples->is_empty)
 		ret = nd_profile_set_info(samples->profile, &info);
 	if (!ret && !samples->is_empty)
-		ret = nd_export_profile(samples->profile, source, sink);
+		ret = nd_export_profile(samples->profile, samples->requests, source, sink);
 	return ret ? ret : begin(samples, time_ns);
 }

@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+struct nd_event_span;
 struct nd_profile;
 struct nd_samples;
 struct nd_sink;
@@ -28,9 +29,13 @@ int nd_samples_add(struct nd_samples *samples, const struct nd_stack *stack);
 
 /*
  * Give away the profile of the interval until `time_ns`, if there is a sample in it, and begin the
- * next. Errors as nd_export_profile().
+ * next; its samples are linked to their spans, as far as they were told of. Errors as
+ * nd_export_profile().
  */
 int nd_samples_flush(struct nd_samples *samples, uint64_t time_ns, const struct nd_source *source,
 		     const struct nd_sink *sink);
+
+/* A span that began or ended: 0 or -ENOMEM. */
+int nd_samples_add_span(struct nd_samples *samples, const struct nd_event_span *span);
 
 #endif /* NODIAG_ANALYZER_EXPORT_SAMPLES_H */

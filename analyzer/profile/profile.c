@@ -313,6 +313,7 @@ static void add_sample(struct nd_profile *profile, const struct nd_stack *stack,
 		.pid = stack->pid,
 		.tid = stack->tid,
 	};
+	memcpy(sample->span_id, stack->span_id, sizeof(sample->span_id));
 	profile->samples.count++;
 }
 

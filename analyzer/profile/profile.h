@@ -75,6 +75,7 @@ struct nd_sample {
 	uint32_t line; /* executing line of the innermost call, 0 when unknown */
 	uint32_t pid;
 	uint32_t tid;
+	uint8_t span_id[8]; /* all zeros: not known */
 };
 
 /* A profile with no stacks yet, or NULL when out of memory. Keeps a timeline if asked to. */

@@ -157,7 +157,7 @@ static int run_export_profile(const struct scene *scene)
 
 	nd_buf_init(&resource, ND_OTLP_REQUEST_MAX);
 	if (!ret)
-		ret = nd_export_profile(scene->profile, &source, &sink);
+		ret = nd_export_profile(scene->profile, NULL, &source, &sink);
 	if (!ret)
 		ret = read_request(queue, ND_OTLP_PROFILES);
 	nd_export_queue_close(queue);

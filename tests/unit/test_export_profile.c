@@ -23,7 +23,7 @@ static void send(const struct nd_profile *profile, struct requests *requests)
 	const struct nd_sink sink = {requests_add, requests};
 
 	nd_buf_init(&resource, 1000);
-	assert_int_equal(nd_export_profile(profile, &source, &sink), 0);
+	assert_int_equal(nd_export_profile(profile, NULL, &source, &sink), 0);
 	nd_buf_fini(&resource);
 }
 

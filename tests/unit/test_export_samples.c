@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "analyzer/profile/profile.h"
+#include "proto/span.h"
 #include "tests/unit/otlp_requests.h"
 
 #define START_NS UINT64_C(1000000000)
@@ -45,6 +46,23 @@ static Otlp__ExportProfilesServiceRequest *decode(const struct requests *sent, s
 	return request;
 }
 
+/* The one that the last sample is of. */
+static void add_span(struct nd_samples *samples)
+{
+	static const char *const texts[ND_SPAN_TEXTS] = {"GET", "", "/", "", "", ""};
+	union {
+		struct nd_event_span span;
+		char room[ND_SPAN_SIZE_MAX];
+	} u = {.span = {.event = {ND_EVENT_SPAN_START, 7, START_NS},
+			.start_ns = START_NS,
+			.kind = ND_SPAN_SERVER}};
+
+	memset(u.span.trace_id, 9, sizeof(u.span.trace_id));
+	memset(u.span.span_id, 7, sizeof(u.span.span_id));
+	nd_span_set_texts(&u.span, texts);
+	assert_int_equal(nd_samples_add_span(samples, &u.span), 0);
+}
+
 /* Each interval has its own samples, and no name that only an earlier one had. */
 static void test_intervals(void **state)
 {
@@ -71,6 +89,8 @@ static void test_intervals(void **state)
 	assert_int_equal(nd_samples_flush(samples, START_NS + 200, &source, &sink), 0);
 	calls[0].frame = add_frame(frames, "late");
 	stack.time_ns = START_NS + 250;
+	memset(stack.span_id, 7, sizeof(stack.span_id));
+	add_span(samples);
 	assert_int_equal(nd_samples_add(samples, &stack), 0);
 	assert_int_equal(nd_samples_flush(samples, START_NS + 300, &source, &sink), 0);
 	assert_int_equal(sent.count, 2);
@@ -92,6 +112,11 @@ static void test_intervals(void **state)
 	assert_int_equal(profile->time_unix_nano, UNIX_NS + 200);
 	assert_int_equal(profile->samples[0]->timestamps_unix_nano[0], UNIX_NS + 250);
 	assert_true(has_string(request, "late"));
+	/* The first link stands for none. */
+	assert_int_equal(request->dictionary->n_link_table, 2);
+	assert_int_equal(profile->samples[0]->link_index, 1);
+	assert_int_equal(request->dictionary->link_table[1]->trace_id.data[15], 9);
+	assert_int_equal(request->dictionary->link_table[1]->span_id.data[0], 7);
 	assert_false(has_string(request, "early"));
 	otlp__export_profiles_service_request__free_unpacked(request, NULL);
 
