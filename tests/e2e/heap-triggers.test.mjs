@@ -28,7 +28,7 @@ function catchesSignal(pid) {
 
 const filesIn = (folder) => readdirSync(folder).filter((name) => name.endsWith('.heapsnapshot'));
 
-/** Let nodiag watch for SIGUSR2 and for what `options` say; `act` does it, and it is ended. */
+/** Let nodiag watch for SIGUSR2 and what `options` say; `act` does it. It is ended, or ends. */
 async function watch(program, options, act) {
   const folder = makeFolder();
   const args = ['heap', 'snapshot', '--timeout', '60s', '--on-signal', 'SIGUSR2', ...options];
@@ -37,7 +37,8 @@ async function watch(program, options, act) {
     onStart: async (child) => {
       await until(() => catchesSignal(program.pid), 'nobody waits for the signal');
       await act(folder);
-      if (existsSync(`/proc/${child.pid}`)) child.kill('SIGINT');
+      // With the program it ends by itself.
+      if (existsSync(`/proc/${program.pid}`)) child.kill('SIGINT');
     },
   });
   assert.equal(run.status, 0, run.stderr);
