@@ -86,7 +86,9 @@ static bool read_fields(struct nd_redact_section *section, const char *list, con
 	const char *start, *end;
 	bool has_type = false, has_name = false;
 
-	while (list && (end = next_string(list, &start))) {
+	if (!list)
+		return false;
+	while ((end = next_string(list, &start))) {
 		if (!strncmp(start, "type\"", 5)) {
 			section->type = section->fields;
 			has_type = true;
@@ -109,7 +111,9 @@ static bool read_types(struct nd_redact_section *section, const char *list,
 	const char *start, *end;
 	uint32_t count = 0;
 
-	while (list && count < ND_REDACT_TYPES && (end = next_string(list, &start))) {
+	if (!list)
+		return false;
+	while (count < ND_REDACT_TYPES && (end = next_string(list, &start))) {
 		section->use[count++] = find_use(uses, start, (size_t)(end - start));
 		list = end + 1;
 		if (*list == ']')

@@ -242,6 +242,7 @@ int lag_agent_use(struct channel *channel, struct lag_source *ret_source)
 		return -ENOMEM;
 	agent->channel = channel;
 	agent->is_borrowed = true;
-	*ret_source = (struct lag_source){&agent_ops, agent};
+	ret_source->ops = &agent_ops;
+	ret_source->impl = agent;
 	return 0;
 }

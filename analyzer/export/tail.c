@@ -298,7 +298,8 @@ int nd_tail_settle(struct nd_tail *tail, uint64_t now_ns)
 	struct waiting *trace, *next;
 	int ret = 0;
 
-	HASH_ITER (hh, tail->waiting, trace, next) {
+	for (trace = tail->waiting; trace; trace = next) {
+		next = trace->hh.next;
 		if (!trace->open)
 			ret = decide(tail, trace, false);
 		else if (is_slow(tail, trace, now_ns))

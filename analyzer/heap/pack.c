@@ -373,7 +373,7 @@ static int end(struct pack *p, int ret)
 
 int nd_heap_pack(const struct nd_heap *heap, const struct nd_heap_sink *sink, struct nd_err *err)
 {
-	struct pack p;
+	struct pack p = {0};
 
 	return end(&p, begin(&p, heap, sink, err));
 }

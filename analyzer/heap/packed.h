@@ -83,7 +83,7 @@ enum nd_heap_analysis_head {
 
 static inline uint64_t nd_heap_zigzag(int64_t value)
 {
-	return (uint64_t)value << 1 ^ (uint64_t)(value >> 63);
+	return (uint64_t)value << 1 ^ (value < 0 ? UINT64_MAX : 0);
 }
 
 static inline int64_t nd_heap_unzigzag(uint64_t value)

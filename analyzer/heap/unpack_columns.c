@@ -108,16 +108,18 @@ static int reserve(struct nd_heap_unpacked *u, uint32_t count)
 /* Columns without values have no part, and are there. */
 static int skip_empty(struct nd_heap_unpacked *u, int end)
 {
-	while (u->column < end && !size_of(u)) {
-		if (u->column == ND_HEAP_NODE_DETACHED) {
-			u->column++;
+	struct nd_heap_place place;
+
+	for (; u->column < end && !size_of(u); u->column++) {
+		if (u->column == ND_HEAP_NODE_DETACHED)
 			continue;
-		}
-		if (reserve(u, 0) || (!*nd_heap_unpacked_place(u).column &&
-				      !(*nd_heap_unpacked_place(u).column =
-						calloc(1, nd_heap_unpacked_place(u).size))))
+		if (reserve(u, 0))
 			return -ENOMEM;
-		u->column++;
+		place = nd_heap_unpacked_place(u);
+		if (!*place.column)
+			*place.column = calloc(1, place.size);
+		if (!*place.column)
+			return -ENOMEM;
 	}
 	return 0;
 }

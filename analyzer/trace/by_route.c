@@ -291,10 +291,13 @@ int nd_by_route_add_event(struct nd_by_route *r, const struct nd_event *event, s
 
 int nd_by_route_finish(struct nd_by_route *r)
 {
+	struct waiting *waiting, *next;
 	int ret = 0;
 
-	while (r->waiting && !ret)
-		ret = settle(r, r->waiting);
+	for (waiting = r->waiting; waiting && !ret; waiting = next) {
+		next = waiting->hh.next;
+		ret = settle(r, waiting);
+	}
 	return ret;
 }
 

@@ -234,10 +234,9 @@ static int search_heap(const struct nd_heap_paths *paths, struct nd_buf *out)
 }
 
 /* The pages, with a map of all or of what is new. */
-static int draw_heap(const struct nd_heap_summary *summary, const struct nd_heap_comparison *c,
-		     struct nd_buf *out)
+static int draw_heap(const struct nd_heap_paths *paths, const struct nd_heap_summary *summary,
+		     const struct nd_heap_comparison *c, struct nd_buf *out)
 {
-	const struct nd_heap_paths *paths = summary ? summary->paths : c->paths;
 	struct nd_heap_outline outline;
 	int ret = nd_heap_outline_make(paths->heap, paths->analysis, c ? c->series->census : NULL,
 				       &outline, NULL);
@@ -268,7 +267,7 @@ static int answer_heap(const struct nd_heap_paths *paths, const struct nd_heap_s
 	if (!ret)
 		ret = nd_render_heap_summary_json(&summary, name, &out);
 	if (!ret)
-		ret = draw_heap(&summary, NULL, &out);
+		ret = draw_heap(paths, &summary, NULL, &out);
 	nd_heap_summary_fini(&summary);
 	if (!ret)
 		ret = nd_heap_find_growth(series, &suspects, NULL);
@@ -277,7 +276,7 @@ static int answer_heap(const struct nd_heap_paths *paths, const struct nd_heap_s
 	if (!ret) {
 		ret = nd_render_heap_diff_json(&c, &out);
 		if (!ret)
-			ret = draw_heap(NULL, &c, &out);
+			ret = draw_heap(paths, NULL, &c, &out);
 		nd_heap_diff_fini(&diff);
 	}
 	if (!ret)

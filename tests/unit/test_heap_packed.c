@@ -234,7 +234,7 @@ static void test_nonsense(void **state)
 {
 	static const struct {
 		int column;
-		size_t at;
+		uint16_t at;
 		uint8_t value;
 	} cases[] = {
 		{-1, 0, 0},				    /* no nodes */
@@ -288,7 +288,7 @@ static void test_circles(void **state)
 	};
 	struct nd_heap_analysis a;
 	struct nd_buf file, bad;
-	struct nd_heap *heap;
+	struct nd_heap *heap = NULL;
 	size_t i;
 
 	pack(true, &file);

@@ -122,7 +122,7 @@ static void check_matches(const struct known *k, const struct nd_heap_query *que
 	assert_int_equal(nd_heap_find_matches(k->heap, &k->a, query, &m), 0);
 	assert_int_equal(m.count, count);
 	assert_int_equal(m.node_count, count < query->limit ? count : query->limit);
-	for (i = 0; i < m.node_count; i++)
+	for (i = 0; i < count && i < m.node_count; i++)
 		assert_int_equal(m.node[i], wanted[i]);
 	nd_heap_matches_fini(&m);
 }
