@@ -24,6 +24,7 @@ import {
   seconds,
   Series,
   start,
+  startSink,
 } from './lib.mjs';
 import { settle, withProgram } from './program.mjs';
 import { clinicStart, needsClinic, needsRoot } from './ways.mjs';
@@ -62,9 +63,15 @@ const attached = {
 const needsPeer = (name) => () =>
   existsSync(ours(`node_modules/${name}/package.json`)) ? '' : "not installed: 'npm run peers'";
 
+/** What takes the spans of 'agent and export', and nothing else. */
+const sink = await startSink();
+
 const started = {
   null: {},
   'agent (LD_PRELOAD)': { start: (node) => ['env', `LD_PRELOAD=${agent}`, node] },
+  'agent and export': {
+    start: (node) => ['env', `LD_PRELOAD=${agent}`, `OTEL_EXPORTER_OTLP_ENDPOINT=${sink.url}`, node],
+  },
   monitorEventLoopDelay: { start: (node) => [node, '-r', ours('programs/monitor.cjs')] },
   'blocked-at': {
     start: (node) => [node, '-r', ours('programs/blocked.cjs')],
@@ -121,5 +128,6 @@ report('agent', 'CPU time of a request, to that of the plain server: started wit
     'RSS MB': memory.get(name),
   })));
 
+kill(sink.child, 'SIGKILL');
 const { stdout } = await run([micro, agent]);
 report('agent', 'One event written, and one program started that is not Node', JSON.parse(stdout));

@@ -3,11 +3,19 @@
 // What sending a span costs nodiag: from the ring of a process to a collector that takes all. The
 // process is left out, and so is the collector: both have a core of their own, or should.
 
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { dirname, join } from 'node:path';
 
-import { choose, makeFolder, node, nodiag, ours, report, rounds, runTimed, Series } from './lib.mjs';
+import {
+  choose,
+  kill,
+  makeFolder,
+  nodiag,
+  report,
+  rounds,
+  runTimed,
+  Series,
+  startSink,
+} from './lib.mjs';
 
 const spans = 1_000_000;
 const program = join(dirname(nodiag), '../tests/bench/send_spans');
@@ -21,9 +29,7 @@ const ways = {
   'tail slow=40ms,errors': { rules: 'slow=40' },
 };
 
-const sink = spawn(node, [ours('programs/sink.mjs')], { stdio: ['ignore', 'pipe', 'inherit'] });
-process.on('exit', () => sink.kill('SIGKILL'));
-const [port] = await once(sink.stdout, 'data');
+const sink = await startSink();
 const series = new Series();
 const names = choose(ways);
 
@@ -33,7 +39,7 @@ for (let round = 0; round < rounds; round++) {
     const argv = [program, spans, rules, ...(queue ? [join(makeFolder(), 'queue')] : [])];
     const { cpuSeconds, peakMb } = await runTimed(argv, {
       env: {
-        OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${String(port).trim()}`,
+        OTEL_EXPORTER_OTLP_ENDPOINT: sink.url,
         OTEL_EXPORTER_OTLP_COMPRESSION: compression,
       },
     });
@@ -52,4 +58,4 @@ report(
     'peak RSS MB': series.get(`${name}/peak`),
   })),
 );
-sink.kill();
+kill(sink.child, 'SIGKILL');

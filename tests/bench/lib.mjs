@@ -4,6 +4,7 @@
 // runs, tables.
 
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   appendFileSync,
   chownSync,
@@ -174,6 +175,13 @@ export function start(argv, { cwd = tmpdir(), env = {} } = {}) {
     }),
   );
   return child;
+}
+
+/** A collector that looks at nothing. */
+export async function startSink() {
+  const child = start(['node', ours('programs/sink.mjs')]);
+  const [port] = await once(child.stdout, 'data');
+  return { child, url: `http://127.0.0.1:${String(port).trim()}` };
 }
 
 /** Wait for a child to end well, or by the signal that we sent it. */
