@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/channel.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -65,7 +66,7 @@ static bool map_memory(void)
 		close(fd);
 		return false;
 	}
-	/* Writing a core would fill all of it with zeros first: some 2 GiB. */
+	/* Writing a core would fill all of it with zeros first: some 1 GiB. */
 	madvise(memory, MEMORY_SIZE, MADV_DONTDUMP);
 	/* A reader that could shorten the file could make us write beyond its end. */
 	fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
@@ -87,7 +88,7 @@ bool nd_channel_open(void)
 	if (is_open)
 		is_open = nd_control_start();
 	else
-		nd_log("cannot make the channel: out of memory");
+		nd_log("cannot make the channel: %s", strerror(errno));
 	pthread_mutex_unlock(&open_lock);
 	return is_open;
 }

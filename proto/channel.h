@@ -27,10 +27,11 @@
 #define ND_CHANNEL_SLOTS 128
 
 /*
- * Bytes of a thread's ring: more than a second of 30,000 requests each, for a reader that does not
- * get a CPU. What is read in time takes ND_RING_REWIND of them in memory.
+ * Bytes of a thread's ring: more than half a second of 30,000 requests a second, for a reader that
+ * does not get a CPU. What is read in time takes ND_RING_REWIND of them in memory; all of them are
+ * the process's, of which each worker may have as many.
  */
-#define ND_CHANNEL_RING (16u << 20)
+#define ND_CHANNEL_RING (8u << 20)
 
 /* Bytes of the path that NODIAG_OUTPUT names, its NUL included. */
 #define ND_OUTPUT_PATTERN_MAX 1024

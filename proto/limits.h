@@ -134,7 +134,7 @@
 /* A stack in an agent's event; today's agents copy 32 KiB. */
 #define ND_SAMPLE_COPY_MAX (1u << 20)
 
-/* What a reader takes for the memory of an agent; today's agents have 128 and 16 MiB. */
+/* What a reader takes for the memory of an agent; today's agents have 128 and 8 MiB. */
 #define ND_CHANNEL_SLOTS_MAX 4096
 #define ND_CHANNEL_RING_MAX  (64u << 20)
 
