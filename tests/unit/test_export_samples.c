@@ -63,6 +63,12 @@ static void add_span(struct nd_samples *samples)
 	assert_int_equal(nd_samples_add_span(samples, &u.span), 0);
 }
 
+static void add_sample(struct nd_samples *samples, struct nd_stack *stack, uint64_t time_ns)
+{
+	stack->time_ns = time_ns;
+	assert_int_equal(nd_samples_add(samples, stack), 0);
+}
+
 /* Each interval has its own samples, and no name that only an earlier one had. */
 static void test_intervals(void **state)
 {
@@ -80,18 +86,15 @@ static void test_intervals(void **state)
 	nd_buf_init(&resource, 1000);
 	calls[0].frame = add_frame(frames, "early");
 	calls[1].frame = add_frame(frames, "main");
-	stack.time_ns = START_NS + 5;
-	assert_int_equal(nd_samples_add(samples, &stack), 0);
-	stack.time_ns = START_NS + 6;
-	assert_int_equal(nd_samples_add(samples, &stack), 0);
+	add_sample(samples, &stack, START_NS + 5);
+	add_sample(samples, &stack, START_NS + 6);
 	assert_int_equal(nd_samples_flush(samples, START_NS + 100, &source, &sink), 0);
 	/* Nothing was sampled in the next. */
 	assert_int_equal(nd_samples_flush(samples, START_NS + 200, &source, &sink), 0);
 	calls[0].frame = add_frame(frames, "late");
-	stack.time_ns = START_NS + 250;
 	memset(stack.span_id, 7, sizeof(stack.span_id));
 	add_span(samples);
-	assert_int_equal(nd_samples_add(samples, &stack), 0);
+	add_sample(samples, &stack, START_NS + 250);
 	assert_int_equal(nd_samples_flush(samples, START_NS + 300, &source, &sink), 0);
 	assert_int_equal(sent.count, 2);
 
