@@ -15,15 +15,17 @@ struct heap_snapshot_options {
 	bool force;	    /* replace a file */
 	enum heap_format format; /* ND, or else HEAPSNAPSHOT */
 	bool redact;		 /* of strings only lengths and hashes */
+	bool in_process;	 /* without a child: the process stands still */
 	uint32_t worker;	 /* whose heap: the thread's id; 0: the main thread's */
 	uint64_t timeout_ns;
 	uint64_t child_memory; /* what the child may take, in bytes; 0: as much as it should need */
 };
 
 /*
- * Take a heap snapshot of a process by a child that the agent forks from it, and write it while it
- * comes. A file is there when it is whole. The agent is loaded for it where there is none. 0, or a
- * negative errno: -ESRCH when there is no such process, -EPERM and -EACCES.
+ * Take a heap snapshot of a process by a child that the agent forks from it, or in the process
+ * itself, and write it while it comes. A file is there when it is whole. The agent is loaded for it
+ * where there is none. 0, or a negative errno: -ESRCH when there is no such process, -EPERM and
+ * -EACCES.
  */
 int heap_snapshot_take(pid_t pid, const struct heap_snapshot_options *options, struct nd_err *err);
 
