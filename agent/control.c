@@ -406,6 +406,13 @@ static int take_signal(struct client *client, const struct nd_signal *wish)
 	return ret;
 }
 
+/* For who waits for a heap that is full. */
+static void set_free(const struct client *client, const struct nd_free_memory *memory)
+{
+	if (client->waits_for_limit && memory->message.size >= sizeof(*memory))
+		nd_snapshot_set_free(memory->free_bytes);
+}
+
 /* `fd` came with the message, or is -1; it stays the caller's. */
 static void handle_message(struct client *client, const struct nd_message *message, int fd)
 {
@@ -427,6 +434,9 @@ static void handle_message(struct client *client, const struct nd_message *messa
 		break;
 	case ND_MESSAGE_SIGNAL:
 		answer(client, take_signal(client, (const void *)message));
+		break;
+	case ND_MESSAGE_FREE:
+		set_free(client, (const void *)message);
 		break;
 	case ND_MESSAGE_DETACH:
 		begin_stop(client);

@@ -173,6 +173,11 @@ void nd_snapshot_cancel(bool limit)
 		kill((pid_t)snapshot.forked.pid, SIGKILL);
 }
 
+void nd_snapshot_set_free(uint64_t bytes)
+{
+	__atomic_store_n(&at_limit.wish.free_bytes, bytes, __ATOMIC_RELAXED);
+}
+
 bool nd_snapshot_is_busy(void)
 {
 	return get_state() != IDLE;
@@ -261,7 +266,10 @@ static int fork_child(struct nd_thread *thread, uint64_t limit_bytes)
 		.isolate = thread->isolate,
 		.fd = snapshot.fd,
 		.parent = getpid(),
-		.outlives = nd_snapshot_is_at_limit(),
+		/* If the heap is full before this one is written, it is the one that shows it. */
+		.outlives = nd_snapshot_is_at_limit() ||
+			    __atomic_load_n(&at_limit.is_set, __ATOMIC_RELAXED),
+		.is_nice = !nd_snapshot_is_at_limit(),
 		.timeout_s = snapshot.wish.timeout_s,
 		.limit_bytes = limit_bytes,
 		.key = snapshot.wish.flags & ND_SNAPSHOT_REDACT ? snapshot.wish.key : NULL,
@@ -363,7 +371,7 @@ static void fork_at_limit(struct nd_thread *thread, size_t limit)
 
 	if (!thread || !take_at_limit())
 		return;
-	/* One that is being taken just now shows the same. */
+	/* One that is being taken just now shows the same, and outlives the process. */
 	if (!change_state(IDLE, FORKING)) {
 		close(at_limit.fd);
 		return;

@@ -44,6 +44,9 @@ int nd_snapshot_want(const struct nd_snapshot_wish *wish, int fd);
  */
 void nd_snapshot_cancel(bool at_limit);
 
+/* So much is free by now for the one that is to be taken when the heap is nearly full. */
+void nd_snapshot_set_free(uint64_t bytes);
+
 /* Whether the thread is still to fork, or there is a child, or the thread takes one itself. */
 bool nd_snapshot_is_busy(void);
 

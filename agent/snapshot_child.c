@@ -232,8 +232,7 @@ static int leave_program(const struct nd_snapshot_child *child)
 	prctl(PR_SET_NAME, "nodiag-heap");
 	fd = nd_child_close_descriptors(child->fd);
 	write_file("/proc/self/oom_score_adj", OOM_SCORE);
-	/* Who ends just now is not disturbed. */
-	if (!child->outlives)
+	if (child->is_nice)
 		nd_child_be_nice();
 	setrlimit(RLIMIT_CORE, &no_core);
 	if (!limit_memory(child->limit_bytes))

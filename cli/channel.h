@@ -88,6 +88,9 @@ int channel_wait_written(struct channel *channel, int timeout_ms, struct nd_writ
  */
 void channel_get_progress(const struct channel *channel, uint32_t *ret_done, uint32_t *ret_total);
 
+/* Tell how much is free by now for a child of a heap that is full, which the channel waits for. */
+void channel_tell_free(struct channel *channel, uint64_t free_bytes);
+
 /* What can be read from when the agent says something. */
 int channel_get_fd(const struct channel *channel);
 

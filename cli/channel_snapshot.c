@@ -79,6 +79,15 @@ int channel_wait_written(struct channel *channel, int timeout_ms, struct nd_writ
 	return !ret && ret_written->message.type != ND_MESSAGE_WRITTEN ? -EPROTO : ret;
 }
 
+void channel_tell_free(struct channel *channel, uint64_t free_bytes)
+{
+	const struct nd_free_memory memory = {{ND_MESSAGE_FREE, sizeof(memory)}, free_bytes};
+
+	/* An older agent would answer. */
+	if (channel->hello.features & ND_FEATURE_INSIDE)
+		send(channel->fd, &memory, sizeof(memory), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 void channel_get_progress(const struct channel *channel, uint32_t *ret_done, uint32_t *ret_total)
 {
 	const struct nd_channel_head *head = (const void *)channel->memory;

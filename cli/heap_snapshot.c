@@ -26,6 +26,9 @@
 /* How long the event loop may take to come round. */
 #define FORK_MS 15000
 
+/* How often the agent is told how much memory is free, while it waits for a heap that is full. */
+#define TELL_NS ND_NSEC_PER_SEC
+
 /* How often a child is made before they are given up that wait, and the time until the next. */
 #define TRIES	 5
 #define RETRY_MS 200
@@ -296,12 +299,33 @@ void heap_snapshot_disarm(struct taking *taking)
 	free(taking);
 }
 
-bool heap_snapshot_wait(const struct taking *taking, int timeout_ms)
+/* What was free when this began may not be so any more. */
+static void tell_free(struct taking *taking)
+{
+	uint64_t now = nd_clock_monotonic_ns();
+
+	if (now - taking->told_ns < TELL_NS)
+		return;
+	taking->told_ns = now;
+	channel_tell_free(taking->channel, memory_get_free(taking->pid));
+}
+
+bool heap_snapshot_wait(struct taking *taking, int timeout_ms)
 {
 	struct pollfd ready[] = {{.fd = taking->stream, .events = POLLIN},
 				 {.fd = channel_get_fd(taking->channel), .events = POLLIN}};
 
+	tell_free(taking);
 	return poll(ready, 2, timeout_ms) > 0;
+}
+
+/* Whether the agent has let go of the stream, without a word: another one was being taken. */
+static bool was_another(const struct taking *taking)
+{
+	struct pollfd ready = {.fd = channel_get_fd(taking->channel), .events = POLLIN};
+	char byte;
+
+	return !recv(taking->stream, &byte, 1, MSG_PEEK | MSG_DONTWAIT) && !poll(&ready, 1, 0);
 }
 
 /* It may have ended before it could say so: its child is there all the same. */
@@ -311,11 +335,18 @@ static int hear_forked(struct taking *taking)
 					      .limit_bytes = taking->options->child_memory};
 	struct nd_forked forked;
 	char byte;
-	int ret = channel_wait_forked(taking->channel, FORK_MS, &forked);
+	int ret;
 
+	if (was_another(taking))
+		return nd_err_set(taking->err, -EALREADY,
+				  "the heap of %d has reached its limit while another snapshot was "
+				  "taken, which shows it",
+				  taking->pid);
+	ret = channel_wait_forked(taking->channel, FORK_MS, &forked);
 	if (ret == -EPIPE && recv(taking->stream, &byte, 1, MSG_PEEK) <= 0)
 		return nd_err_set(taking->err, -ESRCH,
-				  "%d has ended, and its heap had not reached its limit",
+				  "%d has ended, and its heap had not reached its limit, or only "
+				  "while another snapshot was taken",
 				  taking->pid);
 	if (ret == -EPIPE)
 		return 0;

@@ -32,13 +32,13 @@ int heap_snapshot_take(pid_t pid, const struct heap_snapshot_options *options, s
 /*
  * The same in advance: have a snapshot taken when the heap has grown to its limit. `*ret_taking`
  * waits for that; heap_snapshot_wait() returns true, after so long at most, when that is so or the
- * process is gone. Then heap_snapshot_collect() takes what comes, whose -ESRCH means that nothing
- * did.
+ * process is gone. Then heap_snapshot_collect() takes what comes. Its -ESRCH means that nothing
+ * did, -EALREADY that a snapshot was being taken just then, and -EAGAIN that the child got stuck.
  */
 struct taking;
 int heap_snapshot_arm(pid_t pid, const struct heap_snapshot_options *options,
 		      struct taking **ret_taking, struct nd_err *err);
-bool heap_snapshot_wait(const struct taking *taking, int timeout_ms);
+bool heap_snapshot_wait(struct taking *taking, int timeout_ms);
 int heap_snapshot_collect(struct taking *taking, const struct heap_snapshot_options *options,
 			  struct nd_err *err);
 void heap_snapshot_disarm(struct taking *taking);

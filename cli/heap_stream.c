@@ -146,12 +146,13 @@ int heap_taking_conclude(struct taking *taking, bool is_whole)
 			  taking->pid, taking->damage.what);
 }
 
-/* A child of a heap that was full goes on without the process, and nobody tells of its end. */
+/* A child may go on without the process where a full heap is waited for: nobody tells of its end.
+ */
 static int finish_alone(struct taking *taking)
 {
 	struct nd_heap *heap;
 
-	if (!taking->at_limit || finish_reading(taking, &heap))
+	if (finish_reading(taking, &heap))
 		return heap_taking_set_ended(taking);
 	term_note("%d has ended meanwhile", taking->pid);
 	return keep(taking, heap);

@@ -32,6 +32,7 @@ struct taking {
 	struct nd_err damage; /* what the reader found */
 	char *chunk;
 	uint64_t used_bytes; /* of the heap; 0: not known */
+	uint64_t told_ns;    /* when the agent was told what is free; of at_limit */
 	uint64_t start_ns;
 	uint64_t shown_ns;
 	uint64_t looking_ns; /* when V8 began to look at objects, by what it said; 0: it has not */

@@ -206,7 +206,9 @@ static int collect(struct watch *watch, const char *folder)
 	ret = heap_snapshot_collect(watch->armed, &watch->options, &err);
 	heap_snapshot_disarm(watch->armed);
 	watch->armed = NULL;
-	return end_one(watch, ret, &err);
+	if (ret != -EAGAIN || channel_is_over(watch->channel))
+		return end_one(watch, ret, &err);
+	return take(watch, folder, "its child got stuck, and it goes on: another one", true);
 }
 
 /* What the last full collection left of the main thread's heap; false when there was none since. */

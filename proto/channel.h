@@ -68,7 +68,8 @@ enum nd_agent_feature {
 	ND_FEATURE_SNAPSHOT = 1 << 10, /* heap snapshots, by a child */
 	ND_FEATURE_REDACT = 1 << 11,   /* without what strings say, and of workers */
 	ND_FEATURE_TRIGGERS = 1 << 12, /* when the heap is nearly full; and of signals */
-	ND_FEATURE_INSIDE = 1 << 13,   /* without a child; and how far one has come */
+	ND_FEATURE_INSIDE =
+		1 << 13, /* without a child; how far one has come; and ND_MESSAGE_FREE */
 	/* With ND_FEATURE_TRACE, spans of other things that requests wait for. */
 	ND_FEATURE_SPANS_DNS = 1 << 16,
 	ND_FEATURE_SPANS_NET = 1 << 17,
@@ -199,6 +200,7 @@ enum nd_message_type {
 	ND_MESSAGE_SIGNAL,	  /* reader: struct nd_signal, to be told of that signal */
 	ND_MESSAGE_SIGNALLED,	  /* agent: struct nd_signal, when it has come */
 	ND_MESSAGE_WRITTEN,	  /* agent: struct nd_written, in place of a child's end */
+	ND_MESSAGE_FREE,	  /* reader: struct nd_free_memory; there is no answer */
 };
 
 struct nd_message {
@@ -266,6 +268,15 @@ struct nd_snapshot_wish {
 	uint64_t key[2];
 	uint32_t tid; /* whose heap, in the process's own pid namespace; 0: the main thread's */
 	uint32_t pad;
+};
+
+/*
+ * With ND_FEATURE_INSIDE: so much is free by now, for the child that is forked when the heap has
+ * grown to its limit.
+ */
+struct nd_free_memory {
+	struct nd_message message;
+	uint64_t free_bytes;
 };
 
 /* The least of it, which older readers send. */
