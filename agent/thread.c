@@ -56,6 +56,7 @@ static void free_thread(struct nd_thread *thread)
 	if (thread->schedstat_fd >= 0)
 		close(thread->schedstat_fd);
 	nd_async_free(thread);
+	nd_trace_free(thread);
 	free(thread);
 }
 

@@ -60,12 +60,32 @@ enum argument {
 	ARG_COUNT
 };
 
+/* Those of finish(). */
+enum finish_argument { FINISH_ROUTE, FINISH_ERROR };
+
 /* A record that is being made. */
 struct draft {
 	size_t size;
 	union {
 		struct nd_event_span span;
 		char room[ND_SPAN_SIZE_MAX];
+	};
+};
+
+/*
+ * What a server's span ends with is for the most part what it began with, and reading a string of
+ * V8's costs more than all else of a record. Kept are the last ones to begin, by their number; one
+ * that is open for longer is read anew.
+ */
+#define KEPT	  128
+#define KEPT_SIZE 256 /* of a record with short texts; others are not kept */
+
+struct nd_kept_span {
+	uint64_t number;
+	size_t size;
+	union {
+		struct nd_event_span span;
+		char room[KEPT_SIZE];
 	};
 };
 
@@ -268,6 +288,16 @@ static size_t cut_path(char *target)
 	return len;
 }
 
+/* strtoul() would take longer than all around it. */
+static unsigned long read_port(const char *digits)
+{
+	unsigned long port = 0;
+
+	for (; *digits >= '0' && *digits <= '9' && port <= UINT16_MAX; digits++)
+		port = 10 * port + (unsigned long)(*digits - '0');
+	return port;
+}
+
 /* "host", "host:8080" or "[::1]:8080"; cuts the port off. */
 static uint16_t take_port(char *host, size_t *len, const struct nd_event_span *span)
 {
@@ -276,7 +306,7 @@ static uint16_t take_port(char *host, size_t *len, const struct nd_event_span *s
 
 	if (colon && colon[1] >= '0' && colon[1] <= '9' && !strchr(colon, ']') &&
 	    (*host == '[' || strchr(host, ':') == colon)) {
-		port = strtoul(colon + 1, NULL, 10);
+		port = read_port(colon + 1);
 		*len = (size_t)(colon - host);
 	}
 	if (port && port <= UINT16_MAX)
@@ -338,6 +368,23 @@ static struct nd_thread *read_call(struct napi_env__ *env, struct napi_callback_
 	return ((struct nd_thread *)thread)->trace.numbers ? thread : NULL;
 }
 
+static struct nd_kept_span *find_kept(const struct nd_thread *thread, uint64_t number)
+{
+	return thread->trace.kept ? &thread->trace.kept[number % KEPT] : NULL;
+}
+
+static void keep_span(const struct nd_thread *thread, const struct draft *draft)
+{
+	uint64_t span = number(thread, NUMBER_SPAN);
+	struct nd_kept_span *kept = find_kept(thread, span);
+
+	if (!kept || draft->size > KEPT_SIZE)
+		return;
+	kept->number = span;
+	kept->size = draft->size;
+	memcpy(kept->room, draft->room, draft->size);
+}
+
 /* begin(span...): leaves its time among the numbers, for end(). */
 static struct napi_value__ *on_begin(struct napi_env__ *env, struct napi_callback_info__ *info)
 {
@@ -352,9 +399,57 @@ static struct napi_value__ *on_begin(struct napi_env__ *env, struct napi_callbac
 	nd_context_add(thread, number(thread, NUMBER_SPAN));
 	read_span(thread, env, argv, &draft);
 	draft.span.start_ns = now;
-	if (draft.span.kind == ND_SPAN_SERVER)
+	if (draft.span.kind == ND_SPAN_SERVER) {
+		keep_span(thread, &draft);
 		draft.span.turn_ns = thread->slot->loop.busy_since_ns;
+	}
 	write_span(thread, &draft, ND_EVENT_SPAN_START, now);
+	return NULL;
+}
+
+/* Put what was kept between the texts that only the end knows. */
+static void finish_span(const struct nd_thread *thread, struct napi_env__ *env,
+			struct napi_value__ *const *argv, const struct nd_kept_span *kept,
+			struct draft *draft)
+{
+	const uint8_t *sizes = kept->span.text_size;
+	size_t before = sizeof(kept->span) + sizes[ND_SPAN_METHOD];
+	size_t after = before + sizes[ND_SPAN_ROUTE];
+	size_t rest = kept->size - after - sizes[ND_SPAN_ERROR];
+
+	memcpy(draft->room, kept->room, before);
+	draft->size = before;
+	add_words(draft, ND_SPAN_ROUTE, env, argv[FINISH_ROUTE]);
+	memcpy(end_of(draft), kept->room + after, rest);
+	draft->size += rest;
+	add_words(draft, ND_SPAN_ERROR, env, argv[FINISH_ERROR]);
+	draft->span.status = (uint16_t)number(thread, NUMBER_STATUS);
+	draft->span.flags |= (uint8_t)number(thread, NUMBER_FLAGS);
+	draft->span.http_version = (uint8_t)number(thread, NUMBER_VERSION);
+}
+
+/*
+ * finish(route, error): ends the server's span that the numbers tell of, and leaves 0 for its
+ * kind. Where it is not known as it began, that stays, and end() is to be called.
+ */
+static struct napi_value__ *on_finish(struct napi_env__ *env, struct napi_callback_info__ *info)
+{
+	uint64_t now = nd_clock_monotonic_ns(), span;
+	struct napi_value__ *argv[ARG_COUNT];
+	struct nd_thread *thread = read_call(env, info, argv);
+	const struct nd_kept_span *kept;
+	struct draft draft;
+
+	if (!thread)
+		return NULL;
+	span = number(thread, NUMBER_SPAN);
+	kept = find_kept(thread, span);
+	/* Its ids may be known only now, where another tracer makes them. */
+	if (!kept || kept->number != span || number(thread, NUMBER_FLAGS) & ND_SPAN_OBSERVED)
+		return NULL;
+	finish_span(thread, env, argv, kept, &draft);
+	write_span(thread, &draft, ND_EVENT_SPAN, now);
+	thread->trace.numbers[NUMBER_KIND] = 0;
 	return NULL;
 }
 
@@ -449,9 +544,13 @@ static void load(struct nd_thread *thread, struct napi_env__ *env)
 	static const struct {
 		const char *name;
 		nd_napi_callback *callback;
-	} functions[] = {{"begin", on_begin},	    {"end", on_end},
-			 {"name", on_name},	    {"tell", on_tell},
-			 {"share", on_share},	    {"frame", nd_context_on_frame},
+	} functions[] = {{"begin", on_begin},
+			 {"finish", on_finish},
+			 {"end", on_end},
+			 {"name", on_name},
+			 {"tell", on_tell},
+			 {"share", on_share},
+			 {"frame", nd_context_on_frame},
 			 {"ids", nd_context_on_ids}};
 	struct napi_value__ *argv[sizeof(functions) / sizeof(functions[0])];
 	size_t argc = sizeof(functions) / sizeof(functions[0]), i;
@@ -461,6 +560,8 @@ static void load(struct nd_thread *thread, struct napi_env__ *env)
 					 functions[i].callback, thread, &argv[i]))
 			return;
 	make_secrets(thread);
+	if (!thread->trace.kept)
+		thread->trace.kept = calloc(KEPT, sizeof(*thread->trace.kept));
 	thread->trace.toggle = nd_script_load(env, nd_trace_js, nd_trace_js_len, argc, argv);
 }
 
@@ -517,6 +618,13 @@ static void drop_script(struct nd_thread *thread, struct napi_env__ *env)
 	napi_delete_reference(env, thread->trace.toggle);
 	thread->trace.toggle = NULL;
 	thread->trace.numbers = NULL;
+	nd_trace_free(thread);
+}
+
+void nd_trace_free(struct nd_thread *thread)
+{
+	free(thread->trace.kept);
+	thread->trace.kept = NULL;
 }
 
 bool nd_trace_stop(struct nd_thread *thread)
