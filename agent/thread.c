@@ -17,6 +17,7 @@
 #include "agent/snapshot.h"
 #include "agent/spaces.h"
 #include "agent/trace.h"
+#include "agent/trace_span.h"
 #include "common/clock.h"
 
 /* How often a thread that cannot be adopted is looked at: an isolate without a loop stays so. */

@@ -35,13 +35,6 @@ void nd_trace_read_environment(void);
 /* Let the script begin or end, as is wanted by now. On that thread, while it is about to poll. */
 void nd_trace_update(struct nd_thread *thread);
 
-/* Write the id of the span of a number; all zeros for 0. Async-signal-safe. */
-void nd_trace_name_span(const struct nd_thread *thread, uint64_t number,
-			uint8_t ret_id[ND_SPAN_ID_SIZE]);
-
-/* Let go of what belongs to a thread that has ended, or whose script has. */
-void nd_trace_free(struct nd_thread *thread);
-
 /* Let go of the script. False when that has to be tried again later. Likewise. */
 bool nd_trace_stop(struct nd_thread *thread);
 
