@@ -3,7 +3,8 @@
 /*
  * The script of a thread that finds its HTTP requests, and keeps which one is being handled, by
  * Node's diagnostics channels and what follows asynchronous calls. What it finds goes to
- * agent/trace_span.c, by functions that take a span as `enum number` and `enum argument` there have it.
+ * agent/trace_span.c, by functions that take a span as `enum number` and `enum argument` there have
+ * it.
  *
  * It runs in the program's own JavaScript, so nothing may be thrown out of it, no listener may
  * change what the program sees, and no request may be kept alive by it.
