@@ -88,7 +88,7 @@ void nd_trace_free(struct nd_trace *trace)
 		free_entry(entry);
 	}
 	nd_trace_routes_free(trace->routes);
-	free(trace->pauses.list);
+	nd_pauses_fini(&trace->pauses);
 	free(trace->last);
 	free(trace->stalls);
 	free(trace);
@@ -506,6 +506,7 @@ static int describe(const struct nd_trace *trace, const struct entry *entry, uin
 		ret->stall_span = find_stall_span(trace, stall);
 	}
 	add_nodes(ret, entry, 0);
+	nd_pauses_charge(&trace->pauses, ret);
 	return 0;
 }
 
