@@ -431,3 +431,13 @@ void nd_sampler_wake(const struct nd_thread *thread)
 	if (__atomic_load_n(&thread->slot->loop.idle_since_ns, __ATOMIC_RELAXED))
 		send_signal(thread);
 }
+
+static void wake(struct nd_thread *thread, void *arg)
+{
+	nd_sampler_wake(thread);
+}
+
+void nd_sampler_wake_all(void)
+{
+	nd_thread_visit(wake, NULL);
+}
