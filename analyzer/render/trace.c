@@ -9,7 +9,6 @@
 #include "analyzer/render/render.h"
 #include "analyzer/render/request.h"
 #include "analyzer/render/terminal.h"
-#include "analyzer/render/units.h"
 #include "common/buf.h"
 #include "common/clock.h"
 
@@ -41,16 +40,9 @@ static void end_sgr(const struct writer *w)
 		nd_buf_add_str(w->out, "\033[0m");
 }
 
-/* An amount that ends at a column. */
 static void add_amount(const struct writer *w, uint64_t amount, const char *unit, size_t width)
 {
-	char text[ND_UNITS_MAX];
-	size_t columns;
-
-	nd_units_weight(amount, unit, text);
-	columns = nd_cell_columns(text, strlen(text));
-	nd_cell_add_spaces(w->out, columns < width ? width - columns : 0);
-	nd_buf_add_str(w->out, text);
+	nd_cell_add_amount(w->out, amount, unit, width);
 }
 
 static void add_time(const struct writer *w, uint64_t ns, size_t width)

@@ -185,6 +185,11 @@ const char *nd_request_name(const struct nd_requests *requests,
 	return request ? request->name : "[unknown request]";
 }
 
+bool nd_requests_is_empty(const struct nd_requests *requests)
+{
+	return !requests->set;
+}
+
 void nd_requests_want(struct nd_requests *requests, const uint8_t span_id[ND_SPAN_ID_SIZE])
 {
 	struct entry *entry = find_entry(requests, span_id);

@@ -47,6 +47,9 @@ const struct nd_request *nd_requests_find(const struct nd_requests *requests,
 const char *nd_request_name(const struct nd_requests *requests,
 			    const uint8_t span_id[ND_SPAN_ID_SIZE]);
 
+/* Whether no span was told of, which is so where none are followed. */
+bool nd_requests_is_empty(const struct nd_requests *requests);
+
 /* Keep what is known, or will be, of this span and its parents. */
 void nd_requests_want(struct nd_requests *requests, const uint8_t span_id[ND_SPAN_ID_SIZE]);
 
