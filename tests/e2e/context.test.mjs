@@ -103,9 +103,9 @@ async function useStreams(session) {
   await Promise.all(streams.map((stream) => once(stream.resume(), 'end')));
 }
 
-async function stall() {
+async function askFor(path) {
   const c = await connect();
-  c.send(head('/stall'));
+  c.send(head(path));
   await c.answered(OK, 1);
   c.socket.destroy();
 }
@@ -116,7 +116,8 @@ function runUsed(args, useMs) {
     async onStart(child) {
       await untilTraced(program.pid);
       const session = http2.connect(`http://127.0.0.1:${await program.ask('streams')}`);
-      await stall();
+      await askFor('/stall');
+      await askFor('/garbage');
       for (const end = Date.now() + useMs; Date.now() < end;) {
         await Promise.all([useConnection(), abort()]);
         await useStreams(session);
@@ -159,6 +160,17 @@ function checkStall(text) {
   return found;
 }
 
+/** The collector's pauses in the middle of a request that makes more garbage than there is room for. */
+function checkCollections(text) {
+  const { collections, loops } = JSON.parse(text);
+  const { collected, longest } = collections.find(({ name }) => name === 'GET /garbage');
+  assert.ok(collected.count >= 1);
+  assert.ok(collected.longest_ns > 0 && collected.longest_ns <= collected.time_ns);
+  assert.equal(longest.route, '/garbage');
+  assert.ok(loops[0].heap.allocated_bytes >= collected.allocated_bytes);
+  return { collected, longest };
+}
+
 const folded = ['-f', 'folded', '-o', '-'];
 
 test('of a running process', async () => {
@@ -181,10 +193,15 @@ test('of a recording, and of its stalls', async () => {
   const lag = await runNodiag(['lag', '--json', recording]);
   assert.equal(lag.status, 0, lag.stderr);
   const request = checkStall(lag.stdout);
+  const garbage = checkCollections(lag.stdout);
   const trace = JSON.parse((await runNodiag(['trace', '--json', recording])).stdout);
   const known = trace.requests.find(({ span_id: id }) => id === request.span_id);
   assert.equal(known.trace_id, request.trace_id);
   assert.equal(known.stall.request.span_id, request.span_id);
+  const made = trace.requests.find(({ span_id: id }) => id === garbage.longest.span_id);
+  assert.equal(made.trace_id, garbage.longest.trace_id);
+  assert.equal(made.collected.count, garbage.collected.count);
+  assert.equal(made.collected.time_ns, garbage.collected.time_ns);
 });
 
 const noProtoc = spawnSync('protoc', ['--version']).error && 'there is no protoc';
@@ -230,6 +247,7 @@ test('of stalls that are watched', async () => {
   const run = await runUsed(args, 0);
   assert.equal(run.status, 0, run.stderr);
   checkStall(run.stdout);
+  checkCollections(run.stdout);
 });
 
 test('without the agent there is an answer to what is missing', async () => {
