@@ -16,7 +16,7 @@
 #include "agent/control.h"
 #include "agent/core.h"
 #include "agent/thread.h"
-#include "agent/trace.h"
+#include "agent/trace_span.h"
 #include "common/clock.h"
 #include "proto/sample.h"
 
@@ -430,4 +430,14 @@ void nd_sampler_wake(const struct nd_thread *thread)
 {
 	if (__atomic_load_n(&thread->slot->loop.idle_since_ns, __ATOMIC_RELAXED))
 		send_signal(thread);
+}
+
+static void wake(struct nd_thread *thread, void *arg)
+{
+	nd_sampler_wake(thread);
+}
+
+void nd_sampler_wake_all(void)
+{
+	nd_thread_visit(wake, NULL);
 }

@@ -34,8 +34,9 @@ uint64_t nd_sampler_watch(struct nd_thread *thread, uint64_t now);
 /* The reader is gone: what is known of the thread's use of the CPU gets old. Likewise. */
 void nd_sampler_forget(struct nd_thread *thread);
 
-/* Let a thread that waits in epoll come by our hook. Of the agent's thread. */
+/* Let a thread that waits in epoll come by our hook, or all of them. Of the agent's thread. */
 void nd_sampler_wake(const struct nd_thread *thread);
+void nd_sampler_wake_all(void);
 
 /* What the thread used since the last look at it before its iteration began; on that thread. */
 void nd_sampler_read_usage(const struct nd_thread *thread, struct nd_event_stall *event);

@@ -10,7 +10,6 @@
 #include "analyzer/render/render.h"
 #include "analyzer/render/request.h"
 #include "analyzer/render/terminal.h"
-#include "analyzer/render/units.h"
 #include "analyzer/trace/requests.h"
 #include "common/buf.h"
 
@@ -66,27 +65,14 @@ static void end_sgr(const struct writer *w)
 		nd_buf_add_str(w->out, "\033[0m");
 }
 
-/* Text that ends at a column. */
-static void add_right(const struct writer *w, const char *text, size_t width)
-{
-	size_t columns = nd_cell_columns(text, strlen(text));
-
-	nd_cell_add_spaces(w->out, columns < width ? width - columns : 0);
-	nd_buf_add_str(w->out, text);
-}
-
 static void add_time(const struct writer *w, uint64_t ns, size_t width)
 {
-	char text[ND_UNITS_MAX];
-
-	add_right(w, nd_units_weight(ns, "nanoseconds", text), width);
+	nd_cell_add_amount(w->out, ns, "nanoseconds", width);
 }
 
 static void add_amount(const struct writer *w, uint64_t amount, const char *unit, size_t width)
 {
-	char text[ND_UNITS_MAX];
-
-	add_right(w, nd_units_weight(amount, unit, text), width);
+	nd_cell_add_amount(w->out, amount, unit, width);
 }
 
 static double percent(uint64_t part, uint64_t whole)
@@ -169,6 +155,7 @@ static void add_gc(const struct writer *w, const struct nd_lag_loop *loop)
 	nd_buf_add_str(w->out, ", outside of it ");
 	add_amount(w, loop->external_bytes, "bytes", 0);
 	nd_buf_add_char(w->out, '\n');
+	nd_render_lag_allocated(loop, w->out);
 }
 
 /* "2 timer, 1 of 3 tcp": those that are active, of those that there are. */
@@ -220,7 +207,7 @@ static void add_row(const struct writer *w, size_t index, const struct row *row,
 	/* Counters are the program's, and what they add up to may be nonsense. */
 	int bar = (int)((share < 100 ? share : 100) * BAR_COLUMNS / 100 + 0.5);
 
-	add_right(w, picture[index].text, 16);
+	nd_cell_add_right(w->out, picture[index].text, 16);
 	add_amount(w, row->count, NULL, 12);
 	nd_buf_addf(w->out, "  %5.1f %%  ", share);
 	add_sgr(w, picture[index].sgr);
@@ -457,6 +444,8 @@ int nd_render_lag(struct nd_lag *lag, const struct nd_profile *frames, uint64_t 
 		else
 			add_loop_line(&w, &loops[i]);
 	add_culprits(&w, lag, threshold_ns);
-	ret = nd_render_async(nd_lag_async(lag), colour, out);
+	ret = nd_render_lag_collections(lag, colour, out);
+	if (!ret)
+		ret = nd_render_async(nd_lag_async(lag), colour, out);
 	return ret ? ret : nd_buf_error(out);
 }
