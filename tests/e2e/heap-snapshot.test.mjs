@@ -6,9 +6,9 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import { agent, makeFolder, needNode, runNodiag, start, until } from './harness.mjs';
+import { countPlanted, goesOn } from './planted.mjs';
 
 const PROGRAM = 'heap-live.cjs';
 const OBJECTS = 12345;
@@ -25,23 +25,10 @@ function take(...args) {
   return runNodiag(['heap', 'snapshot', '--timeout', '60s', ...args]);
 }
 
-async function countPlanted(file) {
-  const run = await runNodiag(['heap', 'summary', '--json', '--limit', '1000', file]);
-  assert.equal(run.status, 0, run.stderr);
-  return JSON.parse(run.stdout).classes.find((c) => c.class === 'Planted').count;
-}
-
 /** What the program has noticed; it must go on, and have lost nothing. */
 async function checkUnharmed(program) {
-  const before = await program.ask('seen');
   await until(() => childrenOf(program.pid) === '', 'a child is left');
-  let now = before;
-  for (let tries = 0; tries < 1000 && now.requests < before.requests + 20; tries++) {
-    await sleep(5);
-    now = await program.ask('seen');
-  }
-  assert.ok(now.requests >= before.requests + 20, 'it does not go on');
-  assert.equal(now.failed, 0);
+  const now = await goesOn(program);
   assert.equal(now.signals, 0);
   return now;
 }
