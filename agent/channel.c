@@ -121,6 +121,8 @@ struct nd_channel_slot *nd_channel_take_slot(enum nd_thread_kind kind, uint32_t 
 		memset(&slot->gc, 0, sizeof(slot->gc));
 		slot->tracing = ND_TRACING_OFF;
 		slot->context = ND_CONTEXT_OFF;
+		memset(&slot->place, 0, sizeof(slot->place));
+		slot->kept = 0;
 		slot->spans_lost = 0;
 		__atomic_store_n(&slot->state, ND_SLOT_LIVE, __ATOMIC_RELEASE);
 		if (nd_agent.channel->slots_used <= i)

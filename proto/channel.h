@@ -18,6 +18,7 @@
 
 #include "common/histogram.h"
 #include "common/ring.h"
+#include "proto/context.h"
 #include "proto/event.h"
 
 #define ND_CHANNEL_MAGIC   UINT64_C(0x3147414944f04e00) /* "\0N\360DIAG1" */
@@ -178,6 +179,8 @@ struct nd_channel_slot {
 	uint32_t tracing;    /* enum nd_tracing */
 	uint32_t context;    /* enum nd_context */
 	uint64_t spans_lost; /* requests that the script could make nothing of */
+	struct nd_context_place place;
+	uint64_t kept; /* where its array of struct nd_kept_span is; 0: there is none */
 };
 
 /* Messages on the socket (SOCK_SEQPACKET), one a packet. */

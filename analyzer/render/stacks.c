@@ -7,8 +7,11 @@
 #include <string.h>
 
 #include "analyzer/render/render.h"
+#include "analyzer/render/request.h"
 #include "analyzer/render/terminal.h"
+#include "analyzer/render/units.h"
 #include "common/buf.h"
+#include "proto/span.h"
 
 /* Thread ids written out for threads that are shown as one. */
 #define LISTED_MAX 8
@@ -184,7 +187,7 @@ static void add_state(const struct writer *w, const struct nd_thread_stack *thre
 static void add_comm(const struct writer *w, const struct nd_process_stacks *process,
 		     const struct nd_thread_stack *thread)
 {
-	if (thread->role != ND_THREAD_WORKER && thread->role != ND_THREAD_OTHER)
+	if (thread->role != ND_ROLE_WORKER && thread->role != ND_ROLE_OTHER)
 		return;
 	if (!thread->info.comm[0] || !strcmp(thread->info.comm, process->threads[0].info.comm))
 		return;
@@ -217,6 +220,29 @@ static void add_heading(const struct writer *w, const struct nd_process_stacks *
 	nd_buf_add_char(w->out, '\n');
 }
 
+/* "    for GET /users/17, begun 3.2 s ago, trace 4bf92f3577b34da6a3ce929d0e0e4736". */
+static void add_request(const struct writer *w, const struct nd_thread_stack *thread)
+{
+	const struct nd_event_span *span = thread->request;
+	char age[ND_UNITS_MAX];
+
+	if (!span)
+		return;
+	nd_buf_add_str(w->out, "    for ");
+	nd_terminal_add(w->out, nd_span_get_text(span, ND_SPAN_METHOD));
+	nd_buf_add_char(w->out, ' ');
+	nd_terminal_add(w->out, nd_span_get_text(span, ND_SPAN_PATH));
+	nd_units_weight(thread->request_ns, "nanoseconds", age);
+	nd_buf_addf(w->out, ", begun %s ago", age);
+	if (span->status)
+		nd_buf_addf(w->out, ", answered with %d", span->status);
+	begin_colour(w, DIM);
+	nd_buf_add_str(w->out, ", trace ");
+	nd_request_add_hex(w->out, span->trace_id, sizeof(span->trace_id));
+	end_colour(w);
+	nd_buf_add_char(w->out, '\n');
+}
+
 /* Move the threads that are like the first together; returns how many there are. */
 static size_t gather(const struct nd_thread_stack **threads, size_t count)
 {
@@ -240,7 +266,7 @@ static void sort_by_role(const struct nd_process_stacks *process,
 	size_t i, count = 0;
 	int role;
 
-	for (role = 0; role < ND_THREAD_ROLE_COUNT; role++)
+	for (role = 0; role < ND_ROLE_COUNT; role++)
 		for (i = 0; i < process->count; i++)
 			if (process->threads[i].role == (enum nd_thread_role)role)
 				ret_threads[count++] = &process->threads[i];
@@ -264,6 +290,7 @@ static int add_process(const struct writer *w, const struct nd_process_stacks *p
 		alike = gather(threads + i, process->count - i);
 		nd_buf_add_char(w->out, '\n');
 		add_heading(w, process, threads + i, alike);
+		add_request(w, threads[i]);
 		add_stack(w, threads[i]);
 	}
 	free(threads);
