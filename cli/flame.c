@@ -327,9 +327,7 @@ static int import(const struct flame *flame, struct nd_profile **ret_profile, st
 		else
 			ret = nd_import_profile(data.data, data.len, ret_profile, &why);
 		if (ret)
-			nd_err_set(err, ret, "cannot read '%s': %s", flame->target.path, why.what);
-		if (ret && why.hint[0])
-			nd_err_hint(err, "%s", why.hint);
+			nd_err_set_why(err, ret, &why, "cannot read '%s'", flame->target.path);
 	}
 	nd_buf_fini(&data);
 	return ret ? EXIT_FAILED : EXIT_DONE;

@@ -80,10 +80,5 @@ int heap_file_read(const char *path, struct nd_heap **ret_heap, struct nd_err *e
 	ret = read_from(fd, path, ret_heap, &why);
 	if (!is_stdin)
 		close(fd);
-	if (!ret)
-		return 0;
-	nd_err_set(err, ret, "cannot read '%s': %s", path, why.what);
-	if (why.hint[0])
-		nd_err_hint(err, "%s", why.hint);
-	return ret;
+	return ret ? nd_err_set_why(err, ret, &why, "cannot read '%s'", path) : 0;
 }

@@ -254,9 +254,7 @@ static int read_recording(struct lag *lag, struct nd_lag_recorded *ret_recorded)
 		ret = nd_lag_read_recording(lag->answer, lag->frames, data.data, data.len,
 					    ret_recorded, &why);
 		if (ret)
-			nd_err_set(&lag->err, ret, "cannot read '%s': %s", path, why.what);
-		if (ret && why.hint[0])
-			nd_err_hint(&lag->err, "%s", why.hint);
+			nd_err_set_why(&lag->err, ret, &why, "cannot read '%s'", path);
 	}
 	nd_buf_fini(&data);
 	return ret;

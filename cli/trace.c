@@ -209,9 +209,7 @@ static int read_recording(struct trace *trace, struct nd_lag_recorded *ret_recor
 			ret = nd_lag_read_recording(trace->lag, trace->frames, data.data, data.len,
 						    ret_recorded, &why);
 		if (ret)
-			nd_err_set(&trace->err, ret, "cannot read '%s': %s", path, why.what);
-		if (ret && why.hint[0])
-			nd_err_hint(&trace->err, "%s", why.hint);
+			nd_err_set_why(&trace->err, ret, &why, "cannot read '%s'", path);
 	}
 	nd_buf_fini(&data);
 	return ret;
