@@ -221,13 +221,9 @@ static int print(const struct ps *ps, struct nd_err *err)
 	else if (ps->nodes.count)
 		nodes_table_add(&ps->nodes, term_width(STDOUT_FILENO), term_has_colour(ps->colour),
 				&text);
-	ret = nd_buf_error(&text);
-	if (ret)
-		nd_err_set_errno(err, ret, "cannot print the list");
-	else
-		fwrite(text.data, 1, text.len, stdout);
+	ret = out_print(&text, nd_buf_error(&text), err);
 	nd_buf_fini(&text);
-	return ret ? ret : out_flush_stdout(err);
+	return ret;
 }
 
 static int list(struct ps *ps)

@@ -102,9 +102,9 @@ static error_t parse_spans(struct trace *trace, const char *list)
 		return 0;
 	nd_err_set(&trace->err, -EINVAL, "'%.*s': there are no spans of that",
 		   (int)strcspn(unknown, ","), unknown);
-	return nd_err_hint(&trace->err,
-			   "give --spans dns,net,tls,fs,child_process,worker, some of these, or "
-			   "all");
+	nd_err_hint(&trace->err,
+		    "give --spans dns,net,tls,fs,child_process,worker, some of these, or all");
+	return EINVAL;
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -178,14 +178,10 @@ static int print(struct trace *trace, const char *before, struct nd_err *err)
 		return nd_err_set_errno(err, ret, "cannot make the answer");
 	nd_buf_init(&text, ND_OUTPUT_MAX);
 	nd_buf_add_str(&text, before);
-	ret = render(trace, &answer, &text);
-	if (ret)
-		ret = nd_err_set_errno(err, ret, "cannot print the answer");
-	else
-		fwrite(text.data, 1, text.len, stdout);
+	ret = out_print(&text, render(trace, &answer, &text), err);
 	nd_buf_fini(&text);
 	nd_trace_free_answer(&answer);
-	return ret ? ret : out_flush_stdout(err);
+	return ret;
 }
 
 static void show(void *arg, struct nd_lag *lag)
