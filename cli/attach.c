@@ -399,6 +399,28 @@ int attach_agent(pid_t pid, struct channel **ret_channel, struct nd_err *err)
 	return ret;
 }
 
+int attach_borrow_agent(pid_t pid, struct channel **ret_channel, bool *ret_is_ours,
+			struct nd_err *err)
+{
+	int ret = channel_open(pid, ret_channel, err);
+
+	*ret_is_ours = false;
+	if (ret != -ENOENT)
+		return ret;
+	ret = attach_agent(pid, ret_channel, err);
+	*ret_is_ours = !ret;
+	return ret;
+}
+
+void attach_return_agent(struct channel *channel, bool is_ours)
+{
+	struct nd_err ignored;
+
+	if (is_ours && !channel_is_over(channel) && channel_detach(channel, &ignored))
+		term_note("%s", ignored.what);
+	channel_close(channel);
+}
+
 /* The first process that it fails for makes the exit status; it is tried for the others. */
 static int do_all(struct attach *attach, int (*one)(struct attach *attach, struct nd_err *err))
 {
