@@ -10,7 +10,6 @@
 #include "cli/attach.h"
 #include "cli/channel.h"
 #include "cli/interrupt.h"
-#include "cli/term.h"
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/procfs.h"
