@@ -51,8 +51,7 @@ static int analyse_graph(struct nd_heap *heap, struct nd_heap_analysis *a)
 	return ret;
 }
 
-/* What plain objects look like is asked for when classes of another heap are compared with these.
- */
+/* Only who compares classes with those of another heap asks what plain objects look like. */
 int nd_heap_find_interfaces(const struct nd_heap *heap, struct nd_intern *names,
 			    struct nd_heap_analysis *a, struct nd_err *err)
 {
@@ -198,25 +197,14 @@ static int analyse(struct nd_heap *heap, struct nd_intern *names, struct nd_heap
 /* Whether the root dominates all nodes: a file may say anything. */
 static bool is_tree(const struct nd_heap *heap, const struct nd_heap_analysis *a)
 {
-	uint32_t node = heap->root, count = 1;
+	uint32_t node, count = 0;
 
-	for (;;) {
-		if (a->child[node] != ND_HEAP_NONE) {
-			node = a->child[node];
-			count++;
-			continue;
-		}
-		while (node != heap->root && a->sibling[node] == ND_HEAP_NONE)
-			node = a->dominator[node];
-		if (node == heap->root)
-			return count == heap->node_count;
-		node = a->sibling[node];
+	for (node = heap->root; node != ND_HEAP_NONE; node = nd_heap_next_down(a, heap->root, node))
 		count++;
-	}
+	return count == heap->node_count;
 }
 
-/* Whether all ways from node to node end. Each is gone until one that is known to, and then marked.
- */
+/* Whether all ways from node to node end: each is gone up to a node that is known to have one. */
 static bool are_ways(const struct nd_heap *heap, const struct nd_heap_analysis *a, uint8_t *ends)
 {
 	uint32_t node, at, steps;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "analyzer/heap/heap.h"
+#include "common/array.h"
 #include "common/set.h"
 
 /* What makes strings the same. */
@@ -26,7 +27,7 @@ static int compare(const void *a, const void *b)
 
 static int count_texts(const struct nd_heap *heap, struct nd_set *texts, uint32_t **ret_count)
 {
-	uint32_t *count = NULL, *list, cap = 0, node, id, before;
+	uint32_t *count = NULL, *list, node, id, before;
 	struct text text;
 
 	for (node = 0; node < heap->node_count; node++) {
@@ -36,15 +37,13 @@ static int count_texts(const struct nd_heap *heap, struct nd_set *texts, uint32_
 		before = texts->count;
 		if (nd_set_add(texts, &text, UINT32_MAX, &id))
 			break;
-		if (id >= cap) {
-			list = reallocarray(count, (size_t)cap * 2 + 1024, sizeof(*list));
+		if (texts->count > before) {
+			list = nd_array_grow(count, before, sizeof(*list));
 			if (!list)
 				break;
 			count = list;
-			cap = cap * 2 + 1024;
-		}
-		if (texts->count > before)
 			count[id] = 0;
+		}
 		count[id]++;
 	}
 	*ret_count = count;

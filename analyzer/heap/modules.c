@@ -145,22 +145,12 @@ static int charge_functions(struct charging *c)
 static void charge_rest(struct charging *c)
 {
 	const struct nd_heap_analysis *a = c->paths->analysis;
-	uint32_t root = c->paths->heap->root, node = root;
+	uint32_t root = c->paths->heap->root, node;
 
 	c->module_of[root] = 0;
-	for (;;) {
+	for (node = root; node != ND_HEAP_NONE; node = nd_heap_next_down(a, root, node))
 		if (c->module_of[node] == ND_HEAP_NONE)
 			c->module_of[node] = c->module_of[a->dominator[node]];
-		if (a->child[node] != ND_HEAP_NONE) {
-			node = a->child[node];
-			continue;
-		}
-		while (node != root && a->sibling[node] == ND_HEAP_NONE)
-			node = a->dominator[node];
-		if (node == root)
-			return;
-		node = a->sibling[node];
-	}
 }
 
 static void count(struct charging *c)
