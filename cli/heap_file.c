@@ -48,7 +48,7 @@ static int feed_all(int fd, const char *path, struct nd_heap_reader *reader, str
 			ret = nd_err_set_errno(err, -errno, "it cannot be read");
 		else
 			ret = nd_heap_reader_feed(reader, chunk, (size_t)n, err);
-		bytes += (uint64_t)n;
+		bytes += n < 0 ? 0 : (uint64_t)n;
 		show_progress(path, bytes, &shown_ns);
 	}
 	free(chunk);
