@@ -48,8 +48,8 @@ static const struct argp_option options[] = {
 static const char documentation[] =
 	"List the Node.js processes of this host, the busiest first, whatever they call "
 	"themselves.\v"
-	"THR counts threads, and WRK those of them that are workers. CPU% is of one core, during "
-	"a fifth of a second. SEES is how 'nodiag flame' would look into the process: by eBPF, by "
+	"THR counts threads, and WRK those of them that are workers. CPU% is of one core, during a "
+	"fifth of a second. SEES is how 'nodiag flame' would look into the process: by eBPF, by "
 	"perf_event (no kernel frames), native functions only, or not at all; lines on standard "
 	"error say why.\n\n"
 	"Exit status: 0 done, also when there is no Node.js process, 1 failed, 2 wrong usage.";

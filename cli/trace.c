@@ -75,8 +75,7 @@ static const struct argp_option options[] = {
 
 static const char documentation[] =
 	"Show where the time of HTTP requests goes: how many of each route, how long they took, "
-	"how "
-	"many failed, and of the slowest what they asked other services, and who else kept the "
+	"how many failed, and of the slowest what they asked other services, and who else kept the "
 	"event loop while they had to wait.\v"
 	"TARGET is a process id, a recording (.nd), or -- and a command to run with the agent. "
 	"Without, the one Node.js process of yours. The agent must be in the process: 'nodiag "
