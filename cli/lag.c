@@ -73,7 +73,8 @@ static const struct argp_option options[] = {
 	 "them. By the agent only; it costs the process some time",
 	 1},
 	{"trace", OPT_TRACE, NULL, 0,
-	 "Follow HTTP requests, too, and name the one that each stall was for. By the agent only; "
+	 "Follow HTTP requests, too, and name the one that each stall was for, and those that were "
+	 "in the middle of their work when garbage was collected. By the agent only; "
 	 "it costs the process some time. Without, that is done where requests are traced already",
 	 1},
 	{"live", 'l', NULL, 0, "Show the answer so far once a second, until Ctrl-C", 1},

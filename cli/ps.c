@@ -129,16 +129,36 @@ static void add_sees(struct nd_buf *out, const struct node *node)
 	nd_buf_add_char(out, '}');
 }
 
+/* A word for it, and where it is not as it should be, why. */
+static void add_tracing(struct nd_buf *out, const struct node *node)
+{
+	static const char *const tracing[ND_TRACING_COUNT] = {
+		[ND_TRACING_OFF] = "off",
+		[ND_TRACING_ON] = "on",
+		[ND_TRACING_NO_MODULES] = "no_modules",
+		[ND_TRACING_OBSERVED] = "observed",
+		[ND_TRACING_FAILED] = "failed",
+	};
+	static const char *const context[ND_CONTEXT_COUNT] = {
+		[ND_CONTEXT_OFF] = "off",
+		[ND_CONTEXT_ON] = "on",
+		[ND_CONTEXT_UNREADABLE] = "unreadable",
+	};
+
+	add_string(out, "tracing", node->tracing < ND_TRACING_COUNT ? tracing[node->tracing] : "");
+	add_string(out, "untraced", channel_tracing_text(node->tracing));
+	add_string(out, "context", node->context < ND_CONTEXT_COUNT ? context[node->context] : "");
+	add_string(out, "unread", channel_context_text(node->context));
+}
+
 static void add_agent(struct nd_buf *out, const struct node *node)
 {
 	static const struct {
 		uint32_t feature;
 		const char *name;
-	} features[] = {{ND_FEATURE_LOOP, "loop"},
-			{ND_FEATURE_PHASES, "phases"},
-			{ND_FEATURE_GC, "gc"},
-			{ND_FEATURE_STALLS, "stalls"},
-			{ND_FEATURE_CPU, "cpu"}};
+	} features[] = {{ND_FEATURE_LOOP, "loop"}, {ND_FEATURE_PHASES, "phases"},
+			{ND_FEATURE_GC, "gc"},	   {ND_FEATURE_STALLS, "stalls"},
+			{ND_FEATURE_CPU, "cpu"},   {ND_FEATURE_TRACE, "trace"}};
 	const char *separator = "";
 	size_t i;
 
@@ -155,6 +175,7 @@ static void add_agent(struct nd_buf *out, const struct node *node)
 	nd_buf_add_char(out, ']');
 	add_number(out, "reason", node->agent_reason);
 	add_string(out, "why", channel_reason_text(node->agent_reason));
+	add_tracing(out, node);
 	nd_buf_add_char(out, '}');
 }
 

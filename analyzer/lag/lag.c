@@ -10,9 +10,11 @@
 #include "analyzer/lag/stall.h"
 #include "analyzer/lag/threads.h"
 #include "analyzer/profile/profile.h"
+#include "analyzer/trace/collections.h"
 #include "analyzer/trace/requests.h"
 #include "common/array.h"
 #include "proto/limits.h"
+#include "proto/span.h"
 
 struct nd_lag {
 	const struct nd_profile *frames;
@@ -23,6 +25,7 @@ struct nd_lag {
 	struct nd_culprits culprits;
 	struct nd_async *async;
 	struct nd_requests *requests;
+	struct nd_collections *collections;
 	int (*listen)(void *arg, const struct nd_lag_stall *stall);
 	void *listen_arg;
 	int (*observe)(void *arg, struct nd_lag *lag, uint64_t time_ns);
@@ -37,7 +40,8 @@ struct nd_lag *nd_lag_new(const struct nd_profile *frames)
 		return NULL;
 	lag->async = nd_async_new();
 	lag->requests = nd_requests_new();
-	if (!lag->async || !lag->requests) {
+	lag->collections = lag->requests ? nd_collections_new(lag->requests) : NULL;
+	if (!lag->async || !lag->collections) {
 		nd_lag_free(lag);
 		return NULL;
 	}
@@ -69,6 +73,7 @@ void nd_lag_free(struct nd_lag *lag)
 		nd_stall_free(lag->ended[i]);
 	nd_culprits_fini(&lag->culprits);
 	nd_async_free(lag->async);
+	nd_collections_free(lag->collections);
 	nd_requests_free(lag->requests);
 	free(lag->ended);
 	free(lag);
@@ -183,6 +188,27 @@ static int add_blocked(struct nd_lag *lag, const struct nd_event_blocked *event)
 	return 0;
 }
 
+static int add_gc(struct nd_lag *lag, const struct nd_event *event, size_t size)
+{
+	struct nd_event_gc gc = {0};
+
+	if (size < ND_EVENT_GC_SIZE_MIN)
+		return 0;
+	/* An older agent's is shorter. */
+	memcpy(&gc, event, size < sizeof(gc) ? size : sizeof(gc));
+	return nd_collections_add(lag->collections, &gc, nd_lag_threads_add_gc(&lag->threads, &gc));
+}
+
+static int add_span(struct nd_lag *lag, const struct nd_event *event, size_t size)
+{
+	const struct nd_event_span *span = (const void *)event;
+	int ret = nd_requests_add_event(lag->requests, event, size);
+
+	if (ret || event->kind != ND_EVENT_SPAN || !nd_span_is_sound(event, size))
+		return ret;
+	return nd_collections_end_span(lag->collections, span->span_id);
+}
+
 int nd_lag_add_event(struct nd_lag *lag, const struct nd_event *event, size_t size)
 {
 	switch (event->kind) {
@@ -194,6 +220,7 @@ int nd_lag_add_event(struct nd_lag *lag, const struct nd_event *event, size_t si
 			       ? 0
 			       : add_blocked(lag, (const void *)event);
 	case ND_EVENT_GC:
+		return add_gc(lag, event, size);
 	case ND_EVENT_HANDLES:
 	case ND_EVENT_MEMORY:
 	case ND_EVENT_SPACE:
@@ -208,7 +235,7 @@ int nd_lag_add_event(struct nd_lag *lag, const struct nd_event *event, size_t si
 		return 0;
 	case ND_EVENT_SPAN_START:
 	case ND_EVENT_SPAN:
-		return nd_requests_add_event(lag->requests, event, size);
+		return add_span(lag, event, size);
 	default:
 		return nd_async_add_event(lag->async, event, size);
 	}
@@ -310,6 +337,11 @@ int nd_lag_finish(struct nd_lag *lag, uint64_t now_ns)
 const struct nd_requests *nd_lag_requests(const struct nd_lag *lag)
 {
 	return lag->requests;
+}
+
+struct nd_collections *nd_lag_collections(struct nd_lag *lag)
+{
+	return lag->collections;
 }
 
 struct nd_async *nd_lag_async(struct nd_lag *lag)

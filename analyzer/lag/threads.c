@@ -205,6 +205,22 @@ static void add_gc(struct nd_lag_loop *loop, const struct nd_event_gc *event)
 	add_pause(&loop->gc_pauses[index], took);
 }
 
+uint64_t nd_lag_threads_add_gc(struct nd_lag_threads *threads, const struct nd_event_gc *event)
+{
+	struct nd_lag_thread *thread = nd_lag_threads_find(threads, event->event.tid);
+	uint64_t bytes;
+
+	if (!thread)
+		return 0;
+	add_gc(&thread->loop, event);
+	bytes = nd_allocation_add(&thread->allocation, event);
+	if (!bytes || event->start_ns <= thread->allocation.since_ns)
+		return 0;
+	thread->loop.allocated_bytes += bytes;
+	thread->loop.allocated_ns = event->start_ns - thread->allocation.since_ns;
+	return bytes;
+}
+
 static void add_handles(struct nd_lag_loop *loop, const struct nd_event_handles *event)
 {
 	loop->has_handles = true;
@@ -252,9 +268,7 @@ void nd_lag_threads_add_event(struct nd_lag_threads *threads, const struct nd_ev
 
 	if (!loop)
 		return;
-	if (event->kind == ND_EVENT_GC && size >= ND_EVENT_GC_SIZE_MIN)
-		add_gc(loop, (const void *)event);
-	else if (event->kind == ND_EVENT_HANDLES && size >= sizeof(struct nd_event_handles))
+	if (event->kind == ND_EVENT_HANDLES && size >= sizeof(struct nd_event_handles))
 		add_handles(loop, (const void *)event);
 	else if (event->kind == ND_EVENT_MEMORY && size >= sizeof(struct nd_event_memory))
 		add_memory(loop, (const void *)event);

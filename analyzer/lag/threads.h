@@ -8,6 +8,7 @@
  */
 
 #include "analyzer/lag/lag.h"
+#include "analyzer/trace/allocation.h"
 
 struct nd_stall;
 
@@ -17,6 +18,7 @@ struct nd_lag_thread {
 	uint32_t phase;
 	bool is_final;	       /* its counters have been read for the last time */
 	struct nd_stall *open; /* what is known of the iteration that lasts, or NULL; owned */
+	struct nd_allocation allocation;
 };
 
 /* All zeros at first, but for `known`. */
@@ -45,6 +47,9 @@ int nd_lag_threads_set_counters(struct nd_lag_threads *threads, const struct nd_
 /* An event about a thread that is there; one of another kind, or too short, is ignored. */
 void nd_lag_threads_add_event(struct nd_lag_threads *threads, const struct nd_event *event,
 			      size_t size);
+
+/* A pause of the collector: how many bytes it stands for, by nd_allocation_add(). */
+uint64_t nd_lag_threads_add_gc(struct nd_lag_threads *threads, const struct nd_event_gc *event);
 
 /* nd_lag_loops(). */
 const struct nd_lag_loop *nd_lag_threads_list(struct nd_lag_threads *threads, size_t *ret_count);

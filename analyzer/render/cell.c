@@ -39,12 +39,12 @@ void nd_cell_add_spaces(struct nd_buf *out, size_t count)
 	nd_buf_addf(out, "%*s", (int)count, "");
 }
 
-void nd_cell_add_right(struct nd_buf *out, const char *text, size_t width)
+void nd_cell_add_right(struct nd_buf *out, const char *str, size_t width)
 {
-	size_t columns = nd_cell_columns(text, strlen(text));
+	size_t columns = nd_cell_columns(str, strlen(str));
 
 	nd_cell_add_spaces(out, columns < width ? width - columns : 0);
-	nd_buf_add_str(out, text);
+	nd_buf_add_str(out, str);
 }
 
 void nd_cell_add_amount(struct nd_buf *out, uint64_t amount, const char *unit, size_t width)

@@ -10,7 +10,6 @@
 #include "analyzer/render/render.h"
 #include "analyzer/render/request.h"
 #include "analyzer/render/terminal.h"
-#include "analyzer/render/units.h"
 #include "analyzer/trace/requests.h"
 #include "common/buf.h"
 
@@ -131,6 +130,7 @@ static void add_gc(const struct writer *w, const struct nd_lag_loop *loop)
 	nd_buf_add_str(w->out, ", outside of it ");
 	nd_cell_add_amount(w->out, loop->external_bytes, "bytes", 0);
 	nd_buf_add_char(w->out, '\n');
+	nd_render_lag_allocated(loop, w->out);
 }
 
 /* "2 timer, 1 of 3 tcp": those that are active, of those that there are. */
@@ -419,6 +419,8 @@ int nd_render_lag(struct nd_lag *lag, const struct nd_profile *frames, uint64_t 
 		else
 			add_loop_line(&w, &loops[i]);
 	add_culprits(&w, lag, threshold_ns);
-	ret = nd_render_async(nd_lag_async(lag), colour, out);
+	ret = nd_render_lag_collections(lag, colour, out);
+	if (!ret)
+		ret = nd_render_async(nd_lag_async(lag), colour, out);
 	return ret ? ret : nd_buf_error(out);
 }

@@ -93,3 +93,18 @@ void nd_render_lag_memory_json(const struct nd_lag_loop *loop, struct nd_buf *ou
 	}
 	nd_buf_add_char(out, '}');
 }
+
+void nd_render_lag_allocated(const struct nd_lag_loop *loop, struct nd_buf *out)
+{
+	double seconds = (double)loop->allocated_ns / 1e9;
+
+	if (!loop->allocated_ns)
+		return;
+	nd_buf_add_str(out, "  alloc    ");
+	nd_cell_add_amount(out, (uint64_t)((double)loop->allocated_bytes / seconds), "bytes", 0);
+	nd_buf_add_str(out, " a second: ");
+	nd_cell_add_amount(out, loop->allocated_bytes, "bytes", 0);
+	nd_buf_add_str(out, " in ");
+	nd_cell_add_amount(out, loop->allocated_ns, "nanoseconds", 0);
+	nd_buf_add_char(out, '\n');
+}

@@ -9,7 +9,6 @@
 #include "analyzer/render/render.h"
 #include "analyzer/render/request.h"
 #include "analyzer/render/terminal.h"
-#include "analyzer/render/units.h"
 #include "common/buf.h"
 #include "common/clock.h"
 
@@ -211,6 +210,22 @@ static bool is_worth_a_line(uint64_t ns, const struct nd_trace_request *request)
 	return ns >= ND_NSEC_PER_MSEC && ns >= request->duration_ns / 20;
 }
 
+/* What the collector did in the middle of its work, and what it stands for. */
+static void add_collected(const struct writer *w, const struct nd_collected *sum)
+{
+	if (sum->count) {
+		nd_buf_addf(w->out, ", %" PRIu64 " time%s in the middle of its work: ", sum->count,
+			    sum->count == 1 ? "" : "s");
+		nd_cell_add_time(w->out, sum->total_ns, 0);
+	}
+	if (sum->samples >= ND_ALLOCATION_SAMPLES_MIN) {
+		nd_buf_add_str(w->out, ", and about ");
+		nd_cell_add_amount(w->out, sum->bytes, "bytes", 0);
+		nd_buf_add_str(w->out, " allocated");
+	}
+	nd_buf_add_char(w->out, '\n');
+}
+
 /*
  * What is neither of the two is its own: between them, its thread ran for it, or for others in
  * turns that are too short to be stalls, or it waited for what is no request.
@@ -228,7 +243,8 @@ static void add_rest(const struct writer *w, const struct nd_trace_request *requ
 	if (is_worth_a_line(request->gc_ns, request)) {
 		nd_buf_add_str(w->out, "of it");
 		nd_cell_add_time(w->out, request->gc_ns, 12);
-		nd_buf_add_str(w->out, "  garbage was collected\n");
+		nd_buf_add_str(w->out, "  garbage was collected");
+		add_collected(w, &request->collected);
 	}
 }
 

@@ -38,7 +38,7 @@ void nd_trace_free(struct nd_trace *trace)
 	nd_trace_spans_fini(&trace->spans);
 	nd_trace_stalls_fini(&trace->stalls);
 	nd_trace_routes_free(trace->routes);
-	free(trace->pauses.list);
+	nd_pauses_fini(&trace->pauses);
 	free(trace);
 }
 
@@ -228,6 +228,7 @@ static int describe(const struct nd_trace *trace, const struct nd_trace_entry *e
 		ret->stall_span = find_stall_span(trace, stall);
 	}
 	add_nodes(ret, entry, 0);
+	nd_pauses_charge(&trace->pauses, ret);
 	return 0;
 }
 
