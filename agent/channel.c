@@ -21,8 +21,7 @@
 
 #define ALIGN(size) (((size) + PAGE - 1) & ~(PAGE - 1))
 
-/* The slots' own structs and their rings; both begin on a page, so that what is unused costs none.
- */
+/* A slot's struct and its ring each begin on a page, so that what is unused costs none. */
 #define HEAD_SIZE   ALIGN((uint32_t)sizeof(struct nd_channel_head))
 #define RING_OFFSET ALIGN((uint32_t)sizeof(struct nd_channel_slot))
 #define SLOT_SIZE   (RING_OFFSET + ND_CHANNEL_RING)

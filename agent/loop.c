@@ -35,11 +35,11 @@
 #include "agent/core.h"
 #include "agent/got.h"
 #include "agent/node_abi.h"
-#include "agent/sampler.h"
 #include "agent/snapshot.h"
 #include "agent/spaces.h"
 #include "agent/thread.h"
 #include "agent/trace.h"
+#include "agent/usage.h"
 #include "common/clock.h"
 
 /* libuv's src/uv-common.h. */
@@ -190,7 +190,7 @@ static void write_stall(struct nd_thread *thread, uint64_t start, uint64_t now)
 		return;
 	event->start_ns = start;
 	event->gc_ns = thread->iteration_gc_ns;
-	nd_sampler_read_usage(thread, event);
+	nd_usage_read(thread, event);
 	for (i = 0; i < ND_PHASE_COUNT; i++)
 		event->phase_ns[i] = thread->phase_ns[i];
 	nd_ring_commit(&thread->ring, event, sizeof(*event));

@@ -98,28 +98,6 @@ int heap_triggers_set_keep(struct heap_triggers *triggers, const char *arg, stru
 	return EINVAL;
 }
 
-static int connect_agent(struct watch *watch)
-{
-	int ret = channel_open(watch->pid, &watch->channel, watch->err);
-
-	if (ret == -ENOENT) {
-		ret = attach_agent(watch->pid, &watch->channel, watch->err);
-		watch->is_ours = !ret;
-	}
-	return ret;
-}
-
-static void disconnect(struct watch *watch)
-{
-	struct nd_err ignored;
-
-	heap_snapshot_disarm(watch->armed);
-	if (watch->is_ours && !channel_is_over(watch->channel) &&
-	    channel_detach(watch->channel, &ignored))
-		term_note("%s", ignored.what);
-	channel_close(watch->channel);
-}
-
 static void name_next(struct watch *watch, const char *folder)
 {
 	time_t now = time(NULL);
@@ -249,7 +227,7 @@ static bool is_waiting(const struct watch *watch)
 
 static int start(struct watch *watch)
 {
-	int ret = connect_agent(watch);
+	int ret = attach_borrow_agent(watch->pid, &watch->channel, &watch->is_ours, watch->err);
 
 	if (!ret && watch->triggers->signal)
 		ret = channel_take_signal(watch->channel, watch->triggers->signal, watch->err);
@@ -280,7 +258,8 @@ int heap_watch(pid_t pid, const struct heap_snapshot_options *options,
 		ret = look(&watch, options->output);
 	if (!ret)
 		term_note("%d: %" PRIu32 " snapshots were taken", pid, watch.written);
-	disconnect(&watch);
+	heap_snapshot_disarm(watch.armed);
+	attach_return_agent(watch.channel, watch.is_ours);
 	interrupt_release();
 	free(watch.files);
 	return ret;

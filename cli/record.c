@@ -55,8 +55,7 @@ static const struct argp_option options[] = {
 	 1},
 	{"trace", OPT_TRACE, NULL, 0,
 	 "Follow HTTP requests, too, for nodiag trace and flame --by route; the agent must be in "
-	 "the "
-	 "process, and takes the samples",
+	 "the process, and takes the samples",
 	 1},
 	{"kernel", OPT_KERNEL, NULL, 0, "Take kernel stacks (default where permitted)", 1},
 	{"no-kernel", OPT_NO_KERNEL, NULL, 0, "Take no kernel stacks", 1},

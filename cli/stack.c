@@ -266,12 +266,9 @@ static int print(struct stack *stack)
 		ret = nd_render_stacks_json(&stack->stacks, &text);
 	else
 		ret = nd_render_stacks(&stack->stacks, term_has_colour(stack->colour), &text);
-	if (ret)
-		nd_err_set_errno(&stack->err, ret, "cannot print the stacks");
-	else
-		fwrite(text.data, 1, text.len, stdout);
+	ret = out_print(&text, ret, &stack->err);
 	nd_buf_fini(&text);
-	return ret || out_flush_stdout(&stack->err) ? EXIT_FAILED : EXIT_DONE;
+	return ret ? EXIT_FAILED : EXIT_DONE;
 }
 
 /* The first process that cannot be looked at makes the exit status; the others are shown. */

@@ -103,16 +103,12 @@ static int write_metric(struct writer *writer, const char *name, const char *uni
 		.points = writer->points,
 		.point_count = writer->point_count,
 	};
-	size_t i, count = writer->point_count;
-	int ret;
+	size_t i;
 
-	writer->point_count = 0;
-	if (!count)
-		return 0;
-	for (i = 0; i < count && kind != ND_OTLP_GAUGE; i++)
+	for (i = 0; i < writer->point_count && kind != ND_OTLP_GAUGE; i++)
 		writer->points[i].start_unix_ns = writer->metrics->start_unix_ns;
-	ret = nd_otlp_encode_metric(&metric, &writer->batch->items);
-	return ret ? ret : nd_batch_added(writer->batch, count);
+	writer->point_count = 0;
+	return nd_batch_add_metric(writer->batch, &metric);
 }
 
 static int write_delays(struct writer *writer)

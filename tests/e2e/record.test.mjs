@@ -20,6 +20,7 @@ import {
   readProfile,
   runNodiag,
   start,
+  succeed,
 } from './harness.mjs';
 
 needSampling();
@@ -27,12 +28,6 @@ needRoot('to put the agent into a process that does not expect it, and to mount 
 
 // Longer than any run here may take: what ends it is something else.
 const LONG = ['-d', '10m'];
-
-async function succeed(args, options) {
-  const run = await runNodiag(args, options);
-  assert.equal(run.status, 0, run.stderr);
-  return run;
-}
 
 /** The profile in a recording of a run's folder. */
 async function flameOf(folder, file, ...flags) {
