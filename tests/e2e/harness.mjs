@@ -274,6 +274,13 @@ export async function takeStacks(pid, options = {}) {
   return processes[0];
 }
 
+/** Of stacks that were taken, the one thread in that role. */
+export function theOnly(stacks, role) {
+  const threads = stacks.threads.filter((thread) => thread.role === role);
+  assert.equal(threads.length, 1, `${threads.length} threads are ${role}`);
+  return threads[0];
+}
+
 /**
  * Record a program with `nodiag flame`.
  * @param {{seconds?: number, rate?: number, flags?: string[]}} options `flags` are nodiag's
