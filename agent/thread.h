@@ -15,6 +15,7 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "agent/active.h"
 #include "agent/async.h"
 #include "agent/context.h"
 #include "agent/node_abi.h"
@@ -71,6 +72,7 @@ struct nd_thread {
 	uint64_t spaces_ns;	     /* when the heap's spaces were written last */
 
 	struct nd_script_state script;
+	struct nd_active_state active;
 	struct nd_async_state async;
 	struct nd_trace_state trace;
 	struct nd_context_state context;

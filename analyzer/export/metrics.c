@@ -273,6 +273,25 @@ static int write_gc(struct writer *writer)
 			    ND_OTLP_HISTOGRAM);
 }
 
+static int write_resources(struct writer *writer)
+{
+	const struct nd_loop_view *view;
+	size_t i;
+
+	for (view = writer->views; view < writer->views + writer->view_count; view++)
+		for (i = 0; !view->loop->ended && i < view->loop->resources; i++) {
+			const struct nd_lag_resource *resource = &view->loop->resource[i];
+			struct nd_otlp_point *point =
+				add_point(writer, view, "v8js.resource.type", resource->type);
+
+			point->is_integer = true;
+			point->integer = (int64_t)resource->count;
+		}
+	return write_metric(writer, "v8js.resource.active", "{resource}",
+			    "Active resources that are keeping the event loop alive.",
+			    ND_OTLP_GAUGE);
+}
+
 /* A number of a heap, or of one of its spaces. */
 struct heap_metric {
 	const char *name;
@@ -347,8 +366,9 @@ static int write_heap(struct writer *writer)
 	return ret;
 }
 
-/* The most points that a loop has in one metric: kinds of collections, or spaces. */
-#define POINTS_OF_A_LOOP ND_LAG_SPACES_MAX
+/* The most points that a loop has in one metric: spaces, or types of resources. */
+#define POINTS_OF_A_LOOP                                                                           \
+	(ND_LAG_SPACES_MAX > ND_LAG_RESOURCES_MAX ? ND_LAG_SPACES_MAX : ND_LAG_RESOURCES_MAX)
 
 static int write_loops(struct writer *writer)
 {
@@ -362,6 +382,8 @@ static int write_loops(struct writer *writer)
 		ret = write_gc(writer);
 	if (!ret)
 		ret = write_spaces(writer);
+	if (!ret)
+		ret = write_resources(writer);
 	return ret ? ret : write_heap(writer);
 }
 

@@ -195,6 +195,8 @@ describe('a process whose environment names a collector', { concurrency: 4 }, ()
       // Loops were asked for these, and answered.
       const spaces = () => valuesOf(textOf(receivers[0], metrics), 'v8js.heap.space.name');
       await eventually(() => spaces().includes('old_space'), 'the heap has no spaces');
+      const alive = () => valuesOf(textOf(receivers[0], metrics), 'v8js.resource.type');
+      await eventually(() => alive().includes('TCPServerWrap'), 'nothing keeps the loop alive');
     } finally {
       await Promise.all(programs.map((program) => program.stop()));
     }
