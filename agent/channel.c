@@ -138,11 +138,23 @@ void nd_channel_release_slot(struct nd_channel_slot *slot)
 
 void nd_channel_get_ring(struct nd_channel_slot *slot, struct nd_ring *ret_ring)
 {
+	/* Another thread may have had it. */
+	uint64_t produced = slot->ring.produced;
+
 	*ret_ring = (struct nd_ring){
 		.head = &slot->ring,
 		.data = (uint8_t *)slot + RING_OFFSET,
 		.size = ND_CHANNEL_RING,
+		.touched = produced < ND_CHANNEL_RING ? (uint32_t)produced : ND_CHANNEL_RING,
 	};
+}
+
+void nd_channel_trim(struct nd_ring *ring)
+{
+	uint32_t from, size = nd_ring_take_unused(ring, &from);
+
+	if (size)
+		madvise(ring->data + from, ALIGN(size), MADV_REMOVE);
 }
 
 void *nd_channel_begin(struct nd_ring *ring, enum nd_event_kind kind, uint32_t tid,

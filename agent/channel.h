@@ -22,6 +22,9 @@ void nd_channel_release_slot(struct nd_channel_slot *slot);
 size_t nd_channel_slot_index(const struct nd_channel_slot *slot);
 void nd_channel_get_ring(struct nd_channel_slot *slot, struct nd_ring *ret_ring);
 
+/* Give back the memory that a burst took, if it has been read. On the writer's thread. */
+void nd_channel_trim(struct nd_ring *ring);
+
 /*
  * Reserve an event of `size` bytes and fill its head; the caller fills the rest and commits. NULL
  * when there is no room, which is counted. Async-signal-safe.

@@ -20,6 +20,7 @@
 #include "agent/thread.h"
 #include "proto/channel.h"
 #include "proto/limits.h"
+#include "proto/socket.h"
 
 static struct {
 	struct nd_client client[ND_CLIENTS_MAX];
@@ -172,10 +173,10 @@ static bool serve(struct nd_client *client)
 		char room[ND_MESSAGE_MAX];
 	} in;
 	int fd;
-	ssize_t len = nd_connection_receive(client->fd, &in, sizeof(in), &fd);
+	ssize_t len = nd_socket_receive(client->fd, &in, sizeof(in), &fd);
 	bool is_whole = len >= (ssize_t)sizeof(in.message) && in.message.size == (size_t)len;
 
-	if (len < 0 && (errno == EAGAIN || errno == EINTR))
+	if (len == -EAGAIN || len == -EINTR)
 		return true;
 	if (is_whole)
 		answer_message(client, &in.message, fd);

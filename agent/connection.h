@@ -3,15 +3,13 @@
 #define NODIAG_AGENT_CONNECTION_H
 
 /*
- * One connection of a reader to the agent: who may have it, and messages of proto/channel.h in both
- * directions. Nothing here waits: the descriptor does not block, and who does not read what it is
- * sent loses it. All of this is for the agent's thread.
+ * One connection of a reader to the agent: who may have it, and what it is told. Nothing here
+ * waits: the descriptor does not block, and who does not read what it is sent loses it. All of this
+ * is for the agent's thread.
  */
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 /*
  * Greet who has just connected, and give it the channel. False where it is not of our user, or is
@@ -24,11 +22,5 @@ void nd_connection_let_read(int fd);
 
 /* Answer a message; `result` is 0 or a negative errno. */
 void nd_connection_answer(int fd, int32_t result);
-
-/*
- * recv(), and the descriptor that came with the message, which is the caller's from then on; -1
- * where none did.
- */
-ssize_t nd_connection_receive(int fd, void *buf, size_t size, int *ret_fd);
 
 #endif /* NODIAG_AGENT_CONNECTION_H */

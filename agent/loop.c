@@ -48,6 +48,9 @@
 #define HANDLE_REF	0x08u
 #define HANDLE_INTERNAL 0x10u
 
+/* Of a ring, more than what is read in time takes of it. */
+#define RING_LARGE (4 * ND_RING_REWIND)
+
 typedef int epoll_wait_function(int, struct epoll_event *, int, int);
 typedef int epoll_pwait_function(int, struct epoll_event *, int, int, const sigset_t *);
 
@@ -290,12 +293,22 @@ static void begin_waiting(struct nd_loop_counters *loop, uint64_t now)
 	set(&loop->idle_since_ns, now);
 }
 
+/* Not so often that memory given back and taken again would cost anything. */
+static void trim_ring(struct nd_thread *thread, uint64_t now)
+{
+	if (thread->ring.touched < RING_LARGE || now - thread->trimmed_ns < ND_NSEC_PER_SEC)
+		return;
+	thread->trimmed_ns = now;
+	nd_channel_trim(&thread->ring);
+}
+
 static void begin_poll(struct nd_thread *thread, int timeout)
 {
 	struct nd_loop_counters *loop = &thread->slot->loop;
 	uint64_t now = nd_clock_monotonic_ns();
 
 	nd_async_set_clock(thread, now);
+	trim_ring(thread, now);
 	if (loop->busy_since_ns && polls_again(thread, timeout)) {
 		if (!timeout)
 			return;

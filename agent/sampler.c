@@ -16,7 +16,7 @@
 #include "agent/control.h"
 #include "agent/core.h"
 #include "agent/thread.h"
-#include "agent/trace.h"
+#include "agent/trace_span.h"
 #include "common/clock.h"
 #include "proto/sample.h"
 

@@ -38,6 +38,7 @@ struct nd_baseline {
 struct nd_thread {
 	struct nd_channel_slot *slot;
 	struct nd_ring ring;
+	uint64_t trimmed_ns; /* when the ring's memory was given back last */
 	pthread_t pthread;
 	uint32_t tid;
 	clockid_t cpu_clock;

@@ -22,7 +22,6 @@
 #include "cli/command.h"
 #include "cli/file.h"
 #include "cli/inspector.h"
-#include "cli/out.h"
 #include "cli/target.h"
 #include "cli/term.h"
 #include "common/buf.h"
@@ -121,14 +120,10 @@ static int parse_arguments(struct attach *attach, const struct argp *argp, int a
 {
 	const struct target_syntax syntax = {.command = attach->name, .pids_only = true};
 	char **command = target_split_command(&argc, argv);
+	int ret = arguments_read(argp, argc, argv, attach, &attach->err);
 
-	if (argp_parse(argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, attach)) {
-		if (!attach->err.hint[0])
-			nd_err_hint(&attach->err, "%s --help", attach->name);
-		return EXIT_USAGE;
-	}
-	if (attach->arguments.help)
-		return EXIT_DONE;
+	if (ret || attach->arguments.help)
+		return ret;
 	return target_parse(&syntax, attach->arguments.list, attach->arguments.count, command,
 			    &attach->target, &attach->err);
 }
@@ -423,19 +418,13 @@ static int do_all(struct attach *attach, int (*one)(struct attach *attach, struc
 	return failed;
 }
 
-static int print_help(struct attach *attach, const struct argp *argp, char *name)
-{
-	argp_help(argp, stdout, attach->arguments.help, name);
-	return out_flush_stdout(&attach->err) ? EXIT_FAILED : EXIT_DONE;
-}
-
 static int run(struct attach *attach, const struct argp *argp, int argc, char **argv,
 	       int (*one)(struct attach *attach, struct nd_err *err))
 {
 	int ret = parse_arguments(attach, argp, argc, argv);
 
 	if (!ret && attach->arguments.help)
-		ret = print_help(attach, argp, argv[0]);
+		ret = arguments_print_help(argp, &attach->arguments, argv[0], &attach->err);
 	else if (!ret)
 		ret = init(attach);
 	if (ret)

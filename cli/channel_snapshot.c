@@ -5,30 +5,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include "cli/channel.h"
 #include "cli/channel_parts.h"
 #include "common/err.h"
-
-static int send_descriptor(struct channel *channel, void *message, size_t size, int fd)
-{
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(int))];
-	} rights = {.header = {.cmsg_len = CMSG_LEN(sizeof(int)),
-			       .cmsg_level = SOL_SOCKET,
-			       .cmsg_type = SCM_RIGHTS}};
-	struct iovec data = {message, size};
-	struct msghdr out = {.msg_iov = &data,
-			     .msg_iovlen = 1,
-			     .msg_control = &rights,
-			     .msg_controllen = sizeof(rights)};
-
-	memcpy(CMSG_DATA(&rights.header), &fd, sizeof(int));
-	return sendmsg(channel->fd, &out, MSG_NOSIGNAL) == (ssize_t)size ? 0 : -EPIPE;
-}
+#include "proto/socket.h"
 
 int channel_snapshot(struct channel *channel, const struct nd_snapshot_wish *wish, int fd,
 		     struct nd_err *err)
@@ -37,7 +19,7 @@ int channel_snapshot(struct channel *channel, const struct nd_snapshot_wish *wis
 	int ret;
 
 	message.message = (struct nd_message){ND_MESSAGE_SNAPSHOT, sizeof(message)};
-	ret = send_descriptor(channel, &message, sizeof(message), fd);
+	ret = nd_socket_send(channel->fd, &message, sizeof(message), fd);
 	if (!ret)
 		ret = channel_wait_answer(channel);
 	if (ret == -EBUSY)

@@ -242,12 +242,6 @@ static int check_target(struct export *export)
 {
 	bool is_process = export->target.kind != TARGET_FILE;
 
-	if (export->target.pids_count > 1) {
-		nd_err_set(&export->err, -EINVAL, "'%s': give one process id",
-			   export->arguments.list[1]);
-		nd_err_hint(&export->err, "nodiag export --help");
-		return EXIT_USAGE;
-	}
 	if (is_process && export->dry_run) {
 		nd_err_set(&export->err, -EINVAL, "--dry-run is for files");
 		nd_err_hint(&export->err,
@@ -265,17 +259,13 @@ static int check_target(struct export *export)
 
 static int parse_arguments(struct export *export, int argc, char **argv)
 {
-	const struct target_syntax syntax = {.command = "nodiag export"};
+	const struct target_syntax syntax = {.command = "nodiag export", .one_pid = true};
 	int ret;
 
 	export->command = target_split_command(&argc, argv);
-	if (argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, export)) {
-		if (!export->err.hint[0])
-			nd_err_hint(&export->err, "nodiag export --help");
-		return EXIT_USAGE;
-	}
-	if (export->arguments.help)
-		return EXIT_DONE;
+	ret = arguments_read(&argp, argc, argv, export, &export->err);
+	if (ret || export->arguments.help)
+		return ret;
 	ret = target_parse(&syntax, export->arguments.list, export->arguments.count,
 			   export->command, &export->target, &export->err);
 	if (!ret)
@@ -472,12 +462,6 @@ static int run(struct export *export)
 	return print_plan(export);
 }
 
-static int print_help(struct export *export, char *name)
-{
-	argp_help(&argp, stdout, export->arguments.help, name);
-	return out_flush_stdout(&export->err) ? EXIT_FAILED : EXIT_DONE;
-}
-
 int command_export(int argc, char **argv)
 {
 	struct export *export = calloc(1, sizeof(*export));
@@ -486,8 +470,10 @@ int command_export(int argc, char **argv)
 	if (!export)
 		return EXIT_FAILED;
 	ret = parse_arguments(export, argc, argv);
-	if (!ret)
-		ret = export->arguments.help ? print_help(export, argv[0]) : run(export);
+	if (!ret && export->arguments.help)
+		ret = arguments_print_help(&argp, &export->arguments, argv[0], &export->err);
+	else if (!ret)
+		ret = run(export);
 	if (ret && export->err.code)
 		term_error(&export->err);
 	if (!ret && export->command)

@@ -108,6 +108,7 @@ static int read_header(struct export_session *s, const struct nd_buf *data, stru
 	if (ret > 0 && item.kind == ND_ITEM_HEADER) {
 		s->metrics = nd_metrics_new(item.header->start_ns, item.header->start_unix_ns);
 		s->told_ns = item.header->start_ns;
+		nd_wall_set(&s->wall, item.header->start_ns, item.header->start_unix_ns);
 		ret = s->metrics ? nd_resource_add_recorded(s->result->resource, item.header)
 				 : -ENOMEM;
 		if (ret)
@@ -152,6 +153,10 @@ static int count_requests(struct export_session *s, uint64_t until_ns)
 			ret = nd_recording_next(s->recording, &item);
 		if (ret <= 0)
 			return ret;
+		if (item.kind == ND_ITEM_MOMENT && item.moment->unix_ns) {
+			nd_wall_set(&s->wall, item.moment->time_ns, item.moment->unix_ns);
+			nd_metrics_set_clock(s->metrics, s->wall.offset_ns);
+		}
 		s->next = get_span(&item);
 		ret = 0;
 	}

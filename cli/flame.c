@@ -377,13 +377,9 @@ static int parse_arguments(struct flame *flame, int argc, char **argv)
 	int ret;
 
 	flame->command = target_split_command(&argc, argv);
-	if (argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, flame)) {
-		if (!flame->err.hint[0])
-			nd_err_hint(&flame->err, "nodiag flame --help");
-		return EXIT_USAGE;
-	}
-	if (flame->arguments.help)
-		return EXIT_DONE;
+	ret = arguments_read(&argp, argc, argv, flame, &flame->err);
+	if (ret || flame->arguments.help)
+		return ret;
 	ret = target_parse(&syntax, flame->arguments.list, flame->arguments.count, flame->command,
 			   &flame->target, &flame->err);
 	return ret || !flame->by_route ? ret : check_routes(flame);
@@ -410,11 +406,10 @@ int command_flame(int argc, char **argv)
 	int ret = parse_arguments(&flame, argc, argv);
 
 	if (!ret && flame.arguments.help) {
-		argp_help(&argp, stdout, flame.arguments.help, argv[0]);
-		if (!out_flush_stdout(&flame.err))
-			return EXIT_DONE;
-		term_error(&flame.err);
-		return EXIT_FAILED;
+		ret = arguments_print_help(&argp, &flame.arguments, argv[0], &flame.err);
+		if (ret)
+			term_error(&flame.err);
+		return ret;
 	}
 	if (!ret && flame.target.kind == TARGET_PIDS && !flame.has_duration)
 		flame.session.duration_ns = DEFAULT_DURATION_NS;

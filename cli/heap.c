@@ -502,18 +502,12 @@ int command_heap(int argc, char **argv)
 		.page.fd = -1,
 		.query = {.type = -1, .max_distance = -1, .retained_by = ND_HEAP_NONE},
 	};
-	int ret;
+	int ret = arguments_read(&argp, argc, argv, &heap, &heap.err);
 
-	if (argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, &heap)) {
-		if (!heap.err.hint[0])
-			nd_err_hint(&heap.err, "nodiag heap --help");
-		ret = EXIT_USAGE;
-	} else if (heap.arguments.help) {
-		argp_help(&argp, stdout, heap.arguments.help, argv[0]);
-		ret = out_flush_stdout(&heap.err) ? EXIT_FAILED : EXIT_DONE;
-	} else {
+	if (!ret && heap.arguments.help)
+		ret = arguments_print_help(&argp, &heap.arguments, argv[0], &heap.err);
+	else if (!ret)
 		ret = run(&heap);
-	}
 	if (ret && heap.err.code)
 		term_error(&heap.err);
 	fini(&heap);

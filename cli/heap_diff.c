@@ -112,7 +112,8 @@ int heap_answer_diff(struct heap *heap, char **files)
 	if (!ret)
 		ret = heap_analyse(heap, files[count]);
 	if (!ret &&
-	    nd_heap_find_interfaces(heap->snapshot, heap->names, &heap->analysis, &heap->err))
+	    (nd_heap_find_tree(heap->snapshot, &heap->analysis, &heap->err) ||
+	     nd_heap_find_interfaces(heap->snapshot, heap->names, &heap->analysis, &heap->err)))
 		ret = EXIT_FAILED;
 	for (i = 0; i < count && !ret; i++)
 		if (nd_heap_census_class(&heap->census[i], &heap->analysis.interfaces,

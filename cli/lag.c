@@ -187,26 +187,17 @@ static const struct argp argp = {
 
 static int parse_arguments(struct lag *lag, int argc, char **argv)
 {
-	const struct target_syntax syntax = {.command = "nodiag lag"};
+	const struct target_syntax syntax = {.command = "nodiag lag", .one_pid = true};
 	int ret;
 
 	lag->command = target_split_command(&argc, argv);
-	if (argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, lag)) {
-		if (!lag->err.hint[0])
-			nd_err_hint(&lag->err, "nodiag lag --help");
-		return EXIT_USAGE;
-	}
-	if (lag->arguments.help)
-		return EXIT_DONE;
+	ret = arguments_read(&argp, argc, argv, lag, &lag->err);
+	if (ret || lag->arguments.help)
+		return ret;
 	ret = target_parse(&syntax, lag->arguments.list, lag->arguments.count, lag->command,
 			   &lag->target, &lag->err);
 	if (ret)
 		return ret;
-	if (lag->target.pids_count > 1) {
-		nd_err_set(&lag->err, -EINVAL, "'%s': give one process id", lag->arguments.list[1]);
-		nd_err_hint(&lag->err, "nodiag lag --help");
-		return EXIT_USAGE;
-	}
 	if (lag->startup && (lag->options.async || lag->options.requests)) {
 		nd_err_set(&lag->err, -EINVAL, "--startup shows no %s",
 			   lag->options.async ? "asynchronous resources" : "requests");
@@ -453,19 +444,15 @@ static int run(struct lag *lag)
 	return lag->target.kind == TARGET_FILE ? look_back(lag) : watch(lag);
 }
 
-static int print_help(struct lag *lag, char *name)
-{
-	argp_help(&argp, stdout, lag->arguments.help, name);
-	return out_flush_stdout(&lag->err) ? EXIT_FAILED : EXIT_DONE;
-}
-
 int command_lag(int argc, char **argv)
 {
 	struct lag lag = {.options = {.threshold_ns = ND_STALL_THRESHOLD_NS}};
 	int ret = parse_arguments(&lag, argc, argv), status = EXIT_DONE;
 
-	if (!ret)
-		ret = lag.arguments.help ? print_help(&lag, argv[0]) : run(&lag);
+	if (!ret && lag.arguments.help)
+		ret = arguments_print_help(&argp, &lag.arguments, argv[0], &lag.err);
+	else if (!ret)
+		ret = run(&lag);
 	if (ret && lag.err.code)
 		term_error(&lag.err);
 	nd_lag_free(lag.answer);

@@ -270,11 +270,10 @@ static int list(struct ps *ps)
 int command_ps(int argc, char **argv)
 {
 	struct ps ps = {0};
-	int ret = argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, &ps);
+	int ret = arguments_read(&argp, argc, argv, &ps, &ps.err);
 
 	if (ps.arguments.help) {
-		argp_help(&argp, stdout, ps.arguments.help, argv[0]);
-		ret = out_flush_stdout(&ps.err);
+		ret = arguments_print_help(&argp, &ps.arguments, argv[0], &ps.err);
 	} else if (ret || ps.err.code) {
 		nd_err_hint(&ps.err, "nodiag ps --help");
 		term_error(&ps.err);

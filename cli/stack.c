@@ -85,14 +85,10 @@ static int parse_arguments(struct stack *stack, int argc, char **argv)
 {
 	const struct target_syntax syntax = {.command = "nodiag stack", .pids_only = true};
 	char **command = target_split_command(&argc, argv);
+	int ret = arguments_read(&argp, argc, argv, stack, &stack->err);
 
-	if (argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, stack)) {
-		if (!stack->err.hint[0])
-			nd_err_hint(&stack->err, "nodiag stack --help");
-		return EXIT_USAGE;
-	}
-	if (stack->arguments.help)
-		return EXIT_DONE;
+	if (ret || stack->arguments.help)
+		return ret;
 	return target_parse(&syntax, stack->arguments.list, stack->arguments.count, command,
 			    &stack->target, &stack->err);
 }
@@ -275,19 +271,13 @@ static int answer(struct stack *stack)
 	return ret ? ret : failed;
 }
 
-static int print_help(struct stack *stack, char *name)
-{
-	argp_help(&argp, stdout, stack->arguments.help, name);
-	return out_flush_stdout(&stack->err) ? EXIT_FAILED : EXIT_DONE;
-}
-
 int command_stack(int argc, char **argv)
 {
 	struct stack stack = {0};
 	int ret = parse_arguments(&stack, argc, argv);
 
 	if (!ret && stack.arguments.help)
-		ret = print_help(&stack, argv[0]);
+		ret = arguments_print_help(&argp, &stack.arguments, argv[0], &stack.err);
 	else if (!ret)
 		ret = init(&stack);
 	if (ret)

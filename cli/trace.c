@@ -140,27 +140,17 @@ static const struct argp argp = {
 
 static int parse_arguments(struct trace *trace, int argc, char **argv)
 {
-	const struct target_syntax syntax = {.command = "nodiag trace"};
+	const struct target_syntax syntax = {.command = "nodiag trace", .one_pid = true};
 	int ret;
 
 	trace->command = target_split_command(&argc, argv);
-	if (argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, trace)) {
-		if (!trace->err.hint[0])
-			nd_err_hint(&trace->err, "nodiag trace --help");
-		return EXIT_USAGE;
-	}
-	if (trace->arguments.help)
-		return EXIT_DONE;
+	ret = arguments_read(&argp, argc, argv, trace, &trace->err);
+	if (ret || trace->arguments.help)
+		return ret;
 	ret = target_parse(&syntax, trace->arguments.list, trace->arguments.count, trace->command,
 			   &trace->target, &trace->err);
 	if (ret)
 		return ret;
-	if (trace->target.pids_count > 1) {
-		nd_err_set(&trace->err, -EINVAL, "'%s': give one process id",
-			   trace->arguments.list[1]);
-		nd_err_hint(&trace->err, "nodiag trace --help");
-		return EXIT_USAGE;
-	}
 	if (trace->target.kind == TARGET_PIDS && !trace->has_duration && !trace->live)
 		trace->session.duration_ns = DEFAULT_DURATION_NS;
 	trace->options.max = trace->json ? ND_TRACE_REQUESTS_MAX : REQUESTS_SHOWN;
@@ -320,19 +310,15 @@ static int run(struct trace *trace)
 	return trace->target.kind == TARGET_FILE ? look_back(trace) : watch(trace);
 }
 
-static int print_help(struct trace *trace, char *name)
-{
-	argp_help(&argp, stdout, trace->arguments.help, name);
-	return out_flush_stdout(&trace->err) ? EXIT_FAILED : EXIT_DONE;
-}
-
 int command_trace(int argc, char **argv)
 {
 	struct trace trace = {.session = {.threshold_ns = ND_STALL_THRESHOLD_NS}};
 	int ret = parse_arguments(&trace, argc, argv);
 
-	if (!ret)
-		ret = trace.arguments.help ? print_help(&trace, argv[0]) : run(&trace);
+	if (!ret && trace.arguments.help)
+		ret = arguments_print_help(&argp, &trace.arguments, argv[0], &trace.err);
+	else if (!ret)
+		ret = run(&trace);
 	if (ret && trace.err.code)
 		term_error(&trace.err);
 	nd_trace_free(trace.session.trace);

@@ -47,6 +47,7 @@ struct nd_metrics *nd_metrics_new(uint64_t start_ns, uint64_t start_unix_ns)
 	if (metrics) {
 		metrics->start_ns = start_ns;
 		metrics->start_unix_ns = start_unix_ns;
+		metrics->unix_offset_ns = start_unix_ns - start_ns;
 	}
 	return metrics;
 }
@@ -59,9 +60,19 @@ void nd_metrics_free(struct nd_metrics *metrics)
 	free(metrics);
 }
 
+void nd_metrics_set_clock(struct nd_metrics *metrics, uint64_t unix_offset_ns)
+{
+	uint64_t start_unix_ns = metrics->start_ns + unix_offset_ns;
+
+	/* Counted from the first beginning, so that steps back and forth come to the same one. */
+	if (start_unix_ns < metrics->start_unix_ns)
+		metrics->start_unix_ns = start_unix_ns;
+	metrics->unix_offset_ns = unix_offset_ns;
+}
+
 uint64_t nd_metrics_unix_ns(const struct nd_metrics *metrics, uint64_t time_ns)
 {
-	return metrics->start_unix_ns + (time_ns - metrics->start_ns);
+	return time_ns + metrics->unix_offset_ns;
 }
 
 /* Another point of the metric that is being written; `key` is one more attribute, or NULL. */

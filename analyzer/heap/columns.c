@@ -10,6 +10,7 @@
 #include "analyzer/heap/heap.h"
 #include "analyzer/heap/numbers.h"
 #include "common/err.h"
+#include "common/pages.h"
 #include "proto/limits.h"
 
 #define FIRST_RECORDS (1u << 14)
@@ -40,12 +41,13 @@ static int too_many(const struct nd_heap_numbers *numbers, const char *what, uin
 			  what, count, numbers->offset[numbers->count - 1]);
 }
 
-static int grow(void **column, size_t count, size_t size)
+static int grow(void **column, size_t old, size_t count, size_t size)
 {
-	void *bytes = reallocarray(*column, count, size);
+	char *bytes = reallocarray(*column, count, size);
 
 	if (!bytes)
 		return -ENOMEM;
+	nd_pages_populate(bytes + old * size, (count - old) * size);
 	*column = bytes;
 	return 0;
 }
@@ -68,14 +70,14 @@ static int reserve_nodes(struct nd_heap_columns *c, uint32_t need, struct nd_err
 	if (need <= old)
 		return 0;
 	cap = next_cap(old, need, c->meta.node_count);
-	if (grow((void **)&heap->type, cap, sizeof(*heap->type)) ||
-	    grow((void **)&heap->name, cap, sizeof(*heap->name)) ||
-	    grow((void **)&heap->id, cap, sizeof(*heap->id)) ||
-	    grow((void **)&heap->self_size, cap, sizeof(*heap->self_size)) ||
-	    grow((void **)&heap->first_edge, (size_t)cap + 1, sizeof(*heap->first_edge)))
+	if (grow((void **)&heap->type, old, cap, sizeof(*heap->type)) ||
+	    grow((void **)&heap->name, old, cap, sizeof(*heap->name)) ||
+	    grow((void **)&heap->id, old, cap, sizeof(*heap->id)) ||
+	    grow((void **)&heap->self_size, old, cap, sizeof(*heap->self_size)) ||
+	    grow((void **)&heap->first_edge, old, (size_t)cap + 1, sizeof(*heap->first_edge)))
 		return no_memory(err);
 	if (heap->detachedness) {
-		if (grow((void **)&heap->detachedness, cap, 1))
+		if (grow((void **)&heap->detachedness, old, cap, 1))
 			return no_memory(err);
 		memset(heap->detachedness + old, 0, cap - old);
 	}
@@ -173,13 +175,13 @@ int nd_heap_columns_take_nodes(void *arg, const struct nd_heap_numbers *numbers,
 static int reserve_edges(struct nd_heap_columns *c, uint32_t need, struct nd_err *err)
 {
 	struct nd_heap *heap = c->heap;
-	uint32_t cap;
+	uint32_t old = c->edge_cap, cap;
 
-	if (need <= c->edge_cap)
+	if (need <= old)
 		return 0;
-	cap = next_cap(c->edge_cap, need, c->meta.edge_count);
-	if (grow((void **)&heap->edge, cap, sizeof(*heap->edge)) ||
-	    grow((void **)&heap->edge_name, cap, sizeof(*heap->edge_name)))
+	cap = next_cap(old, need, c->meta.edge_count);
+	if (grow((void **)&heap->edge, old, cap, sizeof(*heap->edge)) ||
+	    grow((void **)&heap->edge_name, old, cap, sizeof(*heap->edge_name)))
 		return no_memory(err);
 	c->edge_cap = cap;
 	return 0;
@@ -268,12 +270,12 @@ int nd_heap_columns_take_edges(void *arg, const struct nd_heap_numbers *numbers,
 static int reserve_locations(struct nd_heap_columns *c, uint32_t need, struct nd_err *err)
 {
 	struct nd_heap *heap = c->heap;
-	uint32_t cap;
+	uint32_t old = c->location_cap, cap;
 
-	if (need <= c->location_cap)
+	if (need <= old)
 		return 0;
-	cap = next_cap(c->location_cap, need, c->meta.node_count);
-	if (grow((void **)&heap->location, cap, sizeof(*heap->location)))
+	cap = next_cap(old, need, c->meta.node_count);
+	if (grow((void **)&heap->location, old, cap, sizeof(*heap->location)))
 		return no_memory(err);
 	c->location_cap = cap;
 	return 0;

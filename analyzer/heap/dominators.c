@@ -8,6 +8,7 @@
 
 #include "analyzer/heap/graph.h"
 #include "analyzer/heap/heap.h"
+#include "common/pages.h"
 
 /*
  * Nodes are numbered from 1 in the order in which a depth-first search finds them; all lists below
@@ -141,6 +142,7 @@ static int find_predecessors(struct flow *f)
 	f->first_from = first;
 	if (!first)
 		return -ENOMEM;
+	nd_pages_populate(first, f->count * sizeof(*first));
 	for (node = 0; node < heap->node_count; node++)
 		for (e = heap->first_edge[node];
 		     f->number[node] <= f->searched && e < heap->first_edge[node + 1]; e++)
@@ -151,6 +153,7 @@ static int find_predecessors(struct flow *f)
 	f->from = malloc(((size_t)first[f->count + 1] + 1) * sizeof(*f->from));
 	if (!f->from)
 		return -ENOMEM;
+	nd_pages_populate(f->from, first[f->count + 1] * sizeof(*f->from));
 	for (node = 0; node < heap->node_count; node++)
 		for (i = f->number[node], e = heap->first_edge[node];
 		     i <= f->searched && e < heap->first_edge[node + 1]; e++)
@@ -228,6 +231,9 @@ static int find(struct flow *f)
 	f->path = malloc(size);
 	if (!f->semi || !f->label || !f->dominator || !f->path)
 		return -ENOMEM;
+	nd_pages_populate(f->semi, size);
+	nd_pages_populate(f->label, size);
+	nd_pages_populate(f->dominator, size);
 	for (w = 0; w <= f->count; w++)
 		f->semi[w] = w;
 	for (w = f->count; w > 1; w--) {
@@ -253,6 +259,8 @@ static int sum_up(const struct flow *f, uint32_t **ret_dominator, uint64_t **ret
 		free(retained);
 		return -ENOMEM;
 	}
+	nd_pages_populate(dominator, nodes * sizeof(*dominator));
+	nd_pages_populate(retained, nodes * sizeof(*retained));
 	memcpy(retained, f->heap->self_size, nodes * sizeof(*retained));
 	for (i = f->count; i > 0; i--) {
 		node = f->node[i];
@@ -275,6 +283,9 @@ int nd_heap_find_dominators(const struct nd_heap *heap, const uint8_t *essential
 	f.number = calloc(1, size);
 	f.node = malloc(size);
 	f.parent = malloc(size);
+	nd_pages_populate(f.number, size);
+	nd_pages_populate(f.node, size);
+	nd_pages_populate(f.parent, size);
 	if (f.number && f.node && f.parent)
 		ret = number_nodes(&f);
 	if (!ret)

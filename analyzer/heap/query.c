@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analyzer/heap/query.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -44,6 +45,7 @@ static int find_below(struct asking *q)
 
 	if (top == ND_HEAP_NONE)
 		return 0;
+	assert(a->sibling);
 	q->is_below = calloc(q->heap->node_count / 8 + 1, 1);
 	if (!q->is_below)
 		return -ENOMEM;

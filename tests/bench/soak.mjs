@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Whether memory stays flat while every request of a server under load is traced and sent, for as
-// long as --minutes says. The collector takes all and keeps nothing, but for how many spans it got.
+// long as --minutes says, beside a server that is not traced. The collector takes all and keeps
+// nothing, but for how many spans it got.
 
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -46,13 +47,14 @@ function thirds(list) {
   return [0, 1, 2].map((i) => list.slice(i * size, (i + 1) * size));
 }
 
-async function watch(program, collector) {
+async function watch(program, plain, collector) {
   const args = ['export', '--signal', 'traces', '--endpoint', collector.url, program.pid];
   const analyzer = start([nodiag, ...args]);
   await settle();
   const before = await program.ask('usage');
-  const samples = { program: [], analyzer: [] };
+  const samples = { 'without agent': [], program: [], analyzer: [] };
   for (const end = nowMs() + minutes * 60_000; nowMs() < end; await sleep(SAMPLE_MS)) {
+    samples['without agent'].push(readRssMb(plain.pid));
     samples.program.push(readRssMb(program.pid));
     samples.analyzer.push(readRssMb(analyzer.pid));
   }
@@ -65,8 +67,8 @@ async function watch(program, collector) {
 async function soak() {
   const collector = await startCollector();
   const way = { start: (node) => ['env', `LD_PRELOAD=${agent}`, node] };
-  const { samples, requests, dropped } = await withProgram('hello', way, (program) =>
-    watch(program, collector));
+  const { samples, requests, dropped } = await withProgram('hello', {}, (plain) =>
+    withProgram('hello', way, (program) => watch(program, plain, collector)));
   collector.close();
   const rows = Object.entries(samples).map(([name, list]) => {
     const [first, second, last] = thirds(list);

@@ -341,11 +341,64 @@ static void test_process(void **state)
 	assert_int_not_equal(nd_metrics_add_process(f->metrics, 0x7ffffff0, now_ns, &f->batch), 0);
 }
 
+/* Tell once more, with the wall clock so far from where it was; when what began at which moment. */
+static void tell_after(struct fixture *f, struct nd_lag *lag, int64_t step_ns,
+		       struct nd_otlp_point *ret_loop, struct nd_otlp_point *ret_process)
+{
+	Otlp__ExportMetricsServiceRequest *request;
+	const Otlp__NumberDataPoint *point;
+
+	nd_metrics_set_clock(f->metrics, KNOWN_UNIX_NS - KNOWN_START_NS + (uint64_t)step_ns);
+	assert_int_equal(nd_metrics_add_loops(f->metrics, lag, KNOWN_END_NS, &f->batch), 0);
+	assert_int_equal(nd_metrics_add_process(f->metrics, getpid(), KNOWN_END_NS, &f->batch), 0);
+	assert_int_equal(nd_batch_flush(&f->batch, NULL), 0);
+	request = requests_metrics(&f->requests, f->requests.count - 1);
+	point = find_metric(request, "nodejs.eventloop.time")->sum->data_points[0];
+	ret_loop->start_unix_ns = point->start_time_unix_nano;
+	ret_loop->time_unix_ns = point->time_unix_nano;
+	point = find_metric(request, "process.cpu.time")->sum->data_points[0];
+	ret_process->start_unix_ns = point->start_time_unix_nano;
+	ret_process->time_unix_ns = point->time_unix_nano;
+	otlp__export_metrics_service_request__free_unpacked(request, NULL);
+}
+
+#define HOUR_NS (3600 * (int64_t)ND_NSEC_PER_SEC)
+
+/* What is told now is told of now; what it counts from stays, as long as that is before. */
+static void test_clock_steps(void **state)
+{
+	static const int64_t steps[] = {0, HOUR_NS, 0, -HOUR_NS, 0};
+	uint64_t end_ns = KNOWN_UNIX_NS + (KNOWN_END_NS - KNOWN_START_NS);
+	uint64_t loop_start = KNOWN_UNIX_NS, process_start = 0;
+	struct fixture *f = *state;
+	struct nd_profile *frames = nd_profile_new(false);
+	struct nd_lag *lag = nd_lag_new(frames);
+	struct nd_otlp_point loop, process;
+	size_t i;
+
+	read_recording(f, lag, frames);
+	for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		tell_after(f, lag, steps[i], &loop, &process);
+		assert_int_equal(loop.time_unix_ns, end_ns + (uint64_t)steps[i]);
+		assert_int_equal(process.time_unix_ns, loop.time_unix_ns);
+		if (steps[i] < 0)
+			loop_start = KNOWN_UNIX_NS + (uint64_t)steps[i];
+		assert_int_equal(loop.start_unix_ns, loop_start);
+		assert_true(process.start_unix_ns <= process.time_unix_ns);
+		if (process_start && steps[i] >= 0 && steps[i - 1] >= 0)
+			assert_int_equal(process.start_unix_ns, process_start);
+		process_start = process.start_unix_ns;
+	}
+	nd_lag_free(lag);
+	nd_profile_free(frames);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_recording, init, fini),
 		cmocka_unit_test_setup_teardown(test_process, init, fini),
+		cmocka_unit_test_setup_teardown(test_clock_steps, init, fini),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
