@@ -378,8 +378,8 @@ static int write_heap(struct writer *writer)
 }
 
 /* The most points that a loop has in one metric: spaces, or types of resources. */
-#define POINTS_OF_A_LOOP                                                                           \
-	(ND_LAG_SPACES_MAX > ND_LAG_RESOURCES_MAX ? ND_LAG_SPACES_MAX : ND_LAG_RESOURCES_MAX)
+#define POINTS_OF_A_LOOP ND_LAG_SPACES_MAX
+_Static_assert(ND_LAG_RESOURCES_MAX <= POINTS_OF_A_LOOP, "there is no room for them");
 
 static int write_loops(struct writer *writer)
 {
