@@ -29,8 +29,8 @@ static struct napi_value__ *tell(struct napi_env__ *env, struct napi_callback_in
 	    napi_get_value_string_utf8(env, argv[0], type, sizeof(type), &len) ||
 	    napi_get_value_uint32(env, argv[1], &count))
 		return NULL;
-	event = nd_channel_begin(&thread->ring, ND_EVENT_RESOURCE, thread->tid,
-				 thread->active.now_ns, sizeof(*event));
+	event = nd_channel_begin(&thread->ring, ND_EVENT_RESOURCE, thread->tid, thread->active_ns,
+				 sizeof(*event));
 	if (!event)
 		return NULL;
 	memcpy(event->type, type, sizeof(event->type));
@@ -41,15 +41,17 @@ static struct napi_value__ *tell(struct napi_env__ *env, struct napi_callback_in
 
 static void on_script(struct nd_thread *thread, struct napi_env__ *env)
 {
-	struct nd_active_state *active = &thread->active;
+	struct napi_ref__ *script = NULL;
 	struct napi_value__ *function;
 
-	if (!active->script &&
-	    !napi_create_function(env, "tell", ND_NAPI_AUTO_LENGTH, tell, NULL, &function))
-		active->script = nd_script_load(env, nd_active_js, nd_active_js_len, 1, &function);
-	active->now_ns = nd_clock_monotonic_ns();
-	if (!active->script || nd_script_switch(env, active->script, true, -1))
+	thread->active_ns = nd_clock_monotonic_ns();
+	if (!napi_create_function(env, "tell", ND_NAPI_AUTO_LENGTH, tell, NULL, &function))
+		script = nd_script_load(env, nd_active_js, nd_active_js_len, 1, &function);
+	if (!script || nd_script_switch(env, script, true, -1))
 		nd_log("thread %u does not tell what keeps it alive", thread->tid);
+	/* It is seldom needed, and nothing of ours is to stay. */
+	if (script)
+		napi_delete_reference(env, script);
 }
 
 void nd_active_write(struct nd_thread *thread)

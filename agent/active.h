@@ -8,19 +8,10 @@
  * timer of libuv's for all of its own; so a script asks Node.js (active.js).
  *
  * Only for a reader that wants it, when it asks for handles: with 10,000 timers and 3,000 sockets a
- * look takes half a millisecond.
+ * look takes a millisecond.
  */
 
-#include <stdint.h>
-
-struct napi_ref__;
 struct nd_thread;
-
-/* Of a thread. */
-struct nd_active_state {
-	struct napi_ref__ *script; /* NULL before the first time */
-	uint64_t now_ns;	   /* when it is looked */
-};
 
 /* Write them, where that is wanted. On that thread, while it is about to poll. */
 void nd_active_write(struct nd_thread *thread);
