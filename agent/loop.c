@@ -30,6 +30,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "agent/active.h"
 #include "agent/async.h"
 #include "agent/channel.h"
 #include "agent/core.h"
@@ -354,6 +355,7 @@ static struct nd_thread *enter(int epfd, int timeout)
 	if (__atomic_load_n(&thread->want_handles, __ATOMIC_RELAXED)) {
 		write_handles(thread);
 		nd_spaces_write(thread);
+		nd_active_write(thread);
 	}
 	begin_poll(thread, timeout);
 	return thread;

@@ -70,6 +70,7 @@ enum nd_agent_feature {
 	ND_FEATURE_SNAPSHOT = 1 << 10, /* heap snapshots, by a child */
 	ND_FEATURE_REDACT = 1 << 11,   /* without what strings say, and of workers */
 	ND_FEATURE_TRIGGERS = 1 << 12, /* when the heap is nearly full; and of signals */
+	ND_FEATURE_ACTIVE = 1 << 13,   /* what keeps loops alive, with their handles */
 	/* With ND_FEATURE_TRACE, spans of other things that requests wait for. */
 	ND_FEATURE_SPANS_DNS = 1 << 16,
 	ND_FEATURE_SPANS_NET = 1 << 17,
