@@ -152,8 +152,19 @@ static int handle_message(struct nd_client *client, const struct nd_message *mes
 	}
 }
 
+/* Whoever waits for a heap that is full says so each second, and wants no answer. */
+static void take_free(const struct nd_client *client, const struct nd_free_memory *memory)
+{
+	if (client->waits_for_limit && memory->message.size >= sizeof(*memory))
+		nd_snapshot_set_free(memory->free_bytes);
+}
+
 static void answer_message(struct nd_client *client, const struct nd_message *message, int fd)
 {
+	if (message->type == ND_MESSAGE_FREE) {
+		take_free(client, (const void *)message);
+		return;
+	}
 	if (message->type != ND_MESSAGE_DETACH) {
 		nd_connection_answer(client->fd, handle_message(client, message, fd));
 		return;

@@ -69,7 +69,7 @@ static void find_features(void)
 	if (nd_agent.features & ND_FEATURE_GC && nd_async_is_known())
 		nd_agent.features |= ND_FEATURE_ASYNC;
 	if (v8_is_known && nd_snapshot_is_known())
-		nd_agent.features |= ND_FEATURE_SNAPSHOT | ND_FEATURE_REDACT |
+		nd_agent.features |= ND_FEATURE_SNAPSHOT | ND_FEATURE_REDACT | ND_FEATURE_INSIDE |
 				     (nd_snapshot_knows_limit() ? ND_FEATURE_TRIGGERS : 0);
 	if (nd_sampler_start())
 		nd_agent.features |= ND_FEATURE_STALLS | ND_FEATURE_CPU;

@@ -54,6 +54,30 @@ int channel_wait_child(struct channel *channel, int timeout_ms, int *ret_status)
 	return !ret && end.message.type != ND_MESSAGE_CHILD_END ? -EPROTO : ret;
 }
 
+int channel_wait_written(struct channel *channel, int timeout_ms, struct nd_written *ret_written)
+{
+	int ret = channel_receive(channel, timeout_ms, ret_written, sizeof(*ret_written));
+
+	return !ret && ret_written->message.type != ND_MESSAGE_WRITTEN ? -EPROTO : ret;
+}
+
+void channel_tell_free(struct channel *channel, uint64_t free_bytes)
+{
+	const struct nd_free_memory memory = {{ND_MESSAGE_FREE, sizeof(memory)}, free_bytes};
+
+	/* An older agent would answer. */
+	if (channel->hello.features & ND_FEATURE_INSIDE)
+		send(channel->fd, &memory, sizeof(memory), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+void channel_get_progress(const struct channel *channel, uint32_t *ret_done, uint32_t *ret_total)
+{
+	const struct nd_channel_head *head = (const void *)channel->memory;
+
+	*ret_total = __atomic_load_n(&head->snapshot_total, __ATOMIC_RELAXED);
+	*ret_done = __atomic_load_n(&head->snapshot_done, __ATOMIC_RELAXED);
+}
+
 int channel_get_fd(const struct channel *channel)
 {
 	return channel->fd;

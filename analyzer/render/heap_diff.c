@@ -153,7 +153,8 @@ int nd_render_heap_diff_json(const struct nd_heap_comparison *c, struct nd_buf *
 	nd_buf_addf(out, "{\"format\":\"nodiag-heap-diff\",\"version\":%d", VERSION);
 	nd_buf_addf(out, ",\"grown_bytes\":%" PRId64 ",\"new_bytes\":%" PRIu64, c->diff->grown,
 		    c->suspects->bytes);
-	nd_buf_addf(out, ",\"one_process\":%s", nd_heap_diff_is_mixed(c->diff) ? "false" : "true");
+	nd_buf_addf(out, ",\"one_process\":%s,\"compared_by\":\"%s\"",
+		    nd_heap_diff_is_mixed(c->diff) ? "false" : "true", c->by_ways ? "ways" : "ids");
 	add_json_files(c, out);
 	nd_buf_add_str(out, ",\n\"suspects\":[");
 	nd_heap_json_suspects(c->paths, c->suspects, steps, out);

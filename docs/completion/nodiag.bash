@@ -99,8 +99,8 @@ _nodiag_lag() {
 }
 
 _nodiag_heap() {
-	local options='--timeout= --child-memory= --redact --worker= --near-limit --on-signal='
-	options+=' --every= --grown= --keep= --fail-if= --ignore= -f --format='
+	local options='--timeout= --child-memory= --redact --in-process --worker= --near-limit'
+	options+=' --on-signal= --every= --grown= --keep= --fail-if= --ignore= -f --format='
 	options+=' --class= --type= --min-self= --min-retained= --max-distance= --retained-by= --sort='
 	options+=' -o --output= --force --limit= --live --color= --json --help --usage'
 	local questions='snapshot summary diff retainers paths show query convert'

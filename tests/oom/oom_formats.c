@@ -280,7 +280,7 @@ static int answer_heap(const struct nd_heap_paths *paths, const struct nd_heap_s
 	struct nd_heap_suspects suspects;
 	struct nd_heap_summary summary;
 	struct nd_heap_diff diff;
-	struct nd_heap_comparison c = {series, &diff, &suspects, paths, names, 10};
+	struct nd_heap_comparison c = {series, &diff, &suspects, paths, names, 10, false};
 	struct nd_buf out;
 	int ret = nd_heap_summarize(paths, collections, 10, &summary, NULL);
 
@@ -328,6 +328,8 @@ static int analyse_heap(struct nd_heap *heap, struct nd_intern *names)
 		ret = nd_heap_analyse(heap, names, &analysis, NULL);
 	if (!ret)
 		ret = nd_heap_census_class(&census, &analysis.interfaces, names);
+	if (!ret)
+		ret = nd_heap_census_match(&census, heap, heap, NULL);
 	if (!ret)
 		ret = nd_heap_paths_init(&paths, heap, &analysis);
 	if (!ret)
