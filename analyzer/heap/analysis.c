@@ -84,6 +84,7 @@ static int classify(const struct nd_heap *heap, struct nd_intern *names, struct 
 	a->class_of = malloc(heap->node_count * sizeof(*a->class_of));
 	if (!a->class_of)
 		ret = -ENOMEM;
+	nd_pages_populate(a->class_of, heap->node_count * sizeof(*a->class_of));
 	if (!ret)
 		ret = nd_heap_classify(heap, &a->classes, a->class_of);
 	if (!ret)
