@@ -221,10 +221,10 @@ static void add_request(const struct writer *w, const struct nd_thread_stack *th
 	nd_buf_addf(w->out, ", begun %s ago", age);
 	if (span->status)
 		nd_buf_addf(w->out, ", answered with %d", span->status);
-	begin_colour(w, DIM);
+	nd_terminal_begin(w->out, w->colour, ND_TERMINAL_DIM);
 	nd_buf_add_str(w->out, ", trace ");
 	nd_request_add_hex(w->out, span->trace_id, sizeof(span->trace_id));
-	end_colour(w);
+	nd_terminal_end(w->out, w->colour);
 	nd_buf_add_char(w->out, '\n');
 }
 
