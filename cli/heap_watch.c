@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/attach.h"
@@ -16,6 +15,7 @@
 #include "cli/heap_room.h"
 #include "cli/heap_snapshot.h"
 #include "cli/interrupt.h"
+#include "cli/out.h"
 #include "cli/term.h"
 #include "cli/units.h"
 #include "common/clock.h"
@@ -102,14 +102,13 @@ int heap_triggers_set_keep(struct heap_triggers *triggers, const char *arg, stru
 
 static void name_next(struct watch *watch, const char *folder)
 {
-	time_t now = time(NULL);
-	char when[32];
-	struct tm tm;
+	char name[64];
 
-	strftime(when, sizeof(when), "%Y%m%d-%H%M%S", localtime_r(&now, &tm));
-	snprintf(watch->path, sizeof(watch->path), "%s%sheap-%d-%s.%s", folder ? folder : "",
-		 folder ? "/" : "", watch->pid, when,
-		 watch->options.format == HEAP_FORMAT_ND ? "nd" : "heapsnapshot");
+	out_make_name("heap", watch->pid,
+		      watch->options.format == HEAP_FORMAT_ND ? "nd" : "heapsnapshot", name,
+		      sizeof(name));
+	snprintf(watch->path, sizeof(watch->path), "%s%s%s", folder ? folder : "",
+		 folder ? "/" : "", name);
 	watch->options.output = watch->path;
 }
 
