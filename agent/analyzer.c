@@ -24,11 +24,16 @@
 #include "agent/child.h"
 #include "agent/log.h"
 #include "agent/otel.h"
+#include "common/clock.h"
 #include "proto/channel.h"
 #include "proto/socket.h"
 
 /* How long the analyzer waits for another process when the last has ended. */
 #define IDLE_OPTION "--idle=10s"
+
+/* How long an analyzer may take to come, or to come back, before the log says that none did. */
+#define COMES_WITHIN_NS	 (5 * ND_NSEC_PER_SEC)
+#define RETURN_WITHIN_NS ND_NSEC_PER_SEC
 
 /* Stacks of the two children: they do nothing but system calls. */
 #define CHILD_STACK 16384
@@ -36,8 +41,10 @@
 static struct {
 	char output[ND_OUTPUT_PATTERN_MAX];
 	char program[4096];
-	bool is_known;	    /* what the environment asks for */
-	char **environment; /* for the analyzer; one block, NULL: none is to be started */
+	bool is_known;		/* what the environment asks for */
+	char **environment;	/* for the analyzer; one block, NULL: none is to be started */
+	uint64_t due_ns;	/* until when it should come; 0: it has, or none is to */
+	const char *is_missing; /* what the log says then */
 } analyzer;
 
 /* What a start needs, and what became of it. */
@@ -224,7 +231,13 @@ static bool is_running(const char *folder)
 	return is_held;
 }
 
-bool nd_analyzer_start(const char *folder)
+static void expect(uint64_t within_ns, const char *is_missing)
+{
+	analyzer.due_ns = nd_clock_monotonic_ns() + within_ns;
+	analyzer.is_missing = is_missing;
+}
+
+void nd_analyzer_start(const char *folder)
 {
 	char command[] = "collect", idle[] = IDLE_OPTION, variable[256];
 	char *argv[] = {analyzer.program, command, idle, NULL};
@@ -233,7 +246,7 @@ bool nd_analyzer_start(const char *folder)
 	int error;
 
 	if (!environment)
-		return false;
+		return;
 	analyzer.environment = NULL;
 	while (environment[count])
 		count++;
@@ -242,6 +255,33 @@ bool nd_analyzer_start(const char *folder)
 	error = is_running(folder) ? 0 : spawn(argv, environment);
 	if (error)
 		nd_log("cannot start the analyzer '%s': %s", analyzer.program, strerror(error));
+	else
+		expect(COMES_WITHIN_NS, "the analyzer did not come");
 	free(environment);
-	return !error;
+}
+
+void nd_analyzer_has_come(void)
+{
+	analyzer.due_ns = 0;
+}
+
+void nd_analyzer_has_gone(void)
+{
+	if (nd_analyzer_is_wanted())
+		expect(RETURN_WITHIN_NS, "the analyzer has gone");
+}
+
+int nd_analyzer_wait(int timeout_ms)
+{
+	uint64_t now_ns = nd_clock_monotonic_ns(), left_ms;
+
+	if (!analyzer.due_ns)
+		return timeout_ms;
+	if (now_ns >= analyzer.due_ns) {
+		nd_log("nobody records this process: %s", analyzer.is_missing);
+		analyzer.due_ns = 0;
+		return timeout_ms;
+	}
+	left_ms = (analyzer.due_ns - now_ns) / ND_NSEC_PER_MSEC + 1;
+	return timeout_ms < 0 || (uint64_t)timeout_ms > left_ms ? (int)left_ms : timeout_ms;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "analyzer/export/http_metrics.h"
+#include "analyzer/export/links.h"
 #include "analyzer/export/metrics.h"
 #include "analyzer/export/profile.h"
 #include "analyzer/export/resource.h"
@@ -196,6 +197,22 @@ static int send_metrics(struct export_session *s, const struct nd_buf *data, str
 	return ret ? nd_err_set_errno(err, ret, "cannot make metrics of it") : 0;
 }
 
+/* What its samples were taken in is sent, too, or was, or can be. */
+static int send_linked(struct export_session *s, const struct nd_profile *profile,
+		       const struct nd_buf *data, struct nd_err *err)
+{
+	struct nd_links links = {.find_trace = nd_recorded_links_find};
+	struct nd_recorded_links *recorded;
+	int ret = nd_recorded_links_new(profile, data->data, data->len, &recorded, err);
+
+	if (ret)
+		return ret;
+	links.arg = recorded;
+	ret = nd_export_profile(profile, &links, &s->source, &s->options->sink);
+	nd_recorded_links_free(recorded);
+	return ret ? nd_err_set_errno(err, ret, "cannot make a profile of it") : 0;
+}
+
 static int send_profile(struct export_session *s, const char *path, const struct nd_buf *data,
 			struct nd_err *err)
 {
@@ -212,9 +229,15 @@ static int send_profile(struct export_session *s, const char *path, const struct
 		closing_print_recording(
 			&state, (double)nd_profile_get_info(profile)->duration_ns / 1e9, path);
 	losses_print(profile, LOSSES_ALL);
-	ret = nd_export_profile(profile, NULL, &s->source, &s->options->sink);
+	if (is_recording) {
+		ret = send_linked(s, profile, data, err);
+	} else {
+		ret = nd_export_profile(profile, NULL, &s->source, &s->options->sink);
+		if (ret)
+			nd_err_set_errno(err, ret, "cannot make a profile of it");
+	}
 	nd_profile_free(profile);
-	return ret ? nd_err_set_errno(err, ret, "cannot make a profile of it") : 0;
+	return ret;
 }
 
 static int send_spans(struct export_session *s, const struct nd_buf *data, struct nd_err *err)
@@ -278,8 +301,7 @@ static int read_file(struct export_session *s, const struct target *target,
 		ret = send_all(s, target->path, data, &why);
 	if (!ret)
 		return 0;
-	nd_err_set(err, ret, "cannot export '%s': %s", target->path, why.what);
-	return why.hint[0] ? nd_err_hint(err, "%s", why.hint) : ret;
+	return nd_err_set_why(err, ret, &why, "cannot export '%s'", target->path);
 }
 
 int export_file(const struct target *target, const struct export_options *options,

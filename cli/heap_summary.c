@@ -59,6 +59,8 @@ int heap_answer_summary(struct heap *heap, char **files)
 	ret = heap_claim_page(heap);
 	if (!ret)
 		ret = heap_analyse(heap, files[0]);
+	if (!ret && nd_heap_find_tree(heap->snapshot, &heap->analysis, &heap->err))
+		ret = EXIT_FAILED;
 	if (ret)
 		return ret;
 	if (has_page && limit < ND_HEAP_PAGE_ROWS)

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/buf.h"
 #include "common/err.h"
 
 static int open_stdout(struct out *out, bool binary, struct nd_err *err)
@@ -212,6 +213,14 @@ void out_close(struct out *out)
 		unlink(out->path);
 	out->fd = -1;
 	out->temporary[0] = '\0';
+}
+
+int out_print(const struct nd_buf *text, int ret, struct nd_err *err)
+{
+	if (ret)
+		return nd_err_set_errno(err, ret, "cannot print the answer");
+	fwrite(text->data, 1, text->len, stdout);
+	return out_flush_stdout(err);
 }
 
 int out_flush_stdout(struct nd_err *err)

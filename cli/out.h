@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct nd_buf;
 struct nd_err;
 
 struct out {
@@ -57,6 +58,9 @@ int out_sync(struct out *out, struct nd_err *err);
 
 /* Drop what was not committed. May be called twice, and on a zeroed `out` with fd -1. */
 void out_close(struct out *out);
+
+/* Print an answer that was rendered, unless that failed: `ret`. 0, or a negative errno. */
+int out_print(const struct nd_buf *text, int ret, struct nd_err *err);
 
 /* Flush stdout; -EIO or the like when what was printed did not arrive. */
 int out_flush_stdout(struct nd_err *err);

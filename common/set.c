@@ -7,15 +7,20 @@
 
 #define FIRST_SLOTS 256
 
-/* FNV-1a, then spread over the high bits: records differ mostly in their low ones. */
+/* A word at a time, spread over all bits: records differ mostly in the low ones of their fields. */
 static uint32_t hash(const char *record, size_t size)
 {
-	uint64_t value = UINT64_C(0xcbf29ce484222325);
-	size_t i;
+	uint64_t value = size, word;
+	size_t len;
 
-	for (i = 0; i < size; i++)
-		value = (value ^ (unsigned char)record[i]) * UINT64_C(0x100000001b3);
-	return (uint32_t)(value >> 32) ^ (uint32_t)value;
+	for (; size; record += len, size -= len) {
+		len = size < sizeof(word) ? size : sizeof(word);
+		word = 0;
+		memcpy(&word, record, len);
+		value = (value ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+		value ^= value >> 32;
+	}
+	return (uint32_t)value;
 }
 
 /* The slot of a record, or the free one where it belongs. At least half of them are free. */
@@ -31,10 +36,10 @@ static uint32_t *find_slot(const struct nd_set *set, const char *record)
 	}
 }
 
-/* Room for twice as many records. */
-static int grow(struct nd_set *set)
+/* Room for half as many records. */
+static int set_slots(struct nd_set *set, uint32_t slot_count)
 {
-	uint32_t slot_count = set->slot_count ? set->slot_count * 2 : FIRST_SLOTS, id;
+	uint32_t id;
 	uint32_t *slots = calloc(slot_count, sizeof(*slots));
 	char *records = NULL;
 
@@ -53,6 +58,22 @@ static int grow(struct nd_set *set)
 	return 0;
 }
 
+static int grow(struct nd_set *set)
+{
+	return set_slots(set, set->slot_count ? set->slot_count * 2 : FIRST_SLOTS);
+}
+
+int nd_set_reserve(struct nd_set *set, uint32_t count)
+{
+	uint64_t slot_count = set->slot_count ? set->slot_count : FIRST_SLOTS;
+
+	while (slot_count / 2 < count)
+		slot_count *= 2;
+	if (slot_count > UINT32_MAX)
+		return -ENOMEM;
+	return slot_count == set->slot_count ? 0 : set_slots(set, (uint32_t)slot_count);
+}
+
 bool nd_set_find(const struct nd_set *set, const void *record, uint32_t *ret_id)
 {
 	uint32_t id = set->slot_count ? *find_slot(set, record) : 0;
@@ -64,15 +85,19 @@ bool nd_set_find(const struct nd_set *set, const void *record, uint32_t *ret_id)
 
 int nd_set_add(struct nd_set *set, const void *record, uint32_t max, uint32_t *ret_id)
 {
-	uint32_t *slot;
+	uint32_t *slot = set->slot_count ? find_slot(set, record) : NULL;
 
-	if (nd_set_find(set, record, ret_id))
+	if (slot && *slot) {
+		*ret_id = *slot - 1;
 		return 0;
+	}
 	if (set->count >= max)
 		return -E2BIG;
-	if (set->count == set->slot_count / 2 && grow(set))
-		return -ENOMEM;
-	slot = find_slot(set, record);
+	if (set->count == set->slot_count / 2) {
+		if (grow(set))
+			return -ENOMEM;
+		slot = find_slot(set, record);
+	}
 	memcpy(set->records + set->count * set->size, record, set->size);
 	*slot = ++set->count;
 	*ret_id = set->count - 1;

@@ -25,6 +25,9 @@ struct nd_set {
 /* The id of a record, added when new. -ENOMEM, and -E2BIG for one more than `max`. */
 int nd_set_add(struct nd_set *set, const void *record, uint32_t max, uint32_t *ret_id);
 
+/* Make room for so many records, so that it need not grow on the way to them. 0 or -ENOMEM. */
+int nd_set_reserve(struct nd_set *set, uint32_t count);
+
 /* Whether a record is there, and its id. */
 bool nd_set_find(const struct nd_set *set, const void *record, uint32_t *ret_id);
 

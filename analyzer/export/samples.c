@@ -98,6 +98,13 @@ int nd_samples_add_span(struct nd_samples *samples, const struct nd_event_span *
 	return nd_requests_add_event(samples->requests, &span->event, nd_span_get_size(span));
 }
 
+static const uint8_t *find_trace(const void *arg, const uint8_t *span_id)
+{
+	const struct nd_request *request = nd_requests_find(arg, span_id);
+
+	return request ? request->trace_id : NULL;
+}
+
 int nd_samples_flush(struct nd_samples *samples, uint64_t time_ns, uint64_t unix_offset_ns,
 		     const struct nd_source *source, const struct nd_sink *sink)
 {
@@ -109,11 +116,12 @@ int nd_samples_flush(struct nd_samples *samples, uint64_t time_ns, uint64_t unix
 		.start_unix_ns = samples->start_ns + unix_offset_ns,
 		.duration_ns = time_ns - samples->start_ns,
 	};
+	const struct nd_links links = {find_trace, samples->requests};
 	int ret = 0;
 
 	if (!samples->is_empty)
 		ret = nd_profile_set_info(samples->profile, &info);
 	if (!ret && !samples->is_empty)
-		ret = nd_export_profile(samples->profile, samples->requests, source, sink);
+		ret = nd_export_profile(samples->profile, &links, source, sink);
 	return ret ? ret : begin(samples, time_ns);
 }

@@ -13,6 +13,7 @@
 #include "analyzer/heap/sizes.h"
 #include "analyzer/heap/stored.h"
 #include "common/err.h"
+#include "common/pages.h"
 
 void nd_heap_analysis_fini(struct nd_heap_analysis *a)
 {
@@ -51,8 +52,7 @@ static int analyse_graph(struct nd_heap *heap, struct nd_heap_analysis *a)
 	return ret;
 }
 
-/* What plain objects look like is asked for when classes of another heap are compared with these.
- */
+/* Only who compares classes with those of another heap asks what plain objects look like. */
 int nd_heap_find_interfaces(const struct nd_heap *heap, struct nd_intern *names,
 			    struct nd_heap_analysis *a, struct nd_err *err)
 {
@@ -84,6 +84,7 @@ static int classify(const struct nd_heap *heap, struct nd_intern *names, struct 
 	a->class_of = malloc(heap->node_count * sizeof(*a->class_of));
 	if (!a->class_of)
 		ret = -ENOMEM;
+	nd_pages_populate(a->class_of, heap->node_count * sizeof(*a->class_of));
 	if (!ret)
 		ret = nd_heap_classify(heap, &a->classes, a->class_of);
 	if (!ret)
@@ -102,7 +103,6 @@ static int classify(const struct nd_heap *heap, struct nd_intern *names, struct 
 	return ret;
 }
 
-/* The tree of dominators, from top to bottom. */
 static int build_tree(const struct nd_heap *heap, struct nd_heap_analysis *a)
 {
 	uint32_t count = heap->node_count, node, parent;
@@ -111,6 +111,8 @@ static int build_tree(const struct nd_heap *heap, struct nd_heap_analysis *a)
 	a->sibling = malloc(count * sizeof(*a->sibling));
 	if (!a->child || !a->sibling)
 		return -ENOMEM;
+	nd_pages_populate(a->child, count * sizeof(*a->child));
+	nd_pages_populate(a->sibling, count * sizeof(*a->sibling));
 	memset(a->child, 0xff, count * sizeof(*a->child));
 	for (node = count; node-- > 0;) {
 		parent = a->dominator[node];
@@ -120,6 +122,14 @@ static int build_tree(const struct nd_heap *heap, struct nd_heap_analysis *a)
 		a->sibling[node] = a->child[parent];
 		a->child[parent] = node;
 	}
+	return 0;
+}
+
+int nd_heap_find_tree(const struct nd_heap *heap, struct nd_heap_analysis *a, struct nd_err *err)
+{
+	if (!a->sibling && build_tree(heap, a))
+		return nd_err_set(err, -ENOMEM, "out of memory for a heap of %u objects",
+				  heap->node_count);
 	return 0;
 }
 
@@ -158,6 +168,8 @@ static int sum_classes(const struct nd_heap *heap, struct nd_heap_analysis *a)
 
 static bool is_global_name(const char *name)
 {
+	if (*name != 'g' && *name != 'W')
+		return false;
 	return !strcmp(name, "global") || !strncmp(name, "global /", 8) ||
 	       !strcmp(name, "Window") || !strncmp(name, "Window /", 8);
 }
@@ -195,53 +207,44 @@ static int analyse(struct nd_heap *heap, struct nd_intern *names, struct nd_heap
 	return ret ? ret : sum_classes(heap, a);
 }
 
-/* Whether the root dominates all nodes: a file may say anything. */
-static bool is_tree(const struct nd_heap *heap, const struct nd_heap_analysis *a)
-{
-	uint32_t node = heap->root, count = 1;
-
-	for (;;) {
-		if (a->child[node] != ND_HEAP_NONE) {
-			node = a->child[node];
-			count++;
-			continue;
-		}
-		while (node != heap->root && a->sibling[node] == ND_HEAP_NONE)
-			node = a->dominator[node];
-		if (node == heap->root)
-			return count == heap->node_count;
-		node = a->sibling[node];
-		count++;
-	}
-}
-
-/* Whether all ways from node to node end. Each is gone until one that is known to, and then marked.
+/*
+ * Whether the ways from node to next node all come to `end`: a file may say anything. Each is gone
+ * until a node that is known to come there: one before those that are looked at, as most are, or
+ * one that was passed, and then marked.
  */
-static bool are_ways(const struct nd_heap *heap, const struct nd_heap_analysis *a, uint8_t *ends)
+static bool do_ways_end(const uint32_t *next, uint32_t count, uint32_t end, uint8_t *passed)
 {
 	uint32_t node, at, steps;
 
-	for (node = 0; node < heap->node_count; node++) {
-		for (at = node, steps = 0; at != ND_HEAP_NONE && !nd_heap_bit(ends, at);
-		     at = a->before[at])
-			if (++steps > heap->node_count)
+	for (node = 0; node < count; node++) {
+		for (at = node, steps = 0; at >= node && at != end && !nd_heap_bit(passed, at);
+		     at = next[at])
+			if (++steps > count)
 				return false;
-		for (at = node; at != ND_HEAP_NONE && !nd_heap_bit(ends, at); at = a->before[at])
-			nd_heap_set_bit(ends, at);
+		for (at = node; at >= node && at != end && !nd_heap_bit(passed, at); at = next[at])
+			nd_heap_set_bit(passed, at);
 	}
 	return true;
 }
 
+static bool is_sound(const struct nd_heap *heap, const struct nd_heap_analysis *a, uint8_t *passed)
+{
+	uint32_t count = heap->node_count;
+
+	if (!do_ways_end(a->dominator, count, heap->root, passed))
+		return false;
+	memset(passed, 0, count / 8 + 1);
+	return do_ways_end(a->before, count, ND_HEAP_NONE, passed);
+}
+
 static int take_stored(struct nd_heap *heap, struct nd_heap_analysis *a)
 {
-	uint8_t *ends = calloc(heap->node_count / 8 + 1, 1);
-	int ret = ends ? nd_heap_stored_take(heap, a) : -ENOMEM;
+	uint8_t *passed = calloc(heap->node_count / 8 + 1, 1);
+	int ret = passed ? nd_heap_stored_take(heap, a) : -ENOMEM;
 
-	if (!ret)
-		ret = build_tree(heap, a);
-	if (!ret && (!is_tree(heap, a) || !are_ways(heap, a, ends)))
+	if (!ret && !is_sound(heap, a, passed))
 		ret = -EBADMSG;
-	free(ends);
+	free(passed);
 	return ret;
 }
 

@@ -34,8 +34,8 @@ struct nd_heap_analysis {
 	int32_t *distance;
 	uint32_t *before; /* the node before it on a shortest way from the root, or ND_HEAP_NONE */
 	uint32_t *class_of;
-	uint32_t *child;   /* the first that it dominates immediately, or ND_HEAP_NONE */
-	uint32_t *sibling; /* the next with the same dominator */
+	uint32_t *child;   /* the first that it dominates immediately, or ND_HEAP_NONE; with */
+	uint32_t *sibling; /* the next with the same dominator: see nd_heap_find_tree() */
 	uint8_t *top;	   /* a bit for each, see nd_heap_is_top() */
 
 	struct nd_heap_classes classes;
@@ -62,6 +62,14 @@ int nd_heap_find_interfaces(const struct nd_heap *heap, struct nd_intern *names,
 			    struct nd_heap_analysis *analysis, struct nd_err *err);
 
 /*
+ * See that the tree of dominators is there, `child` and `sibling`: what goes down it needs them,
+ * which are suspects, outlines, sums of groups, and the query for what an object retains. 0, or
+ * -ENOMEM with `err` set.
+ */
+int nd_heap_find_tree(const struct nd_heap *heap, struct nd_heap_analysis *analysis,
+		      struct nd_err *err);
+
+/*
  * Whether a node holds the whole program, so that it says nothing to hang there: V8's roots, global
  * objects and their contexts.
  */
@@ -86,6 +94,17 @@ static inline uint32_t nd_heap_next_up(const struct nd_heap_analysis *analysis, 
 	if (analysis->sibling[node] == ND_HEAP_NONE)
 		return analysis->dominator[node];
 	return nd_heap_first_leaf(analysis, analysis->sibling[node]);
+}
+
+/* What is above before what is below: from `top` on, until ND_HEAP_NONE says that it is over. */
+static inline uint32_t nd_heap_next_down(const struct nd_heap_analysis *analysis, uint32_t top,
+					 uint32_t node)
+{
+	if (analysis->child[node] != ND_HEAP_NONE)
+		return analysis->child[node];
+	while (node != top && analysis->sibling[node] == ND_HEAP_NONE)
+		node = analysis->dominator[node];
+	return node == top ? ND_HEAP_NONE : analysis->sibling[node];
 }
 
 #endif /* NODIAG_ANALYZER_HEAP_ANALYSIS_H */

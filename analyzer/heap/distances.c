@@ -9,6 +9,7 @@
 
 #include "analyzer/heap/graph.h"
 #include "analyzer/heap/heap.h"
+#include "common/pages.h"
 
 /* A breadth-first search, and what it must know of the heap's names. */
 struct search {
@@ -215,6 +216,9 @@ static int run(struct search *s)
 	if (!s->distance || !s->before || !s->queue || !s->seen_once || !s->seen_before ||
 	    !s->reached)
 		return -ENOMEM;
+	nd_pages_populate(s->distance, heap->node_count * sizeof(*s->distance));
+	nd_pages_populate(s->before, heap->node_count * sizeof(*s->before));
+	nd_pages_populate(s->queue, heap->node_count * sizeof(*s->queue));
 	for (i = 0; i < heap->node_count; i++) {
 		s->distance[i] = ND_HEAP_DISTANCE_NONE;
 		s->before[i] = ND_HEAP_NONE;

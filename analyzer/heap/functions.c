@@ -10,6 +10,7 @@
 #include "analyzer/heap/graph.h"
 #include "analyzer/heap/heap.h"
 #include "analyzer/heap/path.h"
+#include "common/pages.h"
 #include "common/set.h"
 
 /* Groups of all kinds are summed up together, for that is a walk through the whole heap. */
@@ -28,11 +29,21 @@ struct grouping {
 	const struct nd_heap_paths *paths;
 	struct nd_set keys; /* a group is the id of its key */
 	uint32_t *group_of;
+
+	/* The last one, for nodes come in rows of one group. */
+	struct key last;
+	uint32_t last_group; /* ND_HEAP_NONE: there is none */
 };
 
 static int add(struct grouping *g, uint32_t node, const struct key *key)
 {
-	return nd_set_add(&g->keys, key, UINT32_MAX, &g->group_of[node]) ? -ENOMEM : 0;
+	if (g->last_group == ND_HEAP_NONE || memcmp(&g->last, key, sizeof(*key)) != 0) {
+		if (nd_set_add(&g->keys, key, UINT32_MAX, &g->last_group))
+			return -ENOMEM;
+		g->last = *key;
+	}
+	g->group_of[node] = g->last_group;
+	return 0;
 }
 
 static int add_placed(struct grouping *g, enum kind kind, uint32_t node,
@@ -181,11 +192,16 @@ int nd_heap_find_keepers(const struct nd_heap_paths *paths, struct nd_heap_keepe
 {
 	size_t size = paths->heap->node_count * sizeof(uint32_t);
 	struct grouping g = {
-		.paths = paths, .keys.size = sizeof(struct key), .group_of = malloc(size)};
+		.paths = paths,
+		.keys.size = sizeof(struct key),
+		.group_of = malloc(size),
+		.last_group = ND_HEAP_NONE,
+	};
 	struct nd_heap_keepers keepers = {0};
 	int code = -ENOMEM;
 
 	if (g.group_of) {
+		nd_pages_populate(g.group_of, size);
 		memset(g.group_of, 0xff, size);
 		code = gather(&g, &keepers);
 	}

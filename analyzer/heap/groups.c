@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analyzer/heap/groups.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -66,6 +67,7 @@ int nd_heap_sum_retained(const struct nd_heap *heap, const struct nd_heap_analys
 	};
 	int ret = d.is_open && d.opened ? 0 : -ENOMEM;
 
+	assert(analysis->sibling);
 	if (!ret)
 		descend(&d, analysis);
 	free(d.is_open);

@@ -11,6 +11,7 @@
 #include "analyzer/heap/path.h"
 #include "common/array.h"
 #include "common/intern.h"
+#include "common/pages.h"
 
 #define FOLDER "node_modules"
 #define URL    "file://"
@@ -20,6 +21,10 @@ struct charging {
 	const struct nd_heap_paths *paths;
 	struct nd_heap_modules m;
 	uint32_t *module_of; /* each node; ND_HEAP_NONE while it is not known */
+
+	/* Of the last function, for they come in rows of one script. */
+	const char *last_path;
+	uint32_t last_module;
 };
 
 static bool is_separator(char c)
@@ -88,13 +93,12 @@ static int add_module(struct nd_heap_modules *m, const char *path, uint32_t *ret
 
 static int charge_script(struct charging *c, uint32_t node, const char *path)
 {
-	uint32_t module;
-
 	if (!path || !*path)
 		return 0;
-	if (add_module(&c->m, path, &module))
+	if (path != c->last_path && add_module(&c->m, path, &c->last_module))
 		return -ENOMEM;
-	c->module_of[node] = module;
+	c->last_path = path;
+	c->module_of[node] = c->last_module;
 	return 0;
 }
 
@@ -141,25 +145,19 @@ static int charge_functions(struct charging *c)
 	return ret;
 }
 
-/* Down the tree of dominators: who has no module has that of who dominates it. */
+/* Who has no module has that of the nearest dominator that has one, and so have those between. */
 static void charge_rest(struct charging *c)
 {
-	const struct nd_heap_analysis *a = c->paths->analysis;
-	uint32_t root = c->paths->heap->root, node = root;
+	const uint32_t *dominator = c->paths->analysis->dominator;
+	uint32_t count = c->paths->heap->node_count, node, at, module;
 
-	c->module_of[root] = 0;
-	for (;;) {
-		if (c->module_of[node] == ND_HEAP_NONE)
-			c->module_of[node] = c->module_of[a->dominator[node]];
-		if (a->child[node] != ND_HEAP_NONE) {
-			node = a->child[node];
-			continue;
-		}
-		while (node != root && a->sibling[node] == ND_HEAP_NONE)
-			node = a->dominator[node];
-		if (node == root)
-			return;
-		node = a->sibling[node];
+	c->module_of[c->paths->heap->root] = 0;
+	for (node = 0; node < count; node++) {
+		for (at = node; c->module_of[at] == ND_HEAP_NONE;)
+			at = dominator[at];
+		module = c->module_of[at];
+		for (at = node; c->module_of[at] == ND_HEAP_NONE; at = dominator[at])
+			c->module_of[at] = module;
 	}
 }
 
@@ -195,6 +193,7 @@ int nd_heap_find_modules(const struct nd_heap_paths *paths, struct nd_heap_modul
 	int code = c.m.names && c.module_of ? 0 : -ENOMEM;
 
 	if (!code) {
+		nd_pages_populate(c.module_of, size);
 		memset(c.module_of, 0xff, size);
 		code = add_module(&c.m, "", &nobody);
 	}

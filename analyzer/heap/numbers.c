@@ -103,8 +103,8 @@ static int read_digits(struct nd_heap_numbers *n, const char **p, const char *en
 }
 
 /*
- * Whole numbers, each with its comma, as long as there are such: nearly all. What is in the making
- * is not touched.
+ * Whole numbers, each with its comma, as long as there are such: nearly all. Up to Node.js 22, V8
+ * ends a record with a line, before the comma. What is in the making is not touched.
  */
 static int read_whole(struct nd_heap_numbers *n, const char **p, const char *end, uint64_t offset,
 		      struct nd_err *err)
@@ -115,8 +115,8 @@ static int read_whole(struct nd_heap_numbers *n, const char **p, const char *end
 	uint64_t value;
 	int ret;
 
-	/* Room for the longest number and its comma, so that only digits need be looked at. */
-	while (end - at > DIGITS_MAX + 1) {
+	/* Room for the longest number and what ends it, so that only digits need be looked at. */
+	while (end - at > DIGITS_MAX + 2) {
 		digit = (unsigned int)(unsigned char)*at - '0';
 		if (digit > 9)
 			break;
@@ -126,13 +126,13 @@ static int read_whole(struct nd_heap_numbers *n, const char **p, const char *end
 			value = value * 10 + digit;
 			digit = (unsigned int)(unsigned char)*++at - '0';
 		} while (digit <= 9 && at - data <= DIGITS_MAX);
-		if (*at != ',') {
+		if (*at != ',' && (*at != '\n' || at[1] != ',')) {
 			at = data;
 			break;
 		}
 		n->value[count] = (int64_t)value;
 		n->offset[count] = offset + (uint64_t)(at - *p);
-		at++;
+		at += 1 + (*at == '\n');
 		if (++count < n->limit)
 			continue;
 		n->count = count;

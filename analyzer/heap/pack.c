@@ -164,7 +164,7 @@ static void fill_analysis(struct pack *p, enum nd_heap_column column, uint64_t s
 	uint32_t i, node = (uint32_t)start;
 
 	for (i = 0; i < count; i++, node++) {
-		if (column == ND_HEAP_CHARGED)
+		if (column == ND_HEAP_CHARGES)
 			v[i] = nd_heap_zigzag((int64_t)(heap->self_size[node] - p->original[node]));
 		else if (column == ND_HEAP_DOMINATORS)
 			v[i] = nd_heap_zigzag((int64_t)a->dominator[node] - (int64_t)node);

@@ -33,7 +33,7 @@ enum nd_heap_column {
 	ND_HEAP_STRING_SIZES, /* with the NUL */
 	ND_HEAP_STRING_BYTES,
 
-	ND_HEAP_CHARGED, /* self sizes after nd_heap_charge_owners(), less those before, zigzag */
+	ND_HEAP_CHARGES, /* self sizes after nd_heap_charge_owners(), less those before, zigzag */
 	ND_HEAP_DOMINATORS, /* less the node, zigzag */
 	ND_HEAP_RETAINED,   /* less the charged size */
 	ND_HEAP_DISTANCES,  /* zigzag */
@@ -52,7 +52,7 @@ enum nd_heap_column {
 	ND_HEAP_COLUMNS
 };
 
-#define ND_HEAP_FIRST_ANALYSED ND_HEAP_CHARGED
+#define ND_HEAP_FIRST_ANALYSED ND_HEAP_CHARGES
 
 /* Values in a part, but for the last one of a column; with 8 bytes each, 2 MiB. */
 #define ND_HEAP_CHUNK (1u << 18)

@@ -9,6 +9,7 @@
 
 #include "analyzer/heap/analysis.h"
 #include "analyzer/heap/heap.h"
+#include "common/array.h"
 #include "common/buf.h"
 
 /* Parts of a path that tell files apart: every package has an index.js. */
@@ -28,22 +29,21 @@ void nd_heap_paths_fini(struct nd_heap_paths *paths)
 }
 
 /* Put a value beside a record of a set, unless that has one. */
-static int add_first(struct nd_set *set, uint32_t record, uint32_t **values, uint32_t value)
+static int add_first(struct nd_set *set, uint32_t record, uint32_t **values, uint32_t value,
+		     uint32_t *ret_id)
 {
 	uint32_t count = set->count, id, *list;
 
 	if (nd_set_add(set, &record, UINT32_MAX, &id))
 		return -ENOMEM;
+	*ret_id = id;
 	if (set->count == count)
 		return 0;
-	/* A power of two is full. */
-	if (!(count & (count - 1))) {
-		list = reallocarray(*values, count ? 2 * (size_t)count : 1, sizeof(*list));
-		if (!list)
-			return -ENOMEM;
-		*values = list;
-	}
-	(*values)[id] = value;
+	list = nd_array_grow(*values, count, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	*values = list;
+	list[id] = value;
 	return 0;
 }
 
@@ -85,20 +85,24 @@ static int add_script(struct nd_heap_paths *paths, const struct nd_heap_location
 	node = nd_heap_find_script(heap, shared, names);
 	if (node == ND_HEAP_NONE)
 		return 0;
-	return add_first(&paths->scripts, location->script, &paths->script_name, heap->name[node]);
+	return add_first(&paths->scripts, location->script, &paths->script_name, heap->name[node],
+			 &id);
 }
 
 /* Of the functions of a scope, the one that comes first in the source stands for it. */
 static int add_scope(struct nd_heap_paths *paths, const struct nd_heap_location *location,
 		     const struct nd_heap_edge_names *names)
 {
-	uint32_t scope = nd_heap_follow(paths->heap, location->node, names->context), id;
+	uint32_t scope = nd_heap_follow(paths->heap, location->node, names->context);
+	uint32_t count = paths->scopes.count, id;
 	const struct nd_heap_location *other;
 
 	if (scope == ND_HEAP_NONE)
 		return 0;
-	if (!nd_set_find(&paths->scopes, &scope, &id))
-		return add_first(&paths->scopes, scope, &paths->function, location->node);
+	if (add_first(&paths->scopes, scope, &paths->function, location->node, &id))
+		return -ENOMEM;
+	if (paths->scopes.count > count)
+		return 0;
 	other = nd_heap_find_location(paths->heap, paths->function[id]);
 	if (other && location->line < other->line)
 		paths->function[id] = location->node;
@@ -110,8 +114,12 @@ static int find_functions(struct nd_heap_paths *paths)
 	const struct nd_heap *heap = paths->heap;
 	const struct nd_heap_edge_names names = nd_heap_find_edge_names(heap);
 	const struct nd_heap_location *location;
-	uint32_t i;
+	uint32_t i, closures = 0;
 
+	for (i = 0; i < heap->location_count; i++)
+		closures += heap->type[heap->location[i].node] == ND_HEAP_CLOSURE;
+	if (nd_set_reserve(&paths->scopes, closures))
+		return -ENOMEM;
 	for (i = 0; i < heap->location_count; i++) {
 		location = &heap->location[i];
 		if (heap->type[location->node] == ND_HEAP_CLOSURE &&

@@ -7,12 +7,13 @@
 
 #include "analyzer/heap/analysis.h"
 #include "analyzer/heap/heap.h"
+#include "analyzer/heap/unpack_columns.h"
 
 void nd_heap_stored_free(struct nd_heap_stored *s)
 {
 	if (!s)
 		return;
-	free(s->charged);
+	nd_buf_fini(&s->charges);
 	free(s->dominator);
 	free(s->retained);
 	free(s->distance);
@@ -65,14 +66,13 @@ int nd_heap_stored_take(struct nd_heap *heap, struct nd_heap_analysis *a)
 
 	if (ret)
 		return ret;
-	free(heap->self_size);
-	heap->self_size = s->charged;
+	if (!nd_heap_unpacked_charge(s, heap))
+		return -EBADMSG;
 	a->dominator = s->dominator;
 	a->retained = s->retained;
 	a->distance = s->distance;
 	a->before = s->before;
 	a->class_of = s->class_of;
-	s->charged = NULL;
 	s->dominator = NULL;
 	s->retained = NULL;
 	s->distance = NULL;

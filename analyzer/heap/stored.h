@@ -4,18 +4,24 @@
 
 /*
  * What an analysis found, as a packed snapshot has it: all that takes long to find. Indexes in it
- * are in range, but that dominators are a tree is for nd_heap_stored_take() to see.
+ * are in range; that sizes are and that dominators are a tree is seen when it is taken.
  */
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "common/buf.h"
 
 struct nd_err;
 struct nd_heap;
 struct nd_heap_analysis;
 
 struct nd_heap_stored {
-	uint64_t *charged; /* self sizes as after nd_heap_charge_owners() */
+	/*
+	 * What nd_heap_charge_owners() changed, as the file's parts say it: a third of all sizes,
+	 * and by little. Retained sizes are without the charged ones until it is taken.
+	 */
+	struct nd_buf charges;
 	uint32_t *dominator;
 	uint64_t *retained;
 	int32_t *distance;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analyzer/heap/suspects.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -321,6 +322,7 @@ static int run(struct finder *f,
 	struct nd_heap_suspects suspects = {0};
 	int code = -ENOMEM;
 
+	assert(f->a->sibling);
 	f->fresh = calloc(f->heap->node_count / 8 + 1, 1);
 	f->charge = calloc(f->heap->node_count, sizeof(*f->charge));
 	f->class_count = calloc(classes, sizeof(*f->class_count));

@@ -10,6 +10,7 @@
 #include "analyzer/heap/heap.h"
 #include "analyzer/heap/stored.h"
 #include "common/err.h"
+#include "common/pages.h"
 #include "proto/limits.h"
 
 /* The first room of a column; it doubles. */
@@ -18,7 +19,7 @@
 static struct nd_heap_place find_stored(struct nd_heap_stored *s, int column)
 {
 	const struct nd_heap_place places[] = {
-		{(void **)&s->charged, sizeof(*s->charged)},
+		{NULL, 0}, /* charges stay as they are */
 		{(void **)&s->dominator, sizeof(*s->dominator)},
 		{(void **)&s->retained, sizeof(*s->retained)},
 		{(void **)&s->distance, sizeof(*s->distance)},
@@ -101,6 +102,7 @@ static int reserve(struct nd_heap_unpacked *u, uint32_t count)
 	if (!bytes)
 		return -ENOMEM;
 	*place.column = bytes;
+	nd_pages_populate((char *)bytes + u->cap * place.size, (cap - u->cap) * place.size);
 	u->cap = cap;
 	return 0;
 }
@@ -135,8 +137,9 @@ int nd_heap_unpacked_begin(struct nd_heap_unpacked *u, struct nd_err *err)
 int nd_heap_unpacked_begin_analysis(struct nd_heap_unpacked *u, struct nd_err *err)
 {
 	u->stored = calloc(1, sizeof(*u->stored));
-	if (!u->stored || skip_empty(u, ND_HEAP_COLUMNS))
+	if (!u->stored)
 		return nd_err_set(err, -ENOMEM, "out of memory for the snapshot");
+	nd_buf_init(&u->stored->charges, SIZE_MAX / 2);
 	u->stored->class_count = (uint32_t)u->analysis_head[ND_HEAP_HEAD_CLASSES];
 	u->stored->class_bytes = u->analysis_head[ND_HEAP_HEAD_CLASS_BYTES];
 	return 0;
@@ -217,16 +220,10 @@ static bool read_chunk_head(const struct nd_heap_unpacked *u, const uint8_t *par
 }
 
 /* A few values at a time, so that they stay in the first cache on their way. */
-int nd_heap_unpacked_add(struct nd_heap_unpacked *u, const uint8_t *part, size_t len,
-			 const char **ret_what)
+static int add_chunk(struct nd_heap_unpacked *u, const uint8_t *part, uint32_t total)
 {
-	uint32_t total, at, count;
+	uint32_t at, count;
 
-	*ret_what = "a number out of range";
-	if (!read_chunk_head(u, part, len, &total)) {
-		*ret_what = "another column than comes next";
-		return -EBADMSG;
-	}
 	if (reserve(u, total))
 		return -ENOMEM;
 	for (at = 0; at < total; at += count) {
@@ -235,6 +232,32 @@ int nd_heap_unpacked_add(struct nd_heap_unpacked *u, const uint8_t *part, size_t
 						 count))
 			return -EBADMSG;
 	}
+	return 0;
+}
+
+static int keep_charges(struct nd_heap_unpacked *u, const uint8_t *part, size_t len, uint32_t total)
+{
+	if (nd_buf_add(&u->stored->charges, part, len))
+		return -ENOMEM;
+	u->done += total;
+	return 0;
+}
+
+int nd_heap_unpacked_add(struct nd_heap_unpacked *u, const uint8_t *part, size_t len,
+			 const char **ret_what)
+{
+	uint32_t total;
+	int ret;
+
+	*ret_what = "a number out of range";
+	if (!read_chunk_head(u, part, len, &total)) {
+		*ret_what = "another column than comes next";
+		return -EBADMSG;
+	}
+	ret = u->column == ND_HEAP_CHARGES ? keep_charges(u, part, len, total)
+					   : add_chunk(u, part, total);
+	if (ret)
+		return ret;
 	return u->done < size_of(u) ? 0 : next_column(u, ret_what);
 }
 

@@ -49,6 +49,9 @@ struct nd_heap_place {
 
 struct nd_heap_place nd_heap_unpacked_place(struct nd_heap_unpacked *u);
 
+/* Values of the column, as they are in memory, must be less than this. */
+uint64_t nd_heap_unpacked_limit(const struct nd_heap_unpacked *u);
+
 /* Whether its values have 4 bytes at most, and are many. */
 bool nd_heap_unpacked_is_narrow(const struct nd_heap_unpacked *u);
 
@@ -58,6 +61,21 @@ bool nd_heap_unpacked_is_narrow(const struct nd_heap_unpacked *u);
  */
 bool nd_heap_unpacked_add_values(struct nd_heap_unpacked *u, const uint8_t *planes, size_t stride,
 				 uint32_t width, uint32_t count);
+
+/* Put `count` values together from their planes, 4 at most. */
+void nd_heap_unpacked_join(uint32_t *values, uint32_t count, const uint8_t *planes, size_t stride,
+			   uint32_t width);
+
+/* nd_heap_unpacked_add_values() of a narrow column: nine tenths of a file, with half the memory on
+ * the way. */
+bool nd_heap_unpacked_add_narrow(struct nd_heap_unpacked *u, const uint8_t *planes, size_t stride,
+				 uint32_t width, uint32_t count);
+
+/*
+ * Add the charges to the self sizes of a heap, and these to the stored retained sizes. False when
+ * one is out of range.
+ */
+bool nd_heap_unpacked_charge(const struct nd_heap_stored *stored, struct nd_heap *heap);
 
 /* All columns are there: make the heap whole. */
 void nd_heap_unpacked_finish(struct nd_heap_unpacked *u);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <endian.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -7,23 +8,21 @@
 #include "analyzer/heap/unpack_columns.h"
 #include "proto/limits.h"
 
-/* Put `count` values together from their planes, each `stride` bytes behind the one before. */
-static void join_planes(uint64_t *values, uint32_t count, const uint8_t *planes, size_t stride,
-			uint32_t width)
+/* As nd_heap_unpacked_join(), of more planes. */
+static void join(uint64_t *values, uint32_t count, const uint8_t *planes, size_t stride,
+		 uint32_t width)
 {
-	uint32_t i, plane;
+	uint32_t low[ND_HEAP_VALUES], i, plane;
 
+	nd_heap_unpacked_join(low, count, planes, stride, width < 4 ? width : 4);
 	for (i = 0; i < count; i++)
-		values[i] = width ? planes[i] : 0;
-	for (plane = 1; plane < width; plane++) {
-		planes += stride;
+		values[i] = low[i];
+	for (plane = 4; plane < width; plane++)
 		for (i = 0; i < count; i++)
-			values[i] |= (uint64_t)planes[i] << (8 * plane);
-	}
+			values[i] |= (uint64_t)planes[plane * stride + i] << (8 * plane);
 }
 
-/* Values must be less than this. */
-static uint64_t limit_of(const struct nd_heap_unpacked *u)
+uint64_t nd_heap_unpacked_limit(const struct nd_heap_unpacked *u)
 {
 	switch (u->column) {
 	case ND_HEAP_NODE_TYPES_COLUMN:
@@ -39,11 +38,11 @@ static uint64_t limit_of(const struct nd_heap_unpacked *u)
 	case ND_HEAP_EDGE_NODES:
 	case ND_HEAP_LOCATION_NODES:
 	case ND_HEAP_DOMINATORS:
+	case ND_HEAP_BEFORE:
 		return u->head[ND_HEAP_HEAD_NODES];
 	case ND_HEAP_STRING_SIZES:
 		return u->head[ND_HEAP_HEAD_STRING_BYTES] + 1;
 	case ND_HEAP_NODE_SIZES:
-	case ND_HEAP_CHARGED:
 	case ND_HEAP_RETAINED:
 	case ND_HEAP_CLASS_SELF:
 	case ND_HEAP_CLASS_RETAINED:
@@ -80,44 +79,6 @@ static void add_up(struct nd_heap_unpacked *u, uint32_t count)
 	}
 }
 
-static void unpack_before(struct nd_heap_unpacked *u, uint32_t count)
-{
-	uint64_t *v = u->values, node;
-	uint32_t i;
-
-	for (i = 0, node = u->done; i < count; i++, node++) {
-		if (!v[i])
-			v[i] = u->stored->dominator[node];
-		else if (v[i] == 1)
-			v[i] = ND_HEAP_NONE;
-		else
-			v[i] = node + (uint64_t)nd_heap_unzigzag(v[i] - 2);
-	}
-}
-
-/* Whether they are as `before` may be: a node or none. */
-static bool is_before(const struct nd_heap_unpacked *u, uint32_t count)
-{
-	uint32_t i;
-
-	for (i = 0; i < count; i++)
-		if (u->values[i] >= u->head[ND_HEAP_HEAD_NODES] && u->values[i] != ND_HEAP_NONE)
-			return false;
-	return true;
-}
-
-static void unpack_sizes(struct nd_heap_unpacked *u, uint32_t count)
-{
-	uint64_t *v = u->values;
-	uint32_t i;
-
-	for (i = 0; i < count; i++)
-		if (u->column == ND_HEAP_CHARGED)
-			v[i] = (uint64_t)nd_heap_unzigzag(v[i]) + u->heap->self_size[u->done + i];
-		else
-			v[i] += u->stored->charged[u->done + i];
-}
-
 static bool unpack_distances(struct nd_heap_unpacked *u, uint32_t count)
 {
 	uint64_t *v = u->values;
@@ -133,18 +94,33 @@ static bool unpack_distances(struct nd_heap_unpacked *u, uint32_t count)
 	return true;
 }
 
-/* Sizes may not add up to more than is allowed; each text has at least its NUL. */
-static bool is_within(struct nd_heap_unpacked *u, uint32_t count, uint64_t min, uint64_t max)
+/*
+ * Sizes may not add up to more than is allowed. ND_HEAP_VALUES of the largest are 2^64, which is 0
+ * again, and fewer overflow nothing.
+ */
+static bool add_sizes(const uint64_t *sizes, uint32_t count, uint64_t max, uint64_t *sum)
 {
+	uint64_t all = 0, here = 0;
 	uint32_t i;
 
 	for (i = 0; i < count; i++) {
-		if (u->values[i] < min || u->values[i] > max)
-			return false;
-		u->sum += u->values[i];
-		if (u->sum > max)
-			return false;
+		all |= sizes[i];
+		here += sizes[i];
 	}
+	if (all > ND_HEAP_BYTES_MAX || (all && !here) || here > max || *sum + here > max)
+		return false;
+	*sum += here;
+	return true;
+}
+
+/* Each text has at least its NUL. */
+static bool are_text_sizes(const struct nd_heap_unpacked *u, uint32_t count)
+{
+	uint32_t i;
+
+	for (i = 0; i < count; i++)
+		if (!u->values[i])
+			return false;
 	return true;
 }
 
@@ -152,27 +128,18 @@ static bool unpack(struct nd_heap_unpacked *u, uint32_t count)
 {
 	switch (u->column) {
 	case ND_HEAP_NODE_IDS:
-	case ND_HEAP_NODE_EDGES:
 	case ND_HEAP_LOCATION_NODES:
 	case ND_HEAP_STRING_SIZES:
 		add_up(u, count);
 		return true;
 	case ND_HEAP_NODE_SIZES:
-		return is_within(u, count, 0, ND_HEAP_BYTES_MAX);
-	case ND_HEAP_CHARGED:
-		unpack_sizes(u, count);
-		return is_within(u, count, 0, ND_HEAP_BYTES_MAX);
+		return add_sizes(u->values, count, ND_HEAP_BYTES_MAX, &u->sum);
 	case ND_HEAP_CLASS_NAME_SIZES:
-		return is_within(u, count, 1, u->analysis_head[ND_HEAP_HEAD_CLASS_BYTES]);
-	case ND_HEAP_RETAINED:
-		unpack_sizes(u, count);
-		return true;
-	case ND_HEAP_DISTANCES:
+		return are_text_sizes(u, count) &&
+		       add_sizes(u->values, count, u->analysis_head[ND_HEAP_HEAD_CLASS_BYTES],
+				 &u->sum);
 	case ND_HEAP_CLASS_DISTANCES:
 		return unpack_distances(u, count);
-	case ND_HEAP_BEFORE:
-		unpack_before(u, count);
-		return is_before(u, count);
 	default:
 		return true;
 	}
@@ -227,100 +194,11 @@ static bool are_below(const uint64_t *values, uint32_t count, uint64_t limit)
 	return limit && !(bad >> 63);
 }
 
-bool nd_heap_unpacked_is_narrow(const struct nd_heap_unpacked *u)
-{
-	return (u->column == ND_HEAP_NODE_NAMES || u->column == ND_HEAP_EDGE_NAMES ||
-		u->column == ND_HEAP_EDGE_TYPES_COLUMN || u->column == ND_HEAP_EDGE_NODES ||
-		u->column == ND_HEAP_DOMINATORS || u->column == ND_HEAP_CLASS_OF);
-}
-
-/* As join_planes(), where values have 4 bytes at most. */
-static void join_narrow(uint32_t *values, uint32_t count, const uint8_t *planes, size_t stride,
-			uint32_t width)
-{
-	uint32_t i, plane;
-
-	for (i = 0; i < count; i++)
-		values[i] = width ? planes[i] : 0;
-	for (plane = 1; plane < width; plane++) {
-		planes += stride;
-		for (i = 0; i < count; i++)
-			values[i] |= (uint32_t)planes[i] << (8 * plane);
-	}
-}
-
-static uint32_t unzigzag(uint32_t value)
-{
-	return value >> 1 ^ -(value & 1);
-}
-
-/* Add what the values are the distance to. What wraps around is caught where it is out of range. */
-static void add_origin(struct nd_heap_unpacked *u, uint32_t *v, uint32_t count)
-{
-	const uint32_t *first_edge = u->heap->first_edge;
-	uint32_t i, at = (uint32_t)u->done, from = u->from;
-
-	if (u->column == ND_HEAP_DOMINATORS) {
-		for (i = 0; i < count; i++)
-			v[i] = at + i + unzigzag(v[i]);
-		return;
-	}
-	for (i = 0; i < count; i++) {
-		while (first_edge[from + 1] <= at + i)
-			from++;
-		v[i] = from + unzigzag(v[i]);
-	}
-	u->from = from;
-}
-
-/* Whether the values of such a column may be; names depend on what the edge is. */
-static bool are_narrow(const struct nd_heap_unpacked *u, const uint32_t *v, uint32_t count)
-{
-	uint64_t limit = limit_of(u);
-	uint32_t i, max = 0, strings = (uint32_t)u->head[ND_HEAP_HEAD_STRINGS];
-
-	if (u->column != ND_HEAP_EDGE_NAMES) {
-		for (i = 0; i < count; i++)
-			max = v[i] > max ? v[i] : max;
-		return max < limit;
-	}
-	for (i = 0; i < count; i++)
-		if (v[i] >= strings &&
-		    !nd_heap_edge_is_numbered(nd_heap_edge_type(u->heap, (uint32_t)u->done + i)))
-			return false;
-	return true;
-}
-
-/* The columns that are nine tenths of a file, with half the memory for what is on its way. */
-static bool add_narrow(struct nd_heap_unpacked *u, const uint8_t *planes, size_t stride,
-		       uint32_t width, uint32_t count)
-{
-	uint32_t v[ND_HEAP_VALUES], *to = (uint32_t *)*nd_heap_unpacked_place(u).column + u->done,
-				    i;
-
-	join_narrow(v, count, planes, stride, width);
-	if (u->column == ND_HEAP_EDGE_NODES || u->column == ND_HEAP_DOMINATORS)
-		add_origin(u, v, count);
-	if (!are_narrow(u, v, count))
-		return false;
-	if (u->column == ND_HEAP_EDGE_NODES)
-		for (i = 0; i < count; i++)
-			to[i] |= v[i];
-	else if (u->column == ND_HEAP_EDGE_TYPES_COLUMN)
-		for (i = 0; i < count; i++)
-			to[i] = v[i] << ND_HEAP_TO_BITS;
-	else
-		memcpy(to, v, count * sizeof(*to));
-	u->done += count;
-	return true;
-}
-
 static bool add_wide(struct nd_heap_unpacked *u, const uint8_t *planes, size_t stride,
 		     uint32_t width, uint32_t count)
 {
-	join_planes(u->values, count, planes, stride, width);
-	if (!unpack(u, count) ||
-	    (u->column != ND_HEAP_BEFORE && !are_below(u->values, count, limit_of(u))))
+	join(u->values, count, planes, stride, width);
+	if (!unpack(u, count) || !are_below(u->values, count, nd_heap_unpacked_limit(u)))
 		return false;
 	store(u, count);
 	u->done += count;
@@ -330,6 +208,42 @@ static bool add_wide(struct nd_heap_unpacked *u, const uint8_t *planes, size_t s
 bool nd_heap_unpacked_add_values(struct nd_heap_unpacked *u, const uint8_t *planes, size_t stride,
 				 uint32_t width, uint32_t count)
 {
-	return (nd_heap_unpacked_is_narrow(u) ? add_narrow : add_wide)(u, planes, stride, width,
-								       count);
+	return (nd_heap_unpacked_is_narrow(u) ? nd_heap_unpacked_add_narrow
+					      : add_wide)(u, planes, stride, width, count);
+}
+
+/* Of a few nodes. False when a size is out of range, or their sum. */
+static bool charge(const uint64_t *change, uint32_t count, uint64_t *self_size, uint64_t *retained,
+		   uint64_t *sum)
+{
+	uint64_t all = 0;
+	uint32_t i;
+
+	for (i = 0; i < count; i++) {
+		self_size[i] += (uint64_t)nd_heap_unzigzag(change[i]);
+		retained[i] += self_size[i];
+		all |= retained[i];
+	}
+	return all <= ND_HEAP_BYTES_MAX && add_sizes(self_size, count, ND_HEAP_BYTES_MAX, sum);
+}
+
+bool nd_heap_unpacked_charge(const struct nd_heap_stored *stored, struct nd_heap *heap)
+{
+	const uint8_t *part = (const uint8_t *)stored->charges.data,
+		      *end = part + stored->charges.len;
+	uint64_t values[ND_HEAP_VALUES], sum = 0;
+	uint32_t node = 0, total, at, count;
+
+	for (; part < end; part += ND_HEAP_CHUNK_HEAD + (size_t)part[1] * total) {
+		memcpy(&total, part + 4, sizeof(total));
+		total = le32toh(total);
+		for (at = 0; at < total; at += count, node += count) {
+			count = total - at < ND_HEAP_VALUES ? total - at : ND_HEAP_VALUES;
+			join(values, count, part + ND_HEAP_CHUNK_HEAD + at, total, part[1]);
+			if (!charge(values, count, heap->self_size + node, stored->retained + node,
+				    &sum))
+				return false;
+		}
+	}
+	return true;
 }

@@ -125,6 +125,15 @@ static enum nd_stall_kind kind_of_leaf(const struct nd_profile *frames, const st
 	}
 }
 
+void nd_stall_free(struct nd_stall *stall)
+{
+	size_t i;
+
+	for (i = 0; stall && i < stall->stacks; i++)
+		free(stall->stack[i].calls);
+	free(stall);
+}
+
 int nd_stall_read_stack(const struct nd_profile *frames, const struct nd_event *event,
 			const struct nd_call *calls, size_t depth, struct nd_stall_stack *ret_stack)
 {

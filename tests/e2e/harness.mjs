@@ -239,6 +239,13 @@ export async function runNodiag(args, options = {}) {
   return { status, signal, stdout, stderr: stderr.toString(), folder, files: readdirSync(folder) };
 }
 
+/** The same of a run that must not fail. */
+export async function succeed(args, options) {
+  const run = await runNodiag(args, options);
+  assert.equal(run.status, 0, run.stderr);
+  return run;
+}
+
 async function readAll(stream) {
   const chunks = [];
   for await (const chunk of stream ?? []) chunks.push(chunk);

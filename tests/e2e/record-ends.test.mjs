@@ -9,8 +9,8 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { makeFolder, needRoot, needSampling, runNodiag, start } from './harness.mjs';
-import { flameOf, lagOf, succeed, withAgent, worst } from './recordings.mjs';
+import { makeFolder, needRoot, needSampling, runNodiag, start, succeed } from './harness.mjs';
+import { flameOf, lagOf, withAgent, worst } from './recordings.mjs';
 
 needSampling();
 needRoot('to put the agent into a process that does not expect it, and to mount a full disk');

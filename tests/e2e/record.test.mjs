@@ -14,8 +14,9 @@ import {
   programPath,
   runNodiag,
   start,
+  succeed,
 } from './harness.mjs';
-import { flameOf, lagOf, succeed, withAgent, worst } from './recordings.mjs';
+import { flameOf, lagOf, withAgent, worst } from './recordings.mjs';
 
 needSampling();
 needRoot('to put the agent into a process that does not expect it');

@@ -2,15 +2,7 @@
 
 // What tests of recordings ask them.
 
-import assert from 'node:assert/strict';
-
-import { readProfile, runNodiag, start } from './harness.mjs';
-
-export async function succeed(args, options) {
-  const run = await runNodiag(args, options);
-  assert.equal(run.status, 0, run.stderr);
-  return run;
-}
+import { readProfile, start, succeed } from './harness.mjs';
 
 /** The profile in a recording of a run's folder. */
 export async function flameOf(folder, file, ...flags) {

@@ -62,7 +62,8 @@ static void use_heap(struct nd_heap *heap, struct nd_intern *names)
 	if (!nd_heap_paths_init(&paths, heap, &analysis)) {
 		for (node = 0; node < heap->node_count && node < 50; node++)
 			nd_heap_add_words(&paths, node, false, &words);
-		nd_heap_find_gatherers(heap, &analysis, &suspects, NULL);
+		if (!nd_heap_find_tree(heap, &analysis, NULL))
+			nd_heap_find_gatherers(heap, &analysis, &suspects, NULL);
 		nd_heap_find_interfaces(heap, names, &analysis, NULL);
 		nd_heap_paths_fini(&paths);
 	}

@@ -138,7 +138,10 @@ static void test_analysis(void **state)
 	check_column(a.distance, b.distance, COUNT(nodes) * sizeof(*a.distance));
 	check_column(a.before, b.before, COUNT(nodes) * sizeof(*a.before));
 	check_column(a.class_of, b.class_of, COUNT(nodes) * sizeof(*a.class_of));
+	assert_null(b.child);
+	assert_int_equal(nd_heap_find_tree(read, &b, NULL), 0);
 	check_column(a.child, b.child, COUNT(nodes) * sizeof(*a.child));
+	check_column(a.sibling, b.sibling, COUNT(nodes) * sizeof(*a.sibling));
 	check_column(heap->self_size, read->self_size, COUNT(nodes) * sizeof(*heap->self_size));
 	assert_int_equal(a.classes.keys.count, b.classes.keys.count);
 	check_column(a.class, b.class, a.classes.keys.count * sizeof(*a.class));
@@ -274,8 +277,8 @@ static void test_nonsense(void **state)
 	nd_buf_fini(&file);
 }
 
-/* Trees and ways that go round are found before anybody goes along them. */
-static void test_circles(void **state)
+/* Trees and ways that go round, and impossible sizes, are found before anybody relies on them. */
+static void test_bad_analysis(void **state)
 {
 	static const struct {
 		int column;
@@ -285,6 +288,7 @@ static void test_circles(void **state)
 		{ND_HEAP_DOMINATORS, 2}, /* by node 5, which it dominates */
 		{ND_HEAP_BEFORE, 2},	 /* the way to node 4 by itself */
 		{ND_HEAP_BEFORE, 2 + 2}, /* by node 5, whose way is by node 4 */
+		{ND_HEAP_CHARGES, 63},	 /* node 4 has 30 bytes, and 32 less are charged */
 	};
 	struct nd_heap_analysis a;
 	struct nd_buf file, bad;
@@ -307,7 +311,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_analysis),
 		cmocka_unit_test(test_write),	   cmocka_unit_test(test_damage),
-		cmocka_unit_test(test_nonsense),   cmocka_unit_test(test_circles),
+		cmocka_unit_test(test_nonsense),   cmocka_unit_test(test_bad_analysis),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

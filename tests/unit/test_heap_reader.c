@@ -55,21 +55,75 @@ static void check(const struct nd_heap *heap)
 	assert_int_equal(nd_heap_find_id(heap, 6), ND_HEAP_NONE);
 }
 
-static void test_pieces_of_any_size(void **state)
+static void check_pieces(const struct nd_buf *text)
 {
 	struct nd_heap *heap;
 	struct nd_err err;
-	struct nd_buf text;
 	size_t step;
 
-	nd_buf_init(&text, 1u << 20);
-	build_text(&build, &text);
-	for (step = 1; step < text.len + 1; step = step < 40 ? step + 1 : step * 3) {
-		assert_int_equal(build_read(text.data, text.len, step, &heap, &err), 0);
+	for (step = 1; step < text->len + 1; step = step < 40 ? step + 1 : step * 3) {
+		assert_int_equal(build_read(text->data, text->len, step, &heap, &err), 0);
 		check(heap);
 		nd_heap_free(heap);
 	}
+}
+
+static void test_pieces_of_any_size(void **state)
+{
+	struct nd_buf text;
+
+	nd_buf_init(&text, 1u << 20);
+	build_text(&build, &text);
+	check_pieces(&text);
 	nd_buf_fini(&text);
+}
+
+static void test_share(void **state)
+{
+	struct nd_heap_reader *reader = nd_heap_reader_new();
+	double share, before = 0;
+	struct nd_buf text;
+	size_t i;
+
+	nd_buf_init(&text, 1u << 20);
+	build_text(&build, &text);
+	assert_true(nd_heap_reader_get_share(reader) <= 0);
+	for (i = 0; i < text.len; i++) {
+		assert_int_equal(nd_heap_reader_feed(reader, text.data + i, 1, NULL), 0);
+		share = nd_heap_reader_get_share(reader);
+		assert_true(share >= before && share < 1);
+		before = share;
+	}
+	/* All but the strings, which nobody counts. */
+	assert_true(before > 0.9);
+	nd_heap_reader_free(reader);
+	nd_buf_fini(&text);
+}
+
+/* Up to Node.js 22, lines end before commas; others may end anywhere. */
+static void test_lines(void **state)
+{
+	static const char *const commas[] = {"\n,", "\n\n,", " ,", ",\n", "\r\n,\r\n"};
+	struct nd_buf text, lines;
+	const char *at, *list, *end;
+	size_t i;
+
+	nd_buf_init(&text, 1u << 20);
+	nd_buf_init(&lines, 1u << 20);
+	build_text(&build, &text);
+	list = strstr(text.data, "\"nodes\":[");
+	end = strstr(text.data, "\"strings\"");
+	for (i = 0; i < sizeof(commas) / sizeof(commas[0]); i++) {
+		nd_buf_reset(&lines);
+		for (at = text.data; *at; at++)
+			if (*at == ',' && at > list && at < end)
+				nd_buf_add_str(&lines, commas[i]);
+			else
+				nd_buf_add_char(&lines, *at);
+		check_pieces(&lines);
+	}
+	nd_buf_fini(&text);
+	nd_buf_fini(&lines);
 }
 
 /* zstd with a single block that is not compressed. */
@@ -164,6 +218,8 @@ static const struct bad {
 	{"\"nodes\":[9", "\"nodes\":[\"x]y\"", "'\"' at byte "},
 	{"\"nodes\":[9", "\"nodes\":[[1]", "'[' at byte "},
 	{"\"nodes\":[9", "\"nodes\":[9 9", "'9' at byte "},
+	{"\"nodes\":[9", "\"nodes\":[9\n9", "'9' at byte "},
+	{"\"nodes\":[9", "\"nodes\":[9\n-9", "'-' at byte "},
 	{"\"nodes\":[9", "\"nodes\":[-", "',' at byte "},
 	{"\"nodes\":[9", "\"nodes\":[", "',' at byte "},
 	{"\"nodes\":[9", "\"nodes\":[9999999999999999999", "a number of more than 18 digits"},
@@ -305,10 +361,15 @@ static void test_no_snapshot(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pieces_of_any_size), cmocka_unit_test(test_packed),
-		cmocka_unit_test(test_bad_files),	   cmocka_unit_test(test_cut_off),
-		cmocka_unit_test(test_fields_by_name),	   cmocka_unit_test(test_deep),
+		cmocka_unit_test(test_pieces_of_any_size),
+		cmocka_unit_test(test_share),
+		cmocka_unit_test(test_packed),
+		cmocka_unit_test(test_bad_files),
+		cmocka_unit_test(test_cut_off),
+		cmocka_unit_test(test_fields_by_name),
+		cmocka_unit_test(test_deep),
 		cmocka_unit_test(test_no_snapshot),
+		cmocka_unit_test(test_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

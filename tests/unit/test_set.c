@@ -58,11 +58,32 @@ static void test_there_is_a_ceiling(void **state)
 	nd_set_fini(&set);
 }
 
+static void test_room(void **state)
+{
+	struct nd_set set = {.size = sizeof(struct pair)};
+	struct pair pair = {1, 2};
+	uint32_t id, *slots, i;
+
+	assert_int_equal(nd_set_add(&set, &pair, UINT32_MAX, &id), 0);
+	assert_int_equal(nd_set_reserve(&set, 1000), 0);
+	slots = set.slots;
+	assert_true(nd_set_find(&set, &pair, &id));
+	for (i = 0; i < 999; i++) {
+		pair.a = 2 + i;
+		assert_int_equal(nd_set_add(&set, &pair, UINT32_MAX, &id), 0);
+	}
+	assert_int_equal(nd_set_reserve(&set, 10), 0);
+	assert_ptr_equal(set.slots, slots);
+	assert_int_equal(nd_set_reserve(&set, UINT32_MAX), -ENOMEM);
+	nd_set_fini(&set);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_record_has_one_id),
 		cmocka_unit_test(test_there_is_a_ceiling),
+		cmocka_unit_test(test_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

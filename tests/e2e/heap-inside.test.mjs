@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Heap snapshots without a child: the process stands still, says for how long, and goes on as it was.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { agent, needNode, runNodiag, start, until } from './harness.mjs';
+
+const PROGRAM = 'heap-live.cjs';
+const OBJECTS = 12345;
+
+/** The child cannot be made: the agent's clone(2) fails. Threads have clone3(2). */
+const WITHOUT_FORK = [process.env.ND_DENY, 'clone', '--', 'env', `LD_PRELOAD=${agent}`];
+
+needNode();
+
+function take(program, ...args) {
+  const options = ['heap', 'snapshot', '--timeout', '60s', ...args];
+  return runNodiag([...options, String(program.pid)]);
+}
+
+async function countPlanted(run) {
+  assert.equal(run.status, 0, run.stderr);
+  assert.equal(run.files.length, 1);
+  const file = join(run.folder, run.files[0]);
+  const summary = await runNodiag(['heap', 'summary', '--json', '--limit', '1000', file]);
+  assert.equal(summary.status, 0, summary.stderr);
+  return JSON.parse(summary.stdout).classes.find((c) => c.class === 'Planted').count;
+}
+
+/** It goes on, and has lost nothing. */
+async function checkUnharmed(program) {
+  const before = await program.ask('seen');
+  let now = before;
+  for (let tries = 0; tries < 1000 && now.requests < before.requests + 20; tries++) {
+    await sleep(5);
+    now = await program.ask('seen');
+  }
+  assert.ok(now.requests >= before.requests + 20, 'it does not go on');
+  assert.equal(now.failed, 0);
+  return now;
+}
+
+const COST = new RegExp(
+  '^nodiag: \\d+: will stand still for about \\d+ to \\d+ s, and take up to \\d+ MiB more memory: ' +
+    'it has \\d+ MiB of heap\\n(?:.*\\n)*nodiag: \\d+: stood still for \\d+\\.\\d s\\n',
+  'm',
+);
+
+test('where the process cannot fork', async (t) => {
+  const program = await start(PROGRAM, { as: WITHOUT_FORK, warmUp: 300 });
+  t.after(() => program.stop());
+  const refused = await take(program);
+  assert.equal(refused.status, 4);
+  assert.match(refused.stderr, /cannot fork: operation not permitted\nhint: --in-process/);
+  assert.deepEqual(refused.files, []);
+
+  const { fds } = await checkUnharmed(program);
+  const plain = await take(program, '--in-process');
+  assert.match(plain.stderr, COST);
+  assert.equal(await countPlanted(plain), OBJECTS);
+  const text = readFileSync(join(plain.folder, plain.files[0]), 'utf8');
+  assert.ok(text.includes('planted 77"'));
+
+  const redacted = await take(program, '--in-process', '--redact');
+  assert.equal(await countPlanted(redacted), OBJECTS);
+  const other = readFileSync(join(redacted.folder, redacted.files[0]), 'utf8');
+  assert.ok(!other.includes('planted 77"'));
+
+  const packed = await take(program, '--in-process', '-f', 'nd');
+  assert.match(packed.files[0], /\.nd$/);
+  assert.equal(await countPlanted(packed), OBJECTS);
+  const now = await checkUnharmed(program);
+  assert.ok(now.fds <= fds + 4, `${fds} descriptors before, ${now.fds} after`);
+});
+
+test('it is given up in time, and when nobody wants it any more', async (t) => {
+  // The agent that is loaded for it is stopped again, also then.
+  const program = await start(PROGRAM, { warmUp: 300 });
+  t.after(() => program.stop());
+  await program.ask('grow', '600000');
+  const late = await runNodiag(
+    ['heap', 'snapshot', '--in-process', '--timeout', '1s', String(program.pid)]);
+  assert.equal(late.status, 1);
+  assert.match(late.stderr, /stood still for .*\n.*was not complete in 1 s\nhint: .*--timeout/);
+  assert.deepEqual(late.files, []);
+  await checkUnharmed(program);
+
+  let said = '';
+  const ended = await runNodiag(['heap', 'snapshot', '--in-process', String(program.pid)], {
+    onStart: async (child) => {
+      child.stderr.on('data', (data) => (said += data));
+      await until(() => said.includes('will stand still'), 'it does not begin');
+      child.kill('SIGINT');
+    },
+  });
+  assert.equal(ended.status, 1);
+  assert.match(ended.stderr, /interrupted: no snapshot/);
+  assert.deepEqual(ended.files, []);
+  await checkUnharmed(program);
+  assert.equal((await runNodiag(['detach', String(program.pid)])).status, 3);
+});
