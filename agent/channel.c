@@ -21,8 +21,7 @@
 
 #define ALIGN(size) (((size) + PAGE - 1) & ~(PAGE - 1))
 
-/* The slots' own structs and their rings; both begin on a page, so that what is unused costs none.
- */
+/* A slot's struct and its ring each begin on a page, so that what is unused costs none. */
 #define HEAD_SIZE   ALIGN((uint32_t)sizeof(struct nd_channel_head))
 #define RING_OFFSET ALIGN((uint32_t)sizeof(struct nd_channel_slot))
 #define SLOT_SIZE   (RING_OFFSET + ND_CHANNEL_RING)
@@ -122,6 +121,8 @@ struct nd_channel_slot *nd_channel_take_slot(enum nd_thread_kind kind, uint32_t 
 		memset(&slot->gc, 0, sizeof(slot->gc));
 		slot->tracing = ND_TRACING_OFF;
 		slot->context = ND_CONTEXT_OFF;
+		memset(&slot->place, 0, sizeof(slot->place));
+		slot->kept = 0;
 		slot->spans_lost = 0;
 		__atomic_store_n(&slot->state, ND_SLOT_LIVE, __ATOMIC_RELEASE);
 		if (nd_agent.channel->slots_used <= i)

@@ -30,16 +30,17 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "agent/active.h"
 #include "agent/async.h"
 #include "agent/channel.h"
 #include "agent/core.h"
 #include "agent/got.h"
 #include "agent/node_abi.h"
-#include "agent/sampler.h"
 #include "agent/snapshot.h"
 #include "agent/spaces.h"
 #include "agent/thread.h"
 #include "agent/trace.h"
+#include "agent/usage.h"
 #include "common/clock.h"
 
 /* libuv's src/uv-common.h. */
@@ -190,7 +191,7 @@ static void write_stall(struct nd_thread *thread, uint64_t start, uint64_t now)
 		return;
 	event->start_ns = start;
 	event->gc_ns = thread->iteration_gc_ns;
-	nd_sampler_read_usage(thread, event);
+	nd_usage_read(thread, event);
 	for (i = 0; i < ND_PHASE_COUNT; i++)
 		event->phase_ns[i] = thread->phase_ns[i];
 	nd_ring_commit(&thread->ring, event, sizeof(*event));
@@ -354,6 +355,7 @@ static struct nd_thread *enter(int epfd, int timeout)
 	if (__atomic_load_n(&thread->want_handles, __ATOMIC_RELAXED)) {
 		write_handles(thread);
 		nd_spaces_write(thread);
+		nd_active_write(thread);
 	}
 	begin_poll(thread, timeout);
 	return thread;

@@ -80,8 +80,7 @@ struct nd_heap_statistics {
 void nd_isolate_get_heap_statistics(struct nd_isolate *isolate, struct nd_heap_statistics *ret)
 	ND_IMPORT("_ZN2v87Isolate17GetHeapStatisticsEPNS_14HeapStatisticsE");
 
-/* void Isolate::EnqueueMicrotask(callback, data): called by the next checkpoint, in a HandleScope
- */
+/* void Isolate::EnqueueMicrotask(callback, data): the next checkpoint calls, in a HandleScope */
 void nd_isolate_enqueue_microtask(struct nd_isolate *isolate, void (*callback)(void *data),
 				  void *data)
 	ND_IMPORT("_ZN2v87Isolate16EnqueueMicrotaskEPFvPvES1_");
@@ -213,7 +212,8 @@ struct nd_allocator {
 struct nd_allocator *nd_isolate_get_allocator(struct nd_isolate *isolate)
 	ND_IMPORT("_ZN2v87Isolate23GetArrayBufferAllocatorEv");
 
-/* The allocator that Node makes (node_internals.h): its table, behind two words, and its functions
+/*
+ * The allocator that Node makes (node_internals.h): its table, behind two words, and its functions
  * AllocateUninitialized(size) and Free(data, size).
  */
 extern const void *const nd_node_allocator_table[] ND_IMPORT(

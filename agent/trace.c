@@ -58,8 +58,8 @@ static void show_context(struct nd_thread *thread)
 	if (tracing != ND_TRACING_ON && tracing != ND_TRACING_OBSERVED)
 		nd_context_forget(thread);
 	else
-		state = thread->context.way == ND_CONTEXT_BY_NOTHING ? ND_CONTEXT_UNREADABLE
-								     : ND_CONTEXT_ON;
+		state = thread->context.place.way == ND_CONTEXT_BY_NOTHING ? ND_CONTEXT_UNREADABLE
+									   : ND_CONTEXT_ON;
 	__atomic_store_n(&thread->slot->context, state, __ATOMIC_RELAXED);
 }
 
@@ -103,6 +103,7 @@ static void drop_script(struct nd_thread *thread, struct napi_env__ *env)
 	napi_delete_reference(env, thread->trace.toggle);
 	thread->trace.toggle = NULL;
 	thread->trace.numbers = NULL;
+	thread->slot->kept = 0;
 	nd_trace_free(thread);
 }
 

@@ -67,23 +67,6 @@ struct draft {
 	};
 };
 
-/*
- * What a server's span ends with is for the most part what it began with, and reading a string of
- * V8's costs more than all else of a record. Kept are the last ones to begin, by their number; one
- * that is open for longer is read anew.
- */
-#define KEPT	  128
-#define KEPT_SIZE 256 /* of a record with short texts; others are not kept */
-
-struct nd_kept_span {
-	uint64_t number;
-	size_t size;
-	union {
-		struct nd_event_span span;
-		char room[KEPT_SIZE];
-	};
-};
-
 /* The finalizer of SplitMix64 (Steele, Lea, Flood 2014): no two numbers give the same. */
 static uint64_t mix(uint64_t number)
 {
@@ -350,9 +333,13 @@ static struct nd_thread *read_call(struct napi_env__ *env, struct napi_callback_
 	return ((struct nd_thread *)thread)->trace.numbers ? thread : NULL;
 }
 
+/*
+ * What a server's span ends with is for the most part what it began with, and reading a string of
+ * V8's costs more than all else of a record.
+ */
 static struct nd_kept_span *find_kept(const struct nd_thread *thread, uint64_t number)
 {
-	return thread->trace.kept ? &thread->trace.kept[number % KEPT] : NULL;
+	return thread->trace.kept ? &thread->trace.kept[number % ND_KEPT_SPANS] : NULL;
 }
 
 static void keep_span(const struct nd_thread *thread, const struct draft *draft)
@@ -360,11 +347,13 @@ static void keep_span(const struct nd_thread *thread, const struct draft *draft)
 	uint64_t span = number(thread, NUMBER_SPAN);
 	struct nd_kept_span *kept = find_kept(thread, span);
 
-	if (!kept || draft->size > KEPT_SIZE)
+	if (!kept || draft->size > ND_KEPT_SPAN_SIZE)
 		return;
 	kept->number = span;
 	kept->size = draft->size;
 	memcpy(kept->room, draft->room, draft->size);
+	kept->span.event = (struct nd_event){
+		.kind = ND_EVENT_SPAN_START, .tid = thread->tid, .time_ns = kept->span.start_ns};
 }
 
 struct napi_value__ *nd_trace_on_begin(struct napi_env__ *env, struct napi_callback_info__ *info)
@@ -414,7 +403,7 @@ struct napi_value__ *nd_trace_on_finish(struct napi_env__ *env, struct napi_call
 	uint64_t now = nd_clock_monotonic_ns(), span;
 	struct napi_value__ *argv[ARG_COUNT];
 	struct nd_thread *thread = read_call(env, info, argv);
-	const struct nd_kept_span *kept;
+	struct nd_kept_span *kept;
 	struct draft draft;
 
 	if (!thread)
@@ -426,6 +415,8 @@ struct napi_value__ *nd_trace_on_finish(struct napi_env__ *env, struct napi_call
 		return NULL;
 	finish_span(thread, env, argv, kept, &draft);
 	write_span(thread, &draft, ND_EVENT_SPAN, now);
+	/* For who asks in what request something is done after the answer. */
+	kept->span.status = draft.span.status;
 	thread->trace.numbers[NUMBER_KIND] = 0;
 	return NULL;
 }
@@ -513,7 +504,8 @@ void nd_trace_prepare(struct nd_thread *thread)
 {
 	make_secrets(thread);
 	if (!thread->trace.kept)
-		thread->trace.kept = calloc(KEPT, sizeof(*thread->trace.kept));
+		thread->trace.kept = calloc(ND_KEPT_SPANS, sizeof(*thread->trace.kept));
+	thread->slot->kept = (uintptr_t)thread->trace.kept;
 }
 
 void nd_trace_free(struct nd_thread *thread)

@@ -91,15 +91,13 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 static const char attach_documentation[] =
 	"Load the agent into a running Node.js process, which needs no flag for it. The main "
-	"thread "
-	"is stopped for about a millisecond, where its event loop is about to wait for events, or, "
-	"if that does not happen for a second, in the middle of JavaScript. Where neither is the "
-	"case the process is left alone. It has the agent until it ends; 'nodiag detach' makes it "
-	"silent.\n\n"
+	"thread is stopped for about a millisecond, where its event loop is about to wait for "
+	"events, or, if that does not happen for a second, in the middle of JavaScript. Where "
+	"neither is the case the process is left alone. It has the agent until it ends; 'nodiag "
+	"detach' makes it silent.\n\n"
 	"--via inspector sends SIGUSR1, which opens Node's debugger on a port of this machine, "
-	"lets "
-	"that load the agent, and closes it again. Node says on the standard error of the process "
-	"that it did so. A program that handles SIGUSR1 itself gets the signal.\v"
+	"lets that load the agent, and closes it again. Node says on the standard error of the "
+	"process that it did so. A program that handles SIGUSR1 itself gets the signal.\v"
 	"PID is a process id (or several). Without, the one Node.js process of yours.\n\n"
 	"Exit status: 0 done, also when the agent was there already, 1 failed, 2 wrong usage, 3 no "
 	"such target, 4 not permitted.";
@@ -397,6 +395,28 @@ int attach_agent(pid_t pid, struct channel **ret_channel, struct nd_err *err)
 	}
 	fini(&attach);
 	return ret;
+}
+
+int attach_borrow_agent(pid_t pid, struct channel **ret_channel, bool *ret_is_ours,
+			struct nd_err *err)
+{
+	int ret = channel_open(pid, ret_channel, err);
+
+	*ret_is_ours = false;
+	if (ret != -ENOENT)
+		return ret;
+	ret = attach_agent(pid, ret_channel, err);
+	*ret_is_ours = !ret;
+	return ret;
+}
+
+void attach_return_agent(struct channel *channel, bool is_ours)
+{
+	struct nd_err ignored;
+
+	if (is_ours && !channel_is_over(channel) && channel_detach(channel, &ignored))
+		term_note("%s", ignored.what);
+	channel_close(channel);
 }
 
 /* The first process that it fails for makes the exit status; it is tried for the others. */

@@ -171,13 +171,9 @@ static int print(const struct check *check, struct nd_err *err)
 		add_json(check, &text);
 	else
 		add_list(check, &text);
-	ret = nd_buf_error(&text);
-	if (ret)
-		nd_err_set_errno(err, ret, "cannot print the list");
-	else
-		fwrite(text.data, 1, text.len, stdout);
+	ret = out_print(&text, nd_buf_error(&text), err);
 	nd_buf_fini(&text);
-	return ret ? ret : out_flush_stdout(err);
+	return ret;
 }
 
 /* Returns 0 or the exit code of wrong arguments. */

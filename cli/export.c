@@ -81,8 +81,7 @@ static const struct argp_option options[] = {
 	 "Watch a process that long: 500ms, 10s, 2m (default: until it ends, or Ctrl-C)", 1},
 	{NULL, 0, NULL, 0, "Where to", 2},
 	{"endpoint", OPT_ENDPOINT, "URL", 0,
-	 "The collector's OTLP (default $OTEL_EXPORTER_OTLP_ENDPOINT, else "
-	 "http://localhost:4318)",
+	 "The collector's OTLP (default $OTEL_EXPORTER_OTLP_ENDPOINT, else http://localhost:4318)",
 	 2},
 	{"header", OPT_HEADER, "NAME=VALUE", 0,
 	 "Send that header too; secrets are safer in $OTEL_EXPORTER_OTLP_HEADERS", 2},
@@ -103,9 +102,8 @@ static const char documentation[] =
 	"TARGET is a recording (.nd), a profile that 'nodiag flame' reads, a process id, or -- and "
 	"a command to run with the agent. Without, the one Node.js process of yours. A process is "
 	"watched until it ends or Ctrl-C comes, and its metrics are sent every minute "
-	"($OTEL_METRIC_EXPORT_INTERVAL, in milliseconds); with '--signal traces' its requests "
-	"too, and with '--signal profiles' a CPU profile as often, both of which take the "
-	"agent.\n\n"
+	"($OTEL_METRIC_EXPORT_INTERVAL, in milliseconds); with '--signal traces' its requests too, "
+	"and with '--signal profiles' a CPU profile as often, both of which take the agent.\n\n"
 	"All variables OTEL_EXPORTER_OTLP_* of the OpenTelemetry specification are heeded, and "
 	"OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES.\n\n"
 	"Examples:\n"

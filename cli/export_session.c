@@ -301,8 +301,7 @@ static int read_file(struct export_session *s, const struct target *target,
 		ret = send_all(s, target->path, data, &why);
 	if (!ret)
 		return 0;
-	nd_err_set(err, ret, "cannot export '%s': %s", target->path, why.what);
-	return why.hint[0] ? nd_err_hint(err, "%s", why.hint) : ret;
+	return nd_err_set_why(err, ret, &why, "cannot export '%s'", target->path);
 }
 
 int export_file(const struct target *target, const struct export_options *options,

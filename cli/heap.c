@@ -84,8 +84,7 @@ static const struct argp_option options[] = {
 	{NULL, 0, NULL, 0, "Output", 5},
 	{"format", 'f', "FORMAT", 0,
 	 "text, json, or for summary and diff html, a page (default text); for snapshot and "
-	 "convert "
-	 "heapsnapshot, or nd, packed",
+	 "convert heapsnapshot, or nd, packed",
 	 5},
 	{"output", 'o', "FILE", 0,
 	 "Write the snapshot or the page to FILE, - for stdout (default "
@@ -110,22 +109,18 @@ static const char documentation[] =
 	"id; "
 	"without, the one Node.js process of yours.\n\n"
 	"FILE is a .heapsnapshot of Node.js or Chrome, plain or packed by gzip or zstd, or a .nd "
-	"of "
-	"'nodiag heap convert', or - for "
-	"standard input. 'node --heapsnapshot-signal=SIGUSR2' and v8.writeHeapSnapshot() write "
-	"them.\n\n"
+	"of 'nodiag heap convert', or - for standard input. 'node --heapsnapshot-signal=SIGUSR2' "
+	"and v8.writeHeapSnapshot() write them.\n\n"
 	"summary shows totals, the places where memory gathers, the largest classes and objects, "
 	"strings that are there several times, the modules, functions and scopes that keep it, big "
 	"buffers, and collections that are empty or have much room. With --live it shows what a "
-	"running process has "
-	"in memory, by V8's spaces and by kind, and takes no snapshot. diff shows first who is "
-	"suspected to leak, "
-	"with the way to it, and then the classes that grew; of three snapshots or more, only "
-	"what grew each time. retainers shows what keeps an object, @ID, or the objects of a "
-	"class alive; paths the different ways to it, each of which must be cut to free it; show "
-	"what it refers to. query lists the objects that are as you want them. convert packs a "
-	"snapshot to a tenth of its size, with what its analysis found, so that it opens fast; and "
-	"back, for DevTools.\n\n"
+	"running process has in memory, by V8's spaces and by kind, and takes no snapshot. diff "
+	"shows first who is suspected to leak, with the way to it, and then the classes that grew; "
+	"of three snapshots or more, only what grew each time. retainers shows what keeps an "
+	"object, @ID, or the objects of a class alive; paths the different ways to it, each of "
+	"which must be cut to free it; show what it refers to. query lists the objects that are as "
+	"you want them. convert packs a snapshot to a tenth of its size, with what its analysis "
+	"found, so that it opens fast; and back, for DevTools.\n\n"
 	"Examples:\n"
 	"  nodiag heap snapshot 4711 -o app.heapsnapshot\n"
 	"  nodiag heap summary app.heapsnapshot\n"

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/attach.h"
@@ -16,6 +15,7 @@
 #include "cli/heap_room.h"
 #include "cli/heap_snapshot.h"
 #include "cli/interrupt.h"
+#include "cli/out.h"
 #include "cli/term.h"
 #include "cli/units.h"
 #include "common/clock.h"
@@ -100,38 +100,15 @@ int heap_triggers_set_keep(struct heap_triggers *triggers, const char *arg, stru
 	return EINVAL;
 }
 
-static int connect_agent(struct watch *watch)
-{
-	int ret = channel_open(watch->pid, &watch->channel, watch->err);
-
-	if (ret == -ENOENT) {
-		ret = attach_agent(watch->pid, &watch->channel, watch->err);
-		watch->is_ours = !ret;
-	}
-	return ret;
-}
-
-static void disconnect(struct watch *watch)
-{
-	struct nd_err ignored;
-
-	heap_snapshot_disarm(watch->armed);
-	if (watch->is_ours && !channel_is_over(watch->channel) &&
-	    channel_detach(watch->channel, &ignored))
-		term_note("%s", ignored.what);
-	channel_close(watch->channel);
-}
-
 static void name_next(struct watch *watch, const char *folder)
 {
-	time_t now = time(NULL);
-	char when[32];
-	struct tm tm;
+	char name[64];
 
-	strftime(when, sizeof(when), "%Y%m%d-%H%M%S", localtime_r(&now, &tm));
-	snprintf(watch->path, sizeof(watch->path), "%s%sheap-%d-%s.%s", folder ? folder : "",
-		 folder ? "/" : "", watch->pid, when,
-		 watch->options.format == HEAP_FORMAT_ND ? "nd" : "heapsnapshot");
+	out_make_name("heap", watch->pid,
+		      watch->options.format == HEAP_FORMAT_ND ? "nd" : "heapsnapshot", name,
+		      sizeof(name));
+	snprintf(watch->path, sizeof(watch->path), "%s%s%s", folder ? folder : "",
+		 folder ? "/" : "", name);
 	watch->options.output = watch->path;
 }
 
@@ -281,7 +258,7 @@ static bool is_waiting(const struct watch *watch)
 
 static int start(struct watch *watch)
 {
-	int ret = connect_agent(watch);
+	int ret = attach_borrow_agent(watch->pid, &watch->channel, &watch->is_ours, watch->err);
 
 	if (!ret && watch->triggers->signal)
 		ret = channel_take_signal(watch->channel, watch->triggers->signal, watch->err);
@@ -316,7 +293,8 @@ int heap_watch(pid_t pid, const struct heap_snapshot_options *options,
 			  pid, watch.written, watch.room.left_out);
 	else if (!ret)
 		term_note("%d: %" PRIu32 " snapshots were taken", pid, watch.written);
-	disconnect(&watch);
+	heap_snapshot_disarm(watch.armed);
+	attach_return_agent(watch.channel, watch.is_ours);
 	interrupt_release();
 	free(watch.files);
 	return ret;

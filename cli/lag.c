@@ -229,12 +229,9 @@ static int print(struct lag *lag, const char *before, struct nd_err *err)
 	else
 		ret = nd_render_lag(lag->answer, lag->frames, lag->options.threshold_ns,
 				    term_has_colour(lag->colour), &text);
-	if (ret)
-		ret = nd_err_set_errno(err, ret, "cannot print the answer");
-	else
-		fwrite(text.data, 1, text.len, stdout);
+	ret = out_print(&text, ret, err);
 	nd_buf_fini(&text);
-	return ret ? ret : out_flush_stdout(err);
+	return ret;
 }
 
 static void show(void *arg, struct nd_lag *answer)
@@ -255,9 +252,7 @@ static int read_recording(struct lag *lag, struct nd_lag_recorded *ret_recorded)
 		ret = nd_lag_read_recording(lag->answer, lag->frames, data.data, data.len,
 					    ret_recorded, &why);
 		if (ret)
-			nd_err_set(&lag->err, ret, "cannot read '%s': %s", path, why.what);
-		if (ret && why.hint[0])
-			nd_err_hint(&lag->err, "%s", why.hint);
+			nd_err_set_why(&lag->err, ret, &why, "cannot read '%s'", path);
 	}
 	nd_buf_fini(&data);
 	return ret;
@@ -397,12 +392,9 @@ static int print_startup(struct lag *lag, const struct nd_profile *profile)
 	nd_buf_init(&text, ND_OUTPUT_MAX);
 	ret = lag->json ? nd_render_startup_json(profile, &text)
 			: nd_render_startup(profile, term_has_colour(lag->colour), &text);
-	if (ret)
-		nd_err_set_errno(&lag->err, ret, "cannot print the answer");
-	else
-		fwrite(text.data, 1, text.len, stdout);
+	ret = out_print(&text, ret, &lag->err);
 	nd_buf_fini(&text);
-	return ret || out_flush_stdout(&lag->err) ? EXIT_COMMAND_NODIAG : EXIT_DONE;
+	return ret ? EXIT_COMMAND_NODIAG : EXIT_DONE;
 }
 
 static int watch_startup(struct lag *lag)

@@ -48,8 +48,8 @@ static const struct argp_option options[] = {
 static const char documentation[] =
 	"List the Node.js processes of this host, the busiest first, whatever they call "
 	"themselves.\v"
-	"THR counts threads, and WRK those of them that are workers. CPU% is of one core, during "
-	"a fifth of a second. SEES is how 'nodiag flame' would look into the process: by eBPF, by "
+	"THR counts threads, and WRK those of them that are workers. CPU% is of one core, during a "
+	"fifth of a second. SEES is how 'nodiag flame' would look into the process: by eBPF, by "
 	"perf_event (no kernel frames), native functions only, or not at all; lines on standard "
 	"error say why.\n\n"
 	"Exit status: 0 done, also when there is no Node.js process, 1 failed, 2 wrong usage.";
@@ -242,13 +242,9 @@ static int print(const struct ps *ps, struct nd_err *err)
 	else if (ps->nodes.count)
 		nodes_table_add(&ps->nodes, term_width(STDOUT_FILENO), term_has_colour(ps->colour),
 				&text);
-	ret = nd_buf_error(&text);
-	if (ret)
-		nd_err_set_errno(err, ret, "cannot print the list");
-	else
-		fwrite(text.data, 1, text.len, stdout);
+	ret = out_print(&text, nd_buf_error(&text), err);
 	nd_buf_fini(&text);
-	return ret ? ret : out_flush_stdout(err);
+	return ret;
 }
 
 static int list(struct ps *ps)

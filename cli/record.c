@@ -7,7 +7,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "analyzer/profile/profile.h"
 #include "analyzer/render/units.h"
@@ -55,8 +54,7 @@ static const struct argp_option options[] = {
 	 1},
 	{"trace", OPT_TRACE, NULL, 0,
 	 "Follow HTTP requests, too, for nodiag trace and flame --by route; the agent must be in "
-	 "the "
-	 "process, and takes the samples",
+	 "the process, and takes the samples",
 	 1},
 	{"kernel", OPT_KERNEL, NULL, 0, "Take kernel stacks (default where permitted)", 1},
 	{"no-kernel", OPT_NO_KERNEL, NULL, 0, "Take no kernel stacks", 1},
@@ -146,15 +144,10 @@ static int parse_arguments(struct record *record, int argc, char **argv)
 
 static int open_output(struct record *record, struct out *out)
 {
-	char when[32], name[64];
-	time_t now = time(NULL);
-	struct tm tm;
+	pid_t pid = record->target.kind == TARGET_PIDS ? record->target.pids[0] : 0;
+	char name[64];
 
-	strftime(when, sizeof(when), "%Y%m%d-%H%M%S", localtime_r(&now, &tm));
-	if (record->target.kind == TARGET_PIDS)
-		snprintf(name, sizeof(name), "record-%d-%s.nd", record->target.pids[0], when);
-	else
-		snprintf(name, sizeof(name), "record-%s.nd", when);
+	out_make_name("record", pid, "nd", name, sizeof(name));
 	if (!out_open(out, record->output ? record->output : name, record->force, true,
 		      &record->err))
 		return EXIT_DONE;

@@ -75,8 +75,7 @@ static const struct argp_option options[] = {
 
 static const char documentation[] =
 	"Show where the time of HTTP requests goes: how many of each route, how long they took, "
-	"how "
-	"many failed, and of the slowest what they asked other services, and who else kept the "
+	"how many failed, and of the slowest what they asked other services, and who else kept the "
 	"event loop while they had to wait.\v"
 	"TARGET is a process id, a recording (.nd), or -- and a command to run with the agent. "
 	"Without, the one Node.js process of yours. The agent must be in the process: 'nodiag "
@@ -102,9 +101,9 @@ static error_t parse_spans(struct trace *trace, const char *list)
 		return 0;
 	nd_err_set(&trace->err, -EINVAL, "'%.*s': there are no spans of that",
 		   (int)strcspn(unknown, ","), unknown);
-	return nd_err_hint(&trace->err,
-			   "give --spans dns,net,tls,fs,child_process,worker, some of these, or "
-			   "all");
+	nd_err_hint(&trace->err,
+		    "give --spans dns,net,tls,fs,child_process,worker, some of these, or all");
+	return EINVAL;
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -178,14 +177,10 @@ static int print(struct trace *trace, const char *before, struct nd_err *err)
 		return nd_err_set_errno(err, ret, "cannot make the answer");
 	nd_buf_init(&text, ND_OUTPUT_MAX);
 	nd_buf_add_str(&text, before);
-	ret = render(trace, &answer, &text);
-	if (ret)
-		ret = nd_err_set_errno(err, ret, "cannot print the answer");
-	else
-		fwrite(text.data, 1, text.len, stdout);
+	ret = out_print(&text, render(trace, &answer, &text), err);
 	nd_buf_fini(&text);
 	nd_trace_free_answer(&answer);
-	return ret ? ret : out_flush_stdout(err);
+	return ret;
 }
 
 static void show(void *arg, struct nd_lag *lag)
@@ -209,9 +204,7 @@ static int read_recording(struct trace *trace, struct nd_lag_recorded *ret_recor
 			ret = nd_lag_read_recording(trace->lag, trace->frames, data.data, data.len,
 						    ret_recorded, &why);
 		if (ret)
-			nd_err_set(&trace->err, ret, "cannot read '%s': %s", path, why.what);
-		if (ret && why.hint[0])
-			nd_err_hint(&trace->err, "%s", why.hint);
+			nd_err_set_why(&trace->err, ret, &why, "cannot read '%s'", path);
 	}
 	nd_buf_fini(&data);
 	return ret;

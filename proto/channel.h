@@ -18,6 +18,7 @@
 
 #include "common/histogram.h"
 #include "common/ring.h"
+#include "proto/context.h"
 #include "proto/event.h"
 
 #define ND_CHANNEL_MAGIC   UINT64_C(0x3147414944f04e00) /* "\0N\360DIAG1" */
@@ -69,8 +70,8 @@ enum nd_agent_feature {
 	ND_FEATURE_SNAPSHOT = 1 << 10, /* heap snapshots, by a child */
 	ND_FEATURE_REDACT = 1 << 11,   /* without what strings say, and of workers */
 	ND_FEATURE_TRIGGERS = 1 << 12, /* when the heap is nearly full; and of signals */
-	ND_FEATURE_INSIDE =
-		1 << 13, /* without a child; how far one has come; and ND_MESSAGE_FREE */
+	ND_FEATURE_ACTIVE = 1 << 13,   /* what keeps loops alive, with their handles */
+	ND_FEATURE_INSIDE = 1 << 14,   /* without a child; how far one is; ND_MESSAGE_FREE */
 	/* With ND_FEATURE_TRACE, spans of other things that requests wait for. */
 	ND_FEATURE_SPANS_DNS = 1 << 16,
 	ND_FEATURE_SPANS_NET = 1 << 17,
@@ -185,6 +186,8 @@ struct nd_channel_slot {
 	uint32_t tracing;    /* enum nd_tracing */
 	uint32_t context;    /* enum nd_context */
 	uint64_t spans_lost; /* requests that the script could make nothing of */
+	struct nd_context_place place;
+	uint64_t kept; /* where its array of struct nd_kept_span is; 0: there is none */
 };
 
 /* Messages on the socket (SOCK_SEQPACKET), one a packet. */

@@ -52,7 +52,6 @@ static int write_metric(const struct writer *writer, const struct metric *what,
 	};
 	bool is_whole = what->unit[0] != 's';
 	size_t i;
-	int ret;
 
 	for (i = 0; i < metric.point_count; i++) {
 		attributes[i] = (struct nd_otlp_attribute){
@@ -68,8 +67,7 @@ static int write_metric(const struct writer *writer, const struct metric *what,
 		else
 			points[i].number = numbers[i];
 	}
-	ret = nd_otlp_encode_metric(&metric, &writer->batch->items);
-	return ret ? ret : nd_batch_added(writer->batch, metric.point_count);
+	return nd_batch_add_metric(writer->batch, &metric);
 }
 
 static int write_stat(const struct writer *writer, const char *text)

@@ -52,8 +52,7 @@ static int analyse_graph(struct nd_heap *heap, struct nd_heap_analysis *a)
 	return ret;
 }
 
-/* What plain objects look like is asked for when classes of another heap are compared with these.
- */
+/* Only who compares classes with those of another heap asks what plain objects look like. */
 int nd_heap_find_interfaces(const struct nd_heap *heap, struct nd_intern *names,
 			    struct nd_heap_analysis *a, struct nd_err *err)
 {
@@ -85,6 +84,7 @@ static int classify(const struct nd_heap *heap, struct nd_intern *names, struct 
 	a->class_of = malloc(heap->node_count * sizeof(*a->class_of));
 	if (!a->class_of)
 		ret = -ENOMEM;
+	nd_pages_populate(a->class_of, heap->node_count * sizeof(*a->class_of));
 	if (!ret)
 		ret = nd_heap_classify(heap, &a->classes, a->class_of);
 	if (!ret)

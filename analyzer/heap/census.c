@@ -9,6 +9,7 @@
 #include "analyzer/heap/interfaces.h"
 #include "analyzer/heap/match.h"
 #include "analyzer/heap/sizes.h"
+#include "common/array.h"
 #include "common/err.h"
 #include "common/intern.h"
 
@@ -54,9 +55,8 @@ static int add_sparse(struct nd_heap_census *c, uint32_t id, uint32_t index)
 
 	if (nd_set_add(&c->sparse, &id, UINT32_MAX, &at))
 		return -ENOMEM;
-	/* A power of two is full. */
-	if (c->sparse.count > count && !(count & (count - 1))) {
-		list = reallocarray(c->sparse_index, count ? 2 * (size_t)count : 1, sizeof(*list));
+	if (c->sparse.count > count) {
+		list = nd_array_grow(c->sparse_index, count, sizeof(*list));
 		if (!list)
 			return -ENOMEM;
 		c->sparse_index = list;

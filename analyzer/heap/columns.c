@@ -233,38 +233,55 @@ static int bad_edge(const struct nd_heap_columns *c, const struct nd_heap_number
 	return out_of_range(numbers, at, meta->edge_to, "an edge's node", err);
 }
 
+/* The node behind an index of the file; ND_HEAP_NODES_MAX where it is too large for any. */
+static uint32_t node_of(uint64_t index, uint32_t node_fields, double inverse)
+{
+	if (index > UINT32_MAX)
+		return index / node_fields < ND_HEAP_NODES_MAX ? (uint32_t)(index / node_fields)
+							       : ND_HEAP_NODES_MAX;
+	/* Faster than to divide, and exact where there is no remainder. */
+	return (uint32_t)((double)index * inverse + 0.5);
+}
+
+/* The compiler cannot know that what is written is none of what is read: hence the copies. */
+static int add_edges(struct nd_heap_columns *c, const struct nd_heap_numbers *numbers,
+		     struct nd_err *err)
+{
+	const struct nd_heap_meta meta = c->meta;
+	uint32_t *to = c->heap->edge + c->heap->edge_count, string, node, i,
+		 *name = c->heap->edge_name + c->heap->edge_count, string_max = c->string_max;
+	double inverse = 1.0 / meta.node_fields;
+	struct edge edge;
+
+	for (i = 0; i < numbers->count; i += meta.edge_fields) {
+		edge = get_edge(&meta, &numbers->value[i]);
+		node = node_of(edge.to, meta.node_fields, inverse);
+		if (edge.type >= meta.edge_types || !is_name(&edge) || node >= meta.node_count ||
+		    (uint64_t)node * meta.node_fields != edge.to)
+			return bad_edge(c, numbers, i, &edge, err);
+		*to++ = node | (uint32_t)meta.edge_type_of[edge.type] << ND_HEAP_TO_BITS;
+		*name++ = (uint32_t)edge.name;
+		string = edge.is_numbered ? 0 : (uint32_t)edge.name;
+		string_max = string > string_max ? string : string_max;
+	}
+	if (string_max > c->string_max)
+		name_string(c, string_max, numbers->offset[numbers->count - 1]);
+	c->heap->edge_count += numbers->count / meta.edge_fields;
+	return 0;
+}
+
 int nd_heap_columns_take_edges(void *arg, const struct nd_heap_numbers *numbers, struct nd_err *err)
 {
 	struct nd_heap_columns *c = arg;
-	const struct nd_heap_meta *meta = &c->meta;
-	uint32_t fields = meta->edge_fields, node_fields = meta->node_fields, node, count, i;
-	double inverse = 1.0 / node_fields;
-	struct edge edge;
+	uint32_t fields = c->meta.edge_fields;
 
 	if (numbers->count % fields)
 		return partial(numbers, "edges", err);
-	if (numbers->count / fields > meta->edge_count - c->heap->edge_count)
-		return too_many(numbers, "edges", meta->edge_count, err);
+	if (numbers->count / fields > c->meta.edge_count - c->heap->edge_count)
+		return too_many(numbers, "edges", c->meta.edge_count, err);
 	if (reserve_edges(c, c->heap->edge_count + numbers->count / fields, err))
 		return -ENOMEM;
-	for (i = 0, count = c->heap->edge_count; i < numbers->count; i += fields, count++) {
-		edge = get_edge(meta, &numbers->value[i]);
-		/* Faster than to divide, and exact where there is no remainder. */
-		node = (uint32_t)((double)(edge.to & UINT32_MAX) * inverse + 0.5);
-		if (edge.to > UINT32_MAX)
-			node = edge.to / node_fields < ND_HEAP_NODES_MAX
-				       ? (uint32_t)(edge.to / node_fields)
-				       : ND_HEAP_NODES_MAX;
-		if (edge.type >= meta->edge_types || !is_name(&edge) || node >= meta->node_count ||
-		    (uint64_t)node * node_fields != edge.to)
-			return bad_edge(c, numbers, i, &edge, err);
-		c->heap->edge[count] = node | (uint32_t)meta->edge_type_of[edge.type]
-						      << ND_HEAP_TO_BITS;
-		c->heap->edge_name[count] = (uint32_t)edge.name;
-		name_string(c, edge.is_numbered ? 0 : (uint32_t)edge.name, numbers->offset[i]);
-	}
-	c->heap->edge_count = count;
-	return 0;
+	return add_edges(c, numbers, err);
 }
 
 static int reserve_locations(struct nd_heap_columns *c, uint32_t need, struct nd_err *err)
@@ -317,11 +334,44 @@ int nd_heap_columns_take_locations(void *arg, const struct nd_heap_numbers *numb
 	return ret;
 }
 
-static int compare(const void *a, const void *b)
-{
-	const struct nd_heap_location *x = a, *y = b;
+/* Of a node, so many at a time that what counts them stays in the first cache. */
+#define SORT_BITS 11
 
-	return x->node < y->node ? -1 : x->node > y->node;
+/* One pass over the bits from `shift` on; what has the same ones stays in its order. */
+static void sort_by_bits(const struct nd_heap_location *from, struct nd_heap_location *to,
+			 uint32_t count, uint32_t shift)
+{
+	static const uint32_t mask = (1u << SORT_BITS) - 1;
+	uint32_t start[1u << SORT_BITS] = {0}, i, before = 0, here;
+
+	for (i = 0; i < count; i++)
+		start[from[i].node >> shift & mask]++;
+	for (i = 0; i <= mask; i++) {
+		here = start[i];
+		start[i] = before;
+		before += here;
+	}
+	for (i = 0; i < count; i++)
+		to[start[from[i].node >> shift & mask]++] = from[i];
+}
+
+/* Put locations in the order of their nodes: there are millions, and V8 has another one. */
+static int sort_locations(struct nd_heap *heap)
+{
+	struct nd_heap_location *other = malloc((size_t)heap->location_count * sizeof(*other) + 1),
+				*list;
+	uint32_t shift;
+
+	if (!other)
+		return -ENOMEM;
+	for (shift = 0; shift < 32 && heap->node_count >> shift; shift += SORT_BITS) {
+		sort_by_bits(heap->location, other, heap->location_count, shift);
+		list = heap->location;
+		heap->location = other;
+		other = list;
+	}
+	free(other);
+	return 0;
 }
 
 int nd_heap_columns_finish(struct nd_heap_columns *c, struct nd_err *err)
@@ -342,7 +392,7 @@ int nd_heap_columns_finish(struct nd_heap_columns *c, struct nd_err *err)
 	heap->first_edge[heap->node_count] = heap->edge_count;
 	heap->root = c->meta.root;
 	heap->extra_native_bytes = c->meta.extra_native_bytes;
-	if (heap->location_count)
-		qsort(heap->location, heap->location_count, sizeof(*heap->location), compare);
+	if (heap->location_count && sort_locations(heap))
+		return no_memory(err);
 	return 0;
 }

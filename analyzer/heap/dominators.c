@@ -10,6 +10,12 @@
 #include "analyzer/heap/heap.h"
 #include "common/pages.h"
 
+/* A node on the way down, and the edge to look at next. */
+struct visit {
+	uint32_t node;
+	uint32_t edge;
+};
+
 /*
  * Nodes are numbered from 1 in the order in which a depth-first search finds them; all lists below
  * but `number` go by these numbers. 0 is none.
@@ -37,12 +43,12 @@ struct flow {
 	uint32_t *label;
 	uint32_t *dominator;
 	uint32_t *path;
-};
 
-/* A node on the way down, and the edge to look at next. */
-struct visit {
-	uint32_t node;
-	uint32_t edge;
+	/*
+	 * Of the search. Since fresh memory costs more than used one, `semi` and `label` are in its
+	 * place afterwards, as `dominator` is in that of `number`.
+	 */
+	struct visit *stack;
 };
 
 static uint32_t add_number(struct flow *f, uint32_t node, uint32_t parent)
@@ -53,15 +59,23 @@ static uint32_t add_number(struct flow *f, uint32_t node, uint32_t parent)
 	return f->count;
 }
 
-/* The next node that has no number yet, behind an essential edge. */
-static bool find_next(const struct flow *f, struct visit *visit, uint32_t *ret_to)
+/*
+ * The next node that has no number yet, behind an essential edge. Each edge is met once, and
+ * counted for the number behind the one that it leads to.
+ */
+static bool find_next(struct flow *f, struct visit *visit, uint32_t *ret_to)
 {
-	uint32_t end = f->heap->first_edge[visit->node + 1], e, to;
+	uint32_t end = f->heap->first_edge[visit->node + 1], e, to, number;
 
 	for (e = visit->edge; e < end; e++) {
-		to = nd_heap_edge_to(f->heap, e);
-		if (f->number[to] || !nd_heap_bit(f->essential, e))
+		if (!nd_heap_bit(f->essential, e))
 			continue;
+		to = nd_heap_edge_to(f->heap, e);
+		number = f->number[to];
+		if (number) {
+			f->first_from[number + 1]++;
+			continue;
+		}
 		visit->edge = e + 1;
 		*ret_to = to;
 		return true;
@@ -69,8 +83,9 @@ static bool find_next(const struct flow *f, struct visit *visit, uint32_t *ret_t
 	return false;
 }
 
-static void search(struct flow *f, struct visit *stack, uint32_t node, uint32_t parent)
+static void search(struct flow *f, uint32_t node, uint32_t parent)
 {
+	struct visit *stack = f->stack;
 	uint32_t depth = 1, to;
 
 	stack[0] = (struct visit){node, f->heap->first_edge[node]};
@@ -80,7 +95,7 @@ static void search(struct flow *f, struct visit *stack, uint32_t node, uint32_t 
 			depth--;
 			continue;
 		}
-		add_number(f, to, f->number[stack[depth - 1].node]);
+		f->first_from[add_number(f, to, f->number[stack[depth - 1].node]) + 1]++;
 		stack[depth++] = (struct visit){to, f->heap->first_edge[to]};
 	}
 }
@@ -95,7 +110,7 @@ static void mark_targets(const struct flow *f, uint8_t *is_target)
 }
 
 /* What the root does not reach counts as its own: trees of orphans, then circles of them. */
-static void search_orphans(struct flow *f, struct visit *stack, uint8_t *is_target)
+static void search_orphans(struct flow *f, uint8_t *is_target)
 {
 	uint32_t nodes = f->heap->node_count, i;
 
@@ -106,7 +121,7 @@ static void search_orphans(struct flow *f, struct visit *stack, uint8_t *is_targ
 	mark_targets(f, is_target);
 	for (i = 0; i < nodes; i++)
 		if (!f->number[i] && !nd_heap_bit(is_target, i))
-			search(f, stack, i, 1);
+			search(f, i, 1);
 	f->searched = f->count;
 	for (i = 0; i < nodes; i++)
 		if (!f->number[i])
@@ -116,16 +131,18 @@ static void search_orphans(struct flow *f, struct visit *stack, uint8_t *is_targ
 static int number_nodes(struct flow *f)
 {
 	uint32_t nodes = f->heap->node_count;
-	struct visit *stack = malloc(nodes * sizeof(*stack));
 	uint8_t *is_target = calloc(nodes / 8 + 1, 1);
-	int ret = stack && is_target ? 0 : -ENOMEM;
+	int ret = -ENOMEM;
 
-	if (!ret) {
-		search(f, stack, f->heap->root, 0);
+	f->stack = malloc(((size_t)nodes + 1) * sizeof(*f->stack));
+	f->first_from = calloc((size_t)nodes + 2, sizeof(*f->first_from));
+	if (f->stack && f->first_from && is_target) {
+		nd_pages_populate(f->first_from, nodes * sizeof(*f->first_from));
+		search(f, f->heap->root, 0);
 		f->reached = f->count;
-		search_orphans(f, stack, is_target);
+		search_orphans(f, is_target);
+		ret = 0;
 	}
-	free(stack);
 	free(is_target);
 	return ret;
 }
@@ -137,17 +154,8 @@ static int number_nodes(struct flow *f)
 static int find_predecessors(struct flow *f)
 {
 	const struct nd_heap *heap = f->heap;
-	uint32_t *first = calloc((size_t)f->count + 2, sizeof(*first)), i, e, node;
+	uint32_t *first = f->first_from, i, e, node;
 
-	f->first_from = first;
-	if (!first)
-		return -ENOMEM;
-	nd_pages_populate(first, f->count * sizeof(*first));
-	for (node = 0; node < heap->node_count; node++)
-		for (e = heap->first_edge[node];
-		     f->number[node] <= f->searched && e < heap->first_edge[node + 1]; e++)
-			if (nd_heap_bit(f->essential, e))
-				first[f->number[nd_heap_edge_to(heap, e)] + 1]++;
 	for (i = 1; i <= f->count + 1; i++)
 		first[i] += first[i - 1];
 	f->from = malloc(((size_t)first[f->count + 1] + 1) * sizeof(*f->from));
@@ -225,15 +233,14 @@ static int find(struct flow *f)
 	size_t size = ((size_t)f->count + 1) * sizeof(uint32_t);
 	uint32_t w;
 
-	f->semi = malloc(size);
-	f->label = calloc(1, size);
-	f->dominator = calloc(1, size);
+	f->semi = (uint32_t *)f->stack;
+	f->label = f->semi + f->count + 1;
+	f->dominator = f->number;
 	f->path = malloc(size);
-	if (!f->semi || !f->label || !f->dominator || !f->path)
+	if (!f->path)
 		return -ENOMEM;
-	nd_pages_populate(f->semi, size);
-	nd_pages_populate(f->label, size);
-	nd_pages_populate(f->dominator, size);
+	memset(f->label, 0, size);
+	memset(f->dominator, 0, size);
 	for (w = 0; w <= f->count; w++)
 		f->semi[w] = w;
 	for (w = f->count; w > 1; w--) {
@@ -290,18 +297,16 @@ int nd_heap_find_dominators(const struct nd_heap *heap, const uint8_t *essential
 		ret = number_nodes(&f);
 	if (!ret)
 		ret = find_predecessors(&f);
-	free(f.number);
 	if (!ret)
 		ret = find(&f);
 	free(f.first_from);
 	free(f.from);
 	free(f.parent);
-	free(f.semi);
-	free(f.label);
+	free(f.stack);
 	free(f.path);
 	if (!ret)
 		ret = sum_up(&f, ret_dominator, ret_retained);
 	free(f.node);
-	free(f.dominator);
+	free(f.number);
 	return ret;
 }

@@ -10,6 +10,7 @@
 #include "analyzer/heap/graph.h"
 #include "analyzer/heap/heap.h"
 #include "analyzer/heap/path.h"
+#include "common/pages.h"
 #include "common/set.h"
 
 /* Groups of all kinds are summed up together, for that is a walk through the whole heap. */
@@ -200,6 +201,7 @@ int nd_heap_find_keepers(const struct nd_heap_paths *paths, struct nd_heap_keepe
 	int code = -ENOMEM;
 
 	if (g.group_of) {
+		nd_pages_populate(g.group_of, size);
 		memset(g.group_of, 0xff, size);
 		code = gather(&g, &keepers);
 	}

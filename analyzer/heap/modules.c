@@ -11,6 +11,7 @@
 #include "analyzer/heap/path.h"
 #include "common/array.h"
 #include "common/intern.h"
+#include "common/pages.h"
 
 #define FOLDER "node_modules"
 #define URL    "file://"
@@ -192,6 +193,7 @@ int nd_heap_find_modules(const struct nd_heap_paths *paths, struct nd_heap_modul
 	int code = c.m.names && c.module_of ? 0 : -ENOMEM;
 
 	if (!code) {
+		nd_pages_populate(c.module_of, size);
 		memset(c.module_of, 0xff, size);
 		code = add_module(&c.m, "", &nobody);
 	}

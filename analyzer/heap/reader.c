@@ -453,7 +453,6 @@ int nd_heap_reader_finish(struct nd_heap_reader *r, struct nd_heap **ret_heap, s
 	if (r->packing == COLUMNS)
 		return nd_heap_unpacker_finish(r->unpacker, ret_heap, err);
 	ret = end(r);
-
 	if (!ret) {
 		heap->string_bytes = r->strings.bytes;
 		heap->string_start = r->strings.start;

@@ -8,6 +8,7 @@
 
 #include "analyzer/heap/graph.h"
 #include "analyzer/heap/heap.h"
+#include "common/pages.h"
 
 /* Nobody yet, and more than one; all else is a node. */
 #define UNOWNED UINT32_MAX
@@ -69,6 +70,8 @@ int nd_heap_charge_owners(struct nd_heap *heap)
 		free(stack);
 		return -ENOMEM;
 	}
+	nd_pages_populate(owner, heap->node_count * sizeof(*owner));
+	nd_pages_populate(stack, heap->node_count * sizeof(*stack));
 	find_owners(heap, owner, stack);
 	for (node = 0; node < heap->node_count; node++) {
 		to = owner[node];

@@ -224,6 +224,7 @@ int nd_lag_add_event(struct nd_lag *lag, const struct nd_event *event, size_t si
 	case ND_EVENT_HANDLES:
 	case ND_EVENT_MEMORY:
 	case ND_EVENT_SPACE:
+	case ND_EVENT_RESOURCE:
 		nd_lag_threads_add_event(&lag->threads, event, size);
 		return 0;
 	case ND_EVENT_THREAD_END:

@@ -94,6 +94,15 @@ struct nd_lag_space {
 	uint64_t physical_bytes;
 };
 
+/* Types of resources that are told apart; those beyond are "(others)". */
+#define ND_LAG_RESOURCES_MAX 24
+
+/* Resources that keep a loop alive, as process.getActiveResourcesInfo() has them. */
+struct nd_lag_resource {
+	char type[ND_ASYNC_TYPE_NAME]; /* "Timeout", "TCPSocketWrap" */
+	uint64_t count;
+};
+
 /* A loop during the time it was observed. */
 struct nd_lag_loop {
 	uint32_t tid;
@@ -128,6 +137,9 @@ struct nd_lag_loop {
 	uint64_t array_buffers_bytes; /* of these; UINT64_MAX: not known */
 	struct nd_lag_space space[ND_LAG_SPACES_MAX];
 	size_t spaces;
+	/* What kept it alive, when it was looked at last. */
+	struct nd_lag_resource resource[ND_LAG_RESOURCES_MAX];
+	size_t resources;
 	/* The loop's handles by uv_handle_type, when it was asked last. */
 	bool has_handles;
 	uint32_t handles_active[ND_HANDLE_TYPES];

@@ -260,6 +260,26 @@ static void add_space(struct nd_lag_loop *loop, const struct nd_event_space *eve
 	space->physical_bytes = event->physical_bytes;
 }
 
+/* Those of one look, after an event that tells of all together. */
+static void add_resource(struct nd_lag_loop *loop, const struct nd_event_resource *event)
+{
+	struct nd_lag_resource *resource;
+
+	if (!event->type[0]) {
+		loop->resources = 0;
+		return;
+	}
+	if (loop->resources == ND_LAG_RESOURCES_MAX) {
+		resource = &loop->resource[ND_LAG_RESOURCES_MAX - 1];
+		strcpy(resource->type, "(others)");
+		resource->count += event->count;
+		return;
+	}
+	resource = &loop->resource[loop->resources++];
+	*resource = (struct nd_lag_resource){.count = event->count};
+	memcpy(resource->type, event->type, sizeof(resource->type) - 1);
+}
+
 void nd_lag_threads_add_event(struct nd_lag_threads *threads, const struct nd_event *event,
 			      size_t size)
 {
@@ -274,6 +294,8 @@ void nd_lag_threads_add_event(struct nd_lag_threads *threads, const struct nd_ev
 		add_memory(loop, (const void *)event);
 	else if (event->kind == ND_EVENT_SPACE && size >= sizeof(struct nd_event_space))
 		add_space(loop, (const void *)event);
+	else if (event->kind == ND_EVENT_RESOURCE && size >= sizeof(struct nd_event_resource))
+		add_resource(loop, (const void *)event);
 	else if (event->kind == ND_EVENT_THREAD_END)
 		loop->ended = true;
 }

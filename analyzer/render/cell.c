@@ -54,6 +54,11 @@ void nd_cell_add_amount(struct nd_buf *out, uint64_t amount, const char *unit, s
 	nd_cell_add_right(out, nd_units_weight(amount, unit, text), width);
 }
 
+void nd_cell_add_time(struct nd_buf *out, uint64_t ns, size_t width)
+{
+	nd_cell_add_amount(out, ns, "nanoseconds", width);
+}
+
 size_t nd_cell_add_cut(struct nd_buf *out, const struct nd_buf *text, size_t width)
 {
 	size_t count = nd_cell_columns(text->data, text->len);

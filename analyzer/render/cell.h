@@ -19,6 +19,7 @@ void nd_cell_add_spaces(struct nd_buf *out, size_t count);
 /* A text, or an amount as nd_units_weight() has it, that ends at a column if it is not too long. */
 void nd_cell_add_right(struct nd_buf *out, const char *str, size_t width);
 void nd_cell_add_amount(struct nd_buf *out, uint64_t amount, const char *unit, size_t width);
+void nd_cell_add_time(struct nd_buf *out, uint64_t ns, size_t width);
 
 /*
  * Append printable `text` in `width` columns at most, and return how many it took. What is too long

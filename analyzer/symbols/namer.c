@@ -58,6 +58,7 @@ void nd_namer_fini(struct nd_namer *namer)
 static uint32_t kernel_frame(struct nd_namer *namer, uint64_t address)
 {
 	struct nd_kernel_name *name;
+	uint32_t frame;
 	char text[256];
 
 	HASH_FIND(hh, namer->kernel_names, &address, sizeof(address), name);
@@ -73,8 +74,11 @@ static uint32_t kernel_frame(struct nd_namer *namer, uint64_t address)
 		free(name);
 		return namer->unknown_frame;
 	}
+	frame = name->frame;
 	HASH_ADD(hh, namer->kernel_names, address, sizeof(name->address), name);
-	return name->frame;
+	if (!name->hh.tbl)
+		free(name);
+	return frame;
 }
 
 static void add_frame(struct nd_namer *namer, struct nd_process *process, uint32_t isolate,

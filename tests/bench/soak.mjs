@@ -14,6 +14,12 @@ import { settle, withProgram } from './program.mjs';
 
 const SAMPLE_MS = 1000;
 
+/**
+ * V8 doubles its young generation each time as much as that has survived in all, up to a limit: a
+ * step every few minutes that says nothing of who holds what.
+ */
+const YOUNG = ['--min-semi-space-size=16', '--max-semi-space-size=16'];
+
 /** In each span, once. */
 const MARK = Buffer.from('http.request.method');
 
@@ -66,9 +72,12 @@ async function watch(program, plain, collector) {
 
 async function soak() {
   const collector = await startCollector();
-  const way = { start: (node) => ['env', `LD_PRELOAD=${agent}`, node] };
-  const { samples, requests, dropped } = await withProgram('hello', {}, (plain) =>
-    withProgram('hello', way, (program) => watch(program, plain, collector)));
+  const way = { start: (node) => ['env', `LD_PRELOAD=${agent}`, node, ...YOUNG] };
+  const { samples, requests, dropped } = await withProgram(
+    'hello',
+    { start: (node) => [node, ...YOUNG] },
+    (plain) => withProgram('hello', way, (program) => watch(program, plain, collector)),
+  );
   collector.close();
   const rows = Object.entries(samples).map(([name, list]) => {
     const [first, second, last] = thirds(list);

@@ -4,32 +4,21 @@
 // others for is its own, and both the trace and the baggage go on with it.
 
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import http2 from 'node:http2';
 import https from 'node:https';
-import { join } from 'node:path';
 import test from 'node:test';
 
-import { agent, makeFolder, needNode, runNodiag, skip, start, untilTraced } from './harness.mjs';
+import { makeCertificate, needOpenssl } from './certificate.mjs';
+import { agent, needNode, runNodiag, start, untilTraced } from './harness.mjs';
 import { collectSpans } from './otlp.mjs';
 
 needNode();
-if (spawnSync('openssl', ['version']).error) skip('there is no openssl');
+needOpenssl();
 
 const REQUESTS = 40; // at once, to each server
 const hex = (bytes) => randomBytes(bytes).toString('hex');
-
-function makeCertificate() {
-  const folder = makeFolder();
-  const files = [join(folder, 'key.pem'), join(folder, 'certificate.pem')];
-  const key = ['-newkey', 'rsa:2048', '-nodes', '-keyout', files[0], '-out', files[1]];
-  const name = 'subjectAltName=IP:127.0.0.1';
-  const subject = ['-subj', '/CN=localhost', '-addext', name, '-days', '2'];
-  execFileSync('openssl', ['req', '-x509', ...key, ...subject], { stdio: 'ignore' });
-  return files;
-}
 
 /** Speaks HTTP/2, and answers with the headers that it got. */
 function startService() {

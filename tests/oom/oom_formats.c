@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "analyzer/export/batch.h"
+#include "analyzer/export/links.h"
 #include "analyzer/export/metrics.h"
 #include "analyzer/export/profile.h"
 #include "analyzer/export/queue.h"
@@ -113,12 +114,35 @@ static int run_lag(const struct scene *scene)
 	struct nd_lag *lag = frames ? nd_lag_new(frames) : NULL;
 	struct nd_lag_recorded recorded;
 	int ret = -ENOMEM;
+	struct nd_buf out;
 
+	nd_buf_init(&out, ND_OUTPUT_MAX);
 	if (lag)
 		ret = nd_lag_read_recording(lag, frames, scene->file->data, scene->file->len,
 					    &recorded, NULL);
+	if (!ret)
+		ret = nd_render_lag(lag, frames, recorded.threshold_ns, false, &out);
+	if (!ret)
+		ret = nd_render_lag_json(lag, frames, recorded.threshold_ns, &out);
+	nd_buf_fini(&out);
 	nd_lag_free(lag);
 	nd_profile_free(frames);
+	return ret;
+}
+
+static int run_links(const struct scene *scene)
+{
+	struct nd_recorded_links *links;
+	struct nd_profile *profile;
+	int ret = nd_import_recording(scene->file->data, scene->file->len, false, &profile, NULL,
+				      NULL);
+
+	if (ret)
+		return ret;
+	ret = nd_recorded_links_new(profile, scene->file->data, scene->file->len, &links, NULL);
+	if (!ret)
+		nd_recorded_links_free(links);
+	nd_profile_free(profile);
 	return ret;
 }
 
@@ -487,6 +511,7 @@ static int fail_recordings(void)
 	scene.file = &file;
 	bad += fail_each("import of a recording", run_import, &scene);
 	bad += fail_each("event loops of a recording", run_lag, &scene);
+	bad += fail_each("links of a recording", run_links, &scene);
 	bad += fail_each("requests of a recording", run_trace, &scene);
 	bad += fail_each("OTLP metrics", run_export_metrics, &scene);
 	nd_buf_fini(&file);

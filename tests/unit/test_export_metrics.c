@@ -227,6 +227,41 @@ static void check_space(const Otlp__ExportMetricsServiceRequest *request)
 	}
 }
 
+static void add_resource(struct nd_lag *lag, const char *type, uint64_t count)
+{
+	struct nd_event_resource resource = {.event = {ND_EVENT_RESOURCE, 4242, KNOWN_END_NS},
+					     .count = count};
+
+	snprintf(resource.type, sizeof(resource.type), "%s", type);
+	assert_int_equal(nd_lag_add_event(lag, &resource.event, sizeof(resource)), 0);
+}
+
+/* What a look found goes with the next. */
+static void add_resources(struct nd_lag *lag)
+{
+	add_resource(lag, "", 1);
+	add_resource(lag, "TTYWrap", 1);
+	add_resource(lag, "", 12);
+	add_resource(lag, "Timeout", 10);
+	add_resource(lag, "TCPSocketWrap", 2);
+}
+
+static void check_resources(const Otlp__ExportMetricsServiceRequest *request)
+{
+	const Otlp__Metric *metric = find_metric(request, "v8js.resource.active");
+	const Otlp__NumberDataPoint *point;
+
+	assert_non_null(metric);
+	assert_string_equal(metric->unit, "{resource}");
+	assert_int_equal(metric->gauge->n_data_points, 2);
+	point = metric->gauge->data_points[0];
+	assert_int_equal(point->as_int, 10);
+	assert_string_equal(
+		find_attribute(point->attributes, point->n_attributes, "v8js.resource.type"),
+		"Timeout");
+	assert_int_equal(metric->gauge->data_points[1]->as_int, 2);
+}
+
 static void test_recording(void **state)
 {
 	struct fixture *f = *state;
@@ -260,12 +295,14 @@ static void test_recording(void **state)
 	assert_true(f->requests.items[1] > 30);
 	/* The worker has ended, and was told of: it does not come again. */
 	add_space(lag);
+	add_resources(lag);
 	assert_int_equal(nd_metrics_add_loops(f->metrics, lag, KNOWN_END_NS + 1, &f->batch), 0);
 	assert_int_equal(nd_batch_flush(&f->batch, NULL), 0);
 	otlp__export_metrics_service_request__free_unpacked(first, NULL);
 	first = requests_metrics(&f->requests, 2);
 	assert_int_equal(find_metric(first, "nodejs.eventloop.time")->sum->n_data_points, 2);
 	check_space(first);
+	check_resources(first);
 	/* Nothing happened since, so there is no delay to tell of. */
 	assert_null(find_metric(first, "nodejs.eventloop.delay.max"));
 	otlp__export_metrics_service_request__free_unpacked(first, NULL);

@@ -13,38 +13,7 @@
 
 #include "analyzer/heap/distances.h"
 #include "analyzer/heap/dominators.h"
-#include "common/intern.h"
-#include "heap_build.h"
-
-#define E_CONTEXT  ND_HEAP_EDGE_CONTEXT
-#define E_ELEMENT  ND_HEAP_EDGE_ELEMENT
-#define E_PROPERTY ND_HEAP_EDGE_PROPERTY
-#define E_INTERNAL ND_HEAP_EDGE_INTERNAL
-#define E_SHORTCUT ND_HEAP_EDGE_SHORTCUT
-#define E_WEAK	   ND_HEAP_EDGE_WEAK
-
-#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
-
-struct known {
-	struct nd_heap *heap;
-	struct nd_intern *names;
-	struct nd_heap_analysis a;
-};
-
-static void analyse(struct known *k, const struct build *build)
-{
-	k->heap = build_heap(build);
-	k->names = nd_intern_new();
-	assert_non_null(k->heap);
-	assert_int_equal(nd_heap_analyse(k->heap, k->names, &k->a, NULL), 0);
-}
-
-static void forget(struct known *k)
-{
-	nd_heap_analysis_fini(&k->a);
-	nd_intern_free(k->names);
-	nd_heap_free(k->heap);
-}
+#include "heap_known.h"
 
 static const char *class_name(const struct known *k, uint32_t node)
 {

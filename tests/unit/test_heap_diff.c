@@ -22,12 +22,6 @@
 #include "common/intern.h"
 #include "heap_build.h"
 
-#define E_CONTEXT  ND_HEAP_EDGE_CONTEXT
-#define E_ELEMENT  ND_HEAP_EDGE_ELEMENT
-#define E_PROPERTY ND_HEAP_EDGE_PROPERTY
-#define E_INTERNAL ND_HEAP_EDGE_INTERNAL
-#define E_SHORTCUT ND_HEAP_EDGE_SHORTCUT
-
 /* What a leaked object has. */
 #define LEAK_BYTES (1u << 20)
 

@@ -511,13 +511,38 @@ static void test_collections_of_an_older_agent(void **state)
 	assert_string_equal(list->name, "[no request]");
 }
 
+/* More types of resources than are told apart are one, and a name that does not end is cut. */
+static void test_more_resources_than_are_told_apart(void **state)
+{
+	struct nd_channel_slot now = slot(10, ND_THREAD_MAIN, 1);
+	struct nd_event_resource event = {.event = {ND_EVENT_RESOURCE, 10, START}, .count = 2};
+	const struct nd_lag_loop *loop;
+	struct world *w = *state;
+	uint32_t i;
+
+	look(w, &now, &now, START + 10 * MS);
+	for (i = 0; i < ND_LAG_RESOURCES_MAX + 2; i++) {
+		memset(event.type, 'a', sizeof(event.type));
+		assert_int_equal(nd_lag_add_event(w->lag, &event.event, sizeof(event)), 0);
+	}
+	loop = loops(w, 1);
+	assert_int_equal(loop->resources, ND_LAG_RESOURCES_MAX);
+	assert_int_equal(strlen(loop->resource[0].type), sizeof(event.type) - 1);
+	assert_int_equal(loop->resource[0].count, 2);
+	assert_string_equal(loop->resource[ND_LAG_RESOURCES_MAX - 1].type, "(others)");
+	assert_int_equal(loop->resource[ND_LAG_RESOURCES_MAX - 1].count, 6);
+	event.type[0] = '\0';
+	assert_int_equal(nd_lag_add_event(w->lag, &event.event, sizeof(event)), 0);
+	assert_int_equal(loops(w, 1)->resources, 0);
+}
+
 static void test_short_and_unknown_events_are_passed_over(void **state)
 {
 	struct nd_event_stall stall = {.event = {0, 10, START}};
 	struct world *w = *state;
 	uint32_t kind;
 
-	for (kind = 0; kind < 20; kind++) {
+	for (kind = 0; kind < 24; kind++) {
 		stall.event.kind = kind;
 		assert_int_equal(nd_lag_add_event(w->lag, &stall.event, sizeof(struct nd_event)),
 				 0);
@@ -620,6 +645,7 @@ int main(void)
 		TEST(test_the_longest_pause),
 		TEST(test_collections_are_for_requests),
 		TEST(test_collections_of_an_older_agent),
+		TEST(test_more_resources_than_are_told_apart),
 		TEST(test_short_and_unknown_events_are_passed_over),
 		TEST(test_more_threads_than_are_told_apart),
 		TEST(test_more_threads_than_live_at_once),
