@@ -4,15 +4,18 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import test from 'node:test';
 
-import { agent, makeFolder, needNode, runNodiag, start, until } from './harness.mjs';
+import { agent, makeFolder, needNode, nodiag, runNodiag, start, until } from './harness.mjs';
 import { countPlanted, goesOn } from './planted.mjs';
 
 const PROGRAM = 'heap-live.cjs';
 const OBJECTS = 12345;
 const TIMES = process.env.NODIAG_STRESS === 'full' ? 50 : 2;
+
+/** A native module. */
+const FORK = process.env.ND_FORK ?? join(dirname(nodiag), '../tests/e2e/fork.node');
 
 needNode();
 
@@ -47,7 +50,7 @@ test('without an agent, it is loaded and stopped again', async () => {
 });
 
 test('with the agent, several times, through a pipe, of a program with all there is', async (t) => {
-  const as = ['env', `LD_PRELOAD=${agent}`, `ND_FORK=${process.env.ND_FORK}`];
+  const as = ['env', `LD_PRELOAD=${agent}`, `ND_FORK=${FORK}`];
   const program = await start(PROGRAM, { as, args: ['all'], warmUp: 300 });
   t.after(() => program.stop());
   let now = await program.ask('seen');
