@@ -9,7 +9,8 @@
  *	kind        "summary" or "diff"
  *	files       {name, bytes} of each snapshot
  *	objects     of a summary, with bytes, native and kinds: [name, count, bytes] each
- *	new         of a diff, bytes; with grown, bytes, and mixed: not of one process
+ *	new         of a diff, bytes; with grown, bytes, mixed: nothing can be
+ *	            told; and ways: it was compared by ways
  *	suspects    {way, bytes, count, class, others, holder, id, example, steps, path}
  *	            a path is a list of [reference, object, retained bytes]
  *	suspectsOf  bytes that those of suspects are a part of

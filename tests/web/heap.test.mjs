@@ -355,8 +355,8 @@ pageTest("where nothing grew, the page says so", ["before", "steady"], {}, async
   assert.equal(await text(page, "#classes .more"), "There are none.");
 });
 
-pageTest("snapshots of two processes are called that", ["after", "hostile"], {}, async (page) => {
-  assert.match(await text(page, "#losses"), /not of one process/);
+pageTest("snapshots of two processes are compared by ways, and called that", ["after", "hostile"], {}, async (page) => {
+  assert.match(await text(page, "#losses"), /do not share their ids/);
 });
 
 pageTest("what was left out is said", ["many"], {}, async (page) => {
