@@ -3,20 +3,11 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/thread.h"
 #include "common/clock.h"
 #include "proto/event.h"
-
-static uint64_t read_clock(clockid_t clock)
-{
-	struct timespec ts = {0};
-
-	clock_gettime(clock, &ts);
-	return (uint64_t)ts.tv_sec * ND_NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
 
 /* "run_time run_delay slices" in nanoseconds (the kernel's scheduler/sched-stats.rst). */
 static uint64_t read_run_delay(const struct nd_thread *thread)
@@ -40,7 +31,7 @@ void nd_usage_take(struct nd_thread *thread, uint64_t now)
 
 	__atomic_fetch_add(&baseline->sequence, 1, __ATOMIC_ACQ_REL);
 	baseline->time_ns = now;
-	baseline->cpu_ns = read_clock(thread->cpu_clock);
+	baseline->cpu_ns = nd_clock_read_ns(thread->cpu_clock);
 	baseline->run_delay_ns = read_run_delay(thread);
 	__atomic_fetch_add(&baseline->sequence, 1, __ATOMIC_ACQ_REL);
 }
@@ -85,7 +76,7 @@ void nd_usage_read(const struct nd_thread *thread, struct nd_event_stall *event)
 	if (!find_baseline(thread, event->start_ns, &baseline))
 		return;
 	event->since_ns = baseline.time_ns;
-	event->cpu_ns = read_clock(CLOCK_THREAD_CPUTIME_ID) - baseline.cpu_ns;
+	event->cpu_ns = nd_clock_read_ns(CLOCK_THREAD_CPUTIME_ID) - baseline.cpu_ns;
 	event->run_delay_ns = read_run_delay(thread) - baseline.run_delay_ns;
 }
 

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "analyzer/profile/import.h"
@@ -171,21 +170,6 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 static const struct argp argp = {
 	options, parse_option, "[PID... | FILE | -- COMMAND...]", documentation, NULL, NULL, NULL};
-
-/* The name of the answer: what and when, so that answers do not collide. */
-static void make_default_name(const struct flame *flame, char *buf, size_t size)
-{
-	char when[32];
-	time_t now = time(NULL);
-	struct tm tm;
-
-	strftime(when, sizeof(when), "%Y%m%d-%H%M%S", localtime_r(&now, &tm));
-	if (flame->target.kind == TARGET_PIDS)
-		snprintf(buf, size, "flame-%d-%s.%s", flame->target.pids[0], when,
-			 flame->format->extension);
-	else
-		snprintf(buf, size, "flame-%s.%s", when, flame->format->extension);
-}
 
 static int set_info(const struct flame *flame, struct nd_profile *profile)
 {
@@ -383,9 +367,10 @@ static int parse_arguments(struct flame *flame, int argc, char **argv)
 
 static int open_output(struct flame *flame, struct out *out)
 {
+	pid_t pid = flame->target.kind == TARGET_PIDS ? flame->target.pids[0] : 0;
 	char name[128];
 
-	make_default_name(flame, name, sizeof(name));
+	out_make_name("flame", pid, flame->format->extension, name, sizeof(name));
 	if (!out_open(out, flame->output ? flame->output : name, flame->force,
 		      flame->format->binary, &flame->err))
 		return EXIT_DONE;

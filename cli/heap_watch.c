@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/attach.h"
@@ -16,6 +15,7 @@
 #include "cli/heap_room.h"
 #include "cli/heap_snapshot.h"
 #include "cli/interrupt.h"
+#include "cli/out.h"
 #include "cli/term.h"
 #include "cli/units.h"
 #include "common/clock.h"
@@ -102,14 +102,13 @@ int heap_triggers_set_keep(struct heap_triggers *triggers, const char *arg, stru
 
 static void name_next(struct watch *watch, const char *folder)
 {
-	time_t now = time(NULL);
-	char when[32];
-	struct tm tm;
+	char name[64];
 
-	strftime(when, sizeof(when), "%Y%m%d-%H%M%S", localtime_r(&now, &tm));
-	snprintf(watch->path, sizeof(watch->path), "%s%sheap-%d-%s.%s", folder ? folder : "",
-		 folder ? "/" : "", watch->pid, when,
-		 watch->options.format == HEAP_FORMAT_ND ? "nd" : "heapsnapshot");
+	out_make_name("heap", watch->pid,
+		      watch->options.format == HEAP_FORMAT_ND ? "nd" : "heapsnapshot", name,
+		      sizeof(name));
+	snprintf(watch->path, sizeof(watch->path), "%s%s%s", folder ? folder : "",
+		 folder ? "/" : "", name);
 	watch->options.output = watch->path;
 }
 
@@ -180,6 +179,13 @@ static int collect(struct watch *watch, const char *folder)
 	struct nd_err err = {0};
 	int ret;
 
+	if (watch->triggers->most && heap_room_count(folder) >= (int)watch->triggers->most) {
+		term_note("no snapshot: '%s' has %" PRIu32 " of them", folder,
+			  watch->triggers->most);
+		heap_snapshot_disarm(watch->armed);
+		watch->armed = NULL;
+		return 0;
+	}
 	name_next(watch, folder);
 	ret = heap_snapshot_collect(watch->armed, &watch->options, &err);
 	heap_snapshot_disarm(watch->armed);

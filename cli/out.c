@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/buf.h"
@@ -58,6 +59,19 @@ static int open_temporary(struct out *out)
 		return fd;
 	out->temporary[0] = '\0';
 	return -errno;
+}
+
+void out_make_name(const char *what, pid_t pid, const char *extension, char *buf, size_t size)
+{
+	time_t now = time(NULL);
+	char when[32];
+	struct tm tm;
+
+	strftime(when, sizeof(when), "%Y%m%d-%H%M%S", localtime_r(&now, &tm));
+	if (pid)
+		snprintf(buf, size, "%s-%d-%s.%s", what, pid, when, extension);
+	else
+		snprintf(buf, size, "%s-%s.%s", what, when, extension);
 }
 
 int out_open(struct out *out, const char *path, bool force, bool binary, struct nd_err *err)

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct nd_buf;
 struct nd_err;
@@ -26,6 +27,12 @@ struct out {
 	bool is_named; /* it has its name already */
 	uint64_t size; /* bytes written by out_append() */
 };
+
+/*
+ * The name of an answer that was given none: what it is, of which process (0: of several, or of
+ * none), and when, so that answers do not collide: "flame-4242-20240131-235959.html".
+ */
+void out_make_name(const char *what, pid_t pid, const char *extension, char *buf, size_t size);
 
 /*
  * Claim `path`, or stdout for "-". Fails when the file exists, unless `force`, when it cannot be

@@ -7,7 +7,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "analyzer/profile/profile.h"
 #include "analyzer/render/units.h"
@@ -145,15 +144,10 @@ static int parse_arguments(struct record *record, int argc, char **argv)
 
 static int open_output(struct record *record, struct out *out)
 {
-	char when[32], name[64];
-	time_t now = time(NULL);
-	struct tm tm;
+	pid_t pid = record->target.kind == TARGET_PIDS ? record->target.pids[0] : 0;
+	char name[64];
 
-	strftime(when, sizeof(when), "%Y%m%d-%H%M%S", localtime_r(&now, &tm));
-	if (record->target.kind == TARGET_PIDS)
-		snprintf(name, sizeof(name), "record-%d-%s.nd", record->target.pids[0], when);
-	else
-		snprintf(name, sizeof(name), "record-%s.nd", when);
+	out_make_name("record", pid, "nd", name, sizeof(name));
 	if (!out_open(out, record->output ? record->output : name, record->force, true,
 		      &record->err))
 		return EXIT_DONE;
