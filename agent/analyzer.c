@@ -40,6 +40,7 @@
 
 static struct {
 	char output[ND_OUTPUT_PATTERN_MAX];
+	char heap_folder[ND_OUTPUT_PATTERN_MAX];
 	char program[4096];
 	bool is_known;		/* what the environment asks for */
 	char **environment;	/* for the analyzer; one block, NULL: none is to be started */
@@ -58,22 +59,33 @@ struct start {
 /* Folders of the program, as seen from that of the core: as installed, and as built. */
 static const char *const folders[] = {ND_BIN_FROM_CORE, "../../cli"};
 
-/* The program may go to another folder before the file is made. */
-static bool make_output(const char *pattern)
+/* The program may go to another folder before a file is made. */
+static bool make_absolute(const char *path, char *ret, size_t size)
 {
-	size_t size = sizeof(analyzer.output), len = 0;
+	size_t len = 0;
 
-	if (*pattern != '/') {
-		if (!getcwd(analyzer.output, size))
+	if (*path != '/') {
+		if (!getcwd(ret, size))
 			return false;
-		len = strlen(analyzer.output);
+		len = strlen(ret);
 		if (len + 1 < size && len > 1)
-			analyzer.output[len++] = '/';
+			ret[len++] = '/';
 	}
-	if (len + strlen(pattern) >= size)
+	if (len + strlen(path) >= size)
 		return false;
-	strcpy(analyzer.output + len, pattern);
+	strcpy(ret + len, path);
 	return true;
+}
+
+/* A variable that names a place for files of the analyzer; "" where it does not. */
+static void read_place(const char *variable, char ret[ND_OUTPUT_PATTERN_MAX])
+{
+	const char *place = secure_getenv(variable);
+
+	if (!place || !*place || make_absolute(place, ret, ND_OUTPUT_PATTERN_MAX))
+		return;
+	ret[0] = '\0';
+	nd_log("the path of %s is too long", variable);
 }
 
 static bool find_program(void)
@@ -135,16 +147,12 @@ static char **copy_environment(void)
 
 void nd_analyzer_read_environment(void)
 {
-	const char *output = secure_getenv("NODIAG_OUTPUT");
-
 	/* Also when the agent was stopped and is started again: that is no new process. */
 	if (analyzer.is_known)
 		return;
 	analyzer.is_known = true;
-	if (output && *output && !make_output(output)) {
-		analyzer.output[0] = '\0';
-		nd_log("nothing is recorded: the path of NODIAG_OUTPUT is too long");
-	}
+	read_place("NODIAG_OUTPUT", analyzer.output);
+	read_place("NODIAG_HEAP_SNAPSHOT", analyzer.heap_folder);
 	if (!nd_analyzer_is_wanted())
 		return;
 	if (find_program())
@@ -166,12 +174,17 @@ bool nd_analyzer_is(pid_t pid)
 
 bool nd_analyzer_is_wanted(void)
 {
-	return analyzer.output[0] || nd_otel_get_exports();
+	return analyzer.output[0] || analyzer.heap_folder[0] || nd_otel_get_exports();
 }
 
 const char *nd_analyzer_get_output(void)
 {
 	return analyzer.output;
+}
+
+const char *nd_analyzer_get_heap_folder(void)
+{
+	return analyzer.heap_folder;
 }
 
 /* In the second child. */

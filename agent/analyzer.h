@@ -19,8 +19,12 @@ void nd_analyzer_read_environment(void);
 /* Whether it asks for an analyzer: to record the process, or to send what it does. */
 bool nd_analyzer_is_wanted(void);
 
-/* The pattern of the file that NODIAG_OUTPUT asks for, absolute; "" where it does not. */
+/*
+ * The pattern of the file that NODIAG_OUTPUT asks for, and the folder of NODIAG_HEAP_SNAPSHOT, both
+ * absolute; "" where it does not.
+ */
 const char *nd_analyzer_get_output(void);
+const char *nd_analyzer_get_heap_folder(void);
 
 /*
  * Start an analyzer for the processes whose sockets are in `folder`, if the environment asks for

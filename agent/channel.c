@@ -47,6 +47,7 @@ static void fill_head(struct nd_channel_head *head)
 	};
 	snprintf(head->v8_version, sizeof(head->v8_version), "%s", nd_v8_get_version());
 	snprintf(head->output, sizeof(head->output), "%s", nd_analyzer_get_output());
+	snprintf(head->heap_folder, sizeof(head->heap_folder), "%s", nd_analyzer_get_heap_folder());
 	head->exports = nd_otel_get_exports();
 	head->magic = ND_CHANNEL_MAGIC;
 }

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/heap_room.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
@@ -53,6 +56,29 @@ bool heap_room_is_enough(struct heap_room *room, const char *folder, uint64_t ex
 	room->is_short = true;
 	room->left_out++;
 	return false;
+}
+
+static bool ends_with(const char *name, const char *ending)
+{
+	size_t len = strlen(name), ending_len = strlen(ending);
+
+	return len > ending_len && !strcmp(name + len - ending_len, ending);
+}
+
+int heap_room_count(const char *folder)
+{
+	DIR *dir = opendir(folder);
+	struct dirent *entry;
+	int count = 0;
+
+	if (!dir)
+		return -errno;
+	while ((entry = readdir(dir)))
+		count += !strncmp(entry->d_name, "heap-", 5) &&
+			 (ends_with(entry->d_name, ".nd") ||
+			  ends_with(entry->d_name, ".heapsnapshot"));
+	closedir(dir);
+	return count;
 }
 
 void heap_room_learn(struct heap_room *room, const char *path)

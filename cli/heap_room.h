@@ -28,6 +28,9 @@ uint64_t heap_room_expect(uint64_t used_bytes, enum heap_format format);
 bool heap_room_is_enough(struct heap_room *room, const char *folder, uint64_t expected_bytes,
 			 bool is_asked);
 
+/* How many snapshots there are in a folder, by their names; or a negative errno. */
+int heap_room_count(const char *folder);
+
 /* One was written, at `path`; or there was too little room for it in `folder`, which is free again.
  */
 void heap_room_learn(struct heap_room *room, const char *path);

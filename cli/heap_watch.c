@@ -179,6 +179,13 @@ static int collect(struct watch *watch, const char *folder)
 	struct nd_err err = {0};
 	int ret;
 
+	if (watch->triggers->most && heap_room_count(folder) >= (int)watch->triggers->most) {
+		term_note("no snapshot: '%s' has %" PRIu32 " of them", folder,
+			  watch->triggers->most);
+		heap_snapshot_disarm(watch->armed);
+		watch->armed = NULL;
+		return 0;
+	}
 	name_next(watch, folder);
 	ret = heap_snapshot_collect(watch->armed, &watch->options, &err);
 	heap_snapshot_disarm(watch->armed);

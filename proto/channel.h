@@ -123,6 +123,8 @@ struct nd_channel_head {
 	/* Objects that V8 has looked at for the snapshot that is being taken, and of how many. */
 	uint32_t snapshot_done;
 	uint32_t snapshot_total; /* 0: it collects garbage first */
+	/* What NODIAG_HEAP_SNAPSHOT asks for: an absolute path of a folder; "" for nothing. */
+	char heap_folder[ND_OUTPUT_PATTERN_MAX];
 };
 
 enum nd_slot_state { ND_SLOT_FREE, ND_SLOT_LIVE, ND_SLOT_ENDED };

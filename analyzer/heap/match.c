@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analyzer/heap/match.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +98,7 @@ static uint32_t find_edge(const struct match *m, uint32_t after)
 {
 	uint32_t at = hash_edge(&m->after, after) & (m->slots - 1);
 
+	assert(m->slot);
 	for (; m->slot[at]; at = (at + 1) & (m->slots - 1))
 		if (is_named_alike(m, m->slot[at] - 1, after))
 			return m->slot[at] - 1;
@@ -149,19 +151,19 @@ static int follow(struct match *m, uint32_t after)
 static int init(struct match *m)
 {
 	struct nd_intern *texts = nd_intern_new();
-	uint32_t count = m->after.heap->node_count, i;
+	uint32_t count = m->after.heap->node_count;
 	int ret =
 		texts && !share_texts(&m->before, texts) && !share_texts(&m->after, texts) ? 0 : -1;
 
 	nd_intern_free(texts);
 	m->slots_of = ND_HEAP_NONE;
 	m->twin = malloc(((size_t)count + 1) * sizeof(*m->twin));
-	m->queue = malloc(((size_t)count + 1) * sizeof(*m->queue));
+	m->queue = calloc((size_t)count + 1, sizeof(*m->queue));
 	m->taken = calloc(m->before.heap->node_count / 8 + 1, 1);
 	if (ret || !m->twin || !m->queue || !m->taken)
 		return -1;
-	for (i = 0; i < count; i++)
-		m->twin[i] = ND_HEAP_NONE;
+	/* ND_HEAP_NONE, each. */
+	memset(m->twin, 0xff, count * sizeof(*m->twin));
 	return 0;
 }
 

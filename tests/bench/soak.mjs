@@ -73,8 +73,11 @@ async function watch(program, plain, collector) {
 async function soak() {
   const collector = await startCollector();
   const way = { start: (node) => ['env', `LD_PRELOAD=${agent}`, node, ...YOUNG] };
-  const { samples, requests, dropped } = await withProgram('hello', { start: (node) => [node, ...YOUNG] }, (plain) =>
-    withProgram('hello', way, (program) => watch(program, plain, collector)));
+  const { samples, requests, dropped } = await withProgram(
+    'hello',
+    { start: (node) => [node, ...YOUNG] },
+    (plain) => withProgram('hello', way, (program) => watch(program, plain, collector)),
+  );
   collector.close();
   const rows = Object.entries(samples).map(([name, list]) => {
     const [first, second, last] = thirds(list);

@@ -3,12 +3,12 @@
 // Heap snapshots without a child: the process stands still, says for how long, and goes on as it was.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { agent, needNode, runNodiag, start, until } from './harness.mjs';
+import { agent, makeFolder, needNode, runNodiag, start, until } from './harness.mjs';
 
 const PROGRAM = 'heap-live.cjs';
 const OBJECTS = 12345;
@@ -76,6 +76,32 @@ test('where the process cannot fork', async (t) => {
   assert.equal(await countPlanted(packed), OBJECTS);
   const now = await checkUnharmed(program);
   assert.ok(now.fds <= fds + 4, `${fds} descriptors before, ${now.fds} after`);
+});
+
+test('where there is little memory', async (t) => {
+  if (process.getuid() !== 0) return t.skip('needs root to tell nodiag of another machine');
+  const program = await start(PROGRAM, { as: ['env', `LD_PRELOAD=${agent}`], warmUp: 300 });
+  t.after(() => program.stop());
+  const meminfo = join(makeFolder(), 'meminfo');
+  const run = (mib, ...args) => {
+    writeFileSync(meminfo, `MemAvailable: ${mib * 1024} kB\n`);
+    const script = 'mount --bind "$0" /proc/meminfo && exec "$@"';
+    const as = ['unshare', '-m', 'sh', '-c', script, meminfo];
+    return runNodiag(['heap', 'snapshot', ...args, String(program.pid)], { as });
+  };
+  // A child is expected to need 64 MiB and more.
+  const refused = await run(60);
+  assert.equal(refused.status, 1);
+  assert.match(refused.stderr, /it may have 60 MiB\nhint: .*; or --in-process takes it/);
+
+  // Of which some 10 times are needed.
+  await program.ask('grow', '150000');
+  const late = await run(60, '--in-process');
+  assert.equal(late.status, 1);
+  assert.match(late.stderr, /only 60 MiB are free; it gives the snapshot up before/);
+  assert.match(late.stderr, /too little memory for a snapshot of \d+ MiB of heap, and gave it up/);
+  assert.deepEqual(late.files, []);
+  await checkUnharmed(program);
 });
 
 test('it is given up in time, and when nobody wants it any more', async (t) => {

@@ -303,9 +303,9 @@ static void test_request(void **state)
 {
 	static const char *const texts[ND_SPAN_TEXTS] = {"GET", "", "/users/17\x1b", "", "", ""};
 	struct world *w = *state;
-	struct {
+	union {
 		struct nd_event_span span;
-		char room[64];
+		char room[256];
 	} u = {.span = {.kind = ND_SPAN_SERVER, .trace_id = {0xab}, .span_id = {0xcd}}};
 	struct nd_thread_stack thread = {
 		.info = {.tid = PID, .state = ND_THREAD_RUNNING},
