@@ -13,8 +13,7 @@
 
 #include "analyzer/heap/distances.h"
 #include "analyzer/heap/dominators.h"
-#include "common/intern.h"
-#include "heap_build.h"
+#include "heap_known.h"
 
 #define E_CONTEXT  ND_HEAP_EDGE_CONTEXT
 #define E_ELEMENT  ND_HEAP_EDGE_ELEMENT
@@ -24,27 +23,6 @@
 #define E_WEAK	   ND_HEAP_EDGE_WEAK
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
-
-struct known {
-	struct nd_heap *heap;
-	struct nd_intern *names;
-	struct nd_heap_analysis a;
-};
-
-static void analyse(struct known *k, const struct build *build)
-{
-	k->heap = build_heap(build);
-	k->names = nd_intern_new();
-	assert_non_null(k->heap);
-	assert_int_equal(nd_heap_analyse(k->heap, k->names, &k->a, NULL), 0);
-}
-
-static void forget(struct known *k)
-{
-	nd_heap_analysis_fini(&k->a);
-	nd_intern_free(k->names);
-	nd_heap_free(k->heap);
-}
 
 static const char *class_name(const struct known *k, uint32_t node)
 {
@@ -82,7 +60,7 @@ static void test_graph(void **state)
 	struct known k;
 	uint32_t i;
 
-	analyse(&k, &build);
+	known_init(&k, &build);
 	for (i = 0; i < COUNT(nodes); i++) {
 		assert_int_equal(k.a.dominator[i], dominators[i]);
 		assert_int_equal(k.a.retained[i], retained[i]);
@@ -95,7 +73,7 @@ static void test_graph(void **state)
 	i = k.a.class_of[9];
 	assert_int_equal(k.a.class[i].count, 2);
 	assert_int_equal(k.a.class[i].retained, 170);
-	forget(&k);
+	known_fini(&k);
 }
 
 /* A weak map's value lives by its key, and is as far as both. */
@@ -116,12 +94,12 @@ static void test_weak_map(void **state)
 	const struct build build = {nodes, COUNT(nodes), edges, COUNT(edges), NULL, 0};
 	struct known k;
 
-	analyse(&k, &build);
+	known_init(&k, &build);
 	assert_int_equal(k.a.dominator[5], 4);
 	assert_int_equal(k.a.retained[4], 101);
 	assert_int_equal(k.a.distance[4], 2);
 	assert_int_equal(k.a.distance[5], 4);
-	forget(&k);
+	known_fini(&k);
 }
 
 /* Arrays and hidden nodes give their size to a single owner; shared ones keep it. */
@@ -150,14 +128,14 @@ static void test_owners(void **state)
 	struct known k;
 	uint32_t i;
 
-	analyse(&k, &build);
+	known_init(&k, &build);
 	for (i = 0; i < COUNT(nodes); i++)
 		assert_int_equal(k.heap->self_size[i], sizes[i]);
 	i = k.a.class_of[3];
 	assert_string_equal(class_name(&k, 3), "(array)");
 	assert_int_equal(k.a.class[i].count, 1);
 	assert_int_equal(k.a.class[i].self, 10000);
-	forget(&k);
+	known_fini(&k);
 }
 
 static void test_classes(void **state)
@@ -179,14 +157,14 @@ static void test_classes(void **state)
 	struct known k;
 	uint32_t i;
 
-	analyse(&k, &build);
+	known_init(&k, &build);
 	for (i = 0; i < COUNT(nodes); i++)
 		assert_string_equal(class_name(&k, i), names[i]);
 	key = nd_heap_class_key(&k.a.classes, k.a.class_of[7]);
 	assert_int_equal(key->is_located, 1);
 	assert_int_equal(key->line, 9);
 	assert_int_not_equal(k.a.class_of[7], k.a.class_of[8]);
-	forget(&k);
+	known_fini(&k);
 }
 
 /* Plain objects that look alike get a name; the largest interface wins, then the most popular. */
@@ -212,10 +190,10 @@ static void test_interfaces(void **state)
 	struct known k;
 	uint32_t i;
 
-	analyse(&k, &build);
+	known_init(&k, &build);
 	for (i = 1; i < COUNT(nodes); i++)
 		assert_string_equal(class_name(&k, i), names[i - 1]);
-	forget(&k);
+	known_fini(&k);
 }
 
 static bool is_target(const struct nd_heap *heap, uint32_t node)
@@ -347,7 +325,7 @@ static void test_large_graphs(void **state)
 		assert_int_equal(k.a.retained[NODES / 2], NODES / 2);
 		assert_int_equal(k.a.distance[NODES - 1], NODES - 1);
 		assert_int_equal(k.a.class[k.a.class_of[1]].retained, NODES);
-		forget(&k);
+		known_fini(&k);
 	}
 }
 

@@ -11,12 +11,9 @@
 
 #include <cmocka.h>
 
-#include "analyzer/heap/analysis.h"
 #include "analyzer/heap/collections.h"
 #include "analyzer/heap/modules.h"
-#include "analyzer/heap/path.h"
-#include "common/intern.h"
-#include "heap_build.h"
+#include "heap_known.h"
 
 #define E_CONTEXT  ND_HEAP_EDGE_CONTEXT
 #define E_ELEMENT  ND_HEAP_EDGE_ELEMENT
@@ -25,30 +22,6 @@
 #define E_SHORTCUT ND_HEAP_EDGE_SHORTCUT
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
-
-struct known {
-	struct nd_heap *heap;
-	struct nd_intern *names;
-	struct nd_heap_analysis a;
-	struct nd_heap_paths paths;
-};
-
-static void analyse(struct known *k, const struct build *build)
-{
-	k->heap = build_heap(build);
-	k->names = nd_intern_new();
-	assert_non_null(k->heap);
-	assert_int_equal(nd_heap_analyse(k->heap, k->names, &k->a, NULL), 0);
-	assert_int_equal(nd_heap_paths_init(&k->paths, k->heap, &k->a), 0);
-}
-
-static void forget(struct known *k)
-{
-	nd_heap_paths_fini(&k->paths);
-	nd_heap_analysis_fini(&k->a);
-	nd_intern_free(k->names);
-	nd_heap_free(k->heap);
-}
 
 /*
  * Two handlers of one place with a scope each, which hold 100 bytes; a third whose scope a
@@ -97,7 +70,7 @@ static void test_closures(void **state)
 	struct nd_heap_table table;
 	struct known k;
 
-	analyse(&k, &build);
+	known_init(&k, &build);
 	assert_int_equal(nd_heap_find_keepers(&k.paths, &keepers), 0);
 	table = keepers.closures;
 	assert_int_equal(table.count, 3);
@@ -111,7 +84,7 @@ static void test_closures(void **state)
 	assert_int_equal(table.row[1].self, 40);
 	assert_int_equal(table.row[1].retained, 2 * (20 + 30 + 100));
 	nd_heap_keepers_fini(&keepers);
-	forget(&k);
+	known_fini(&k);
 }
 
 static void test_detached_scopes(void **state)
@@ -120,7 +93,7 @@ static void test_detached_scopes(void **state)
 	struct nd_heap_table table;
 	struct known k;
 
-	analyse(&k, &build);
+	known_init(&k, &build);
 	assert_int_equal(nd_heap_find_keepers(&k.paths, &keepers), 0);
 	table = keepers.scopes;
 	assert_int_equal(table.count, 1);
@@ -129,7 +102,7 @@ static void test_detached_scopes(void **state)
 	assert_int_equal(table.row[0].retained, 260);
 	assert_int_equal(nd_heap_find_scope_function(&k.paths, table.row[0].example), 2);
 	nd_heap_keepers_fini(&keepers);
-	forget(&k);
+	known_fini(&k);
 }
 
 static void check_module(const struct nd_heap_modules *m, uint32_t i, const char *name,
@@ -146,7 +119,7 @@ static void test_modules(void **state)
 	struct nd_heap_modules m;
 	struct known k;
 
-	analyse(&k, &build);
+	known_init(&k, &build);
 	assert_int_equal(nd_heap_find_modules(&k.paths, &m), 0);
 	assert_int_equal(m.count, 3);
 	check_module(&m, 0, "@x/lru", ND_HEAP_MODULE_PACKAGE, 20 + 1000 + 40 + 3);
@@ -155,7 +128,7 @@ static void test_modules(void **state)
 	check_module(&m, 2, "", ND_HEAP_MODULE_NONE, 10 + 5 + 7);
 	assert_null(nd_heap_module_kind_name(m.module[2].kind));
 	nd_heap_modules_fini(&m);
-	forget(&k);
+	known_fini(&k);
 }
 
 /* A node that the snapshot calls detached, 2, with a native child, which is so too. */
@@ -183,7 +156,7 @@ static void test_detached_nodes(void **state)
 	assert_string_equal(nd_heap_class_name(&k.a.classes, k.a.class_of[table.row[0].example]),
 			    "Detached <div>");
 	nd_heap_keepers_fini(&keepers);
-	forget(&k);
+	known_fini(&k);
 }
 
 /*

@@ -12,10 +12,8 @@
 
 #include <cmocka.h>
 
-#include "analyzer/heap/analysis.h"
 #include "analyzer/heap/query.h"
-#include "common/intern.h"
-#include "heap_build.h"
+#include "heap_known.h"
 
 #define E_ELEMENT  ND_HEAP_EDGE_ELEMENT
 #define E_PROPERTY ND_HEAP_EDGE_PROPERTY
@@ -23,13 +21,6 @@
 #define E_WEAK	   ND_HEAP_EDGE_WEAK
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
-
-struct known {
-	struct nd_heap *heap;
-	struct nd_intern *names;
-	struct nd_heap_analysis a;
-	struct nd_heap_paths paths;
-};
 
 /*
  * An app holds an item by a cache, by a longer chain, and by a second way that shares the cache; a
@@ -59,23 +50,6 @@ static const struct build_edge edges[] = {
 };
 static const struct build build = {nodes, COUNT(nodes), edges, COUNT(edges), NULL, 0};
 
-static void analyse(struct known *k)
-{
-	k->heap = build_heap(&build);
-	k->names = nd_intern_new();
-	assert_non_null(k->heap);
-	assert_int_equal(nd_heap_analyse(k->heap, k->names, &k->a, NULL), 0);
-	assert_int_equal(nd_heap_paths_init(&k->paths, k->heap, &k->a), 0);
-}
-
-static void forget(struct known *k)
-{
-	nd_heap_paths_fini(&k->paths);
-	nd_heap_analysis_fini(&k->a);
-	nd_intern_free(k->names);
-	nd_heap_free(k->heap);
-}
-
 static void check_route(const struct nd_heap_route *route, const uint32_t *wanted, uint32_t count)
 {
 	uint32_t i;
@@ -92,7 +66,7 @@ static void test_routes(void **state)
 	struct nd_heap_routes routes;
 	struct known k;
 
-	analyse(&k);
+	known_init(&k, &build);
 	assert_int_equal(nd_heap_find_routes(&k.paths, 6, 10, &routes), 0);
 	assert_int_equal(routes.gate, 2);
 	assert_int_equal(routes.count, 2);
@@ -110,7 +84,7 @@ static void test_routes(void **state)
 	nd_heap_routes_fini(&routes);
 	assert_int_equal(nd_heap_find_routes(&k.paths, 0, 10, &routes), 0);
 	assert_int_equal(routes.count, 0);
-	forget(&k);
+	known_fini(&k);
 }
 
 static void check_matches(const struct known *k, const struct nd_heap_query *query,
@@ -137,7 +111,7 @@ static void test_queries(void **state)
 	struct nd_heap_matches m;
 	struct known k;
 
-	analyse(&k);
+	known_init(&k, &build);
 	query.class = "Item";
 	check_matches(&k, &query, items, 2);
 	query.limit = 1;
@@ -163,7 +137,7 @@ static void test_queries(void **state)
 	check_matches(&k, &query, large, 2);
 	query.min_retained = 90;
 	check_matches(&k, &query, large, 1);
-	forget(&k);
+	known_fini(&k);
 }
 
 int main(void)
