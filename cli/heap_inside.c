@@ -27,6 +27,12 @@ static uint64_t round_to_s(uint64_t ms)
 	return (ms + 999) / 1000;
 }
 
+/* Of a worker, that thread alone stands still. */
+static int get_stander(const struct taking *taking)
+{
+	return taking->options->worker ? (int)taking->options->worker : taking->pid;
+}
+
 /* Whoever reads this has asked for it, but may not know how large the heap is. */
 static void state_cost(const struct taking *taking, const struct nd_forked *weight,
 		       uint64_t free_bytes)
@@ -40,7 +46,7 @@ static void state_cost(const struct taking *taking, const struct nd_forked *weig
 	}
 	term_note("%d: will stand still for about %" PRIu64 " to %" PRIu64
 		  " s, and take up to %" PRIu64 " MiB more memory: it has %" PRIu64 " MiB of heap",
-		  taking->pid, round_to_s(least_ms), round_to_s(most_ms) + 1,
+		  get_stander(taking), round_to_s(least_ms), round_to_s(most_ms) + 1,
 		  weight->need_bytes >> 20, mib);
 	if (weight->need_bytes > free_bytes)
 		term_note("%d: only %" PRIu64
@@ -110,7 +116,7 @@ int heap_taking_finish_inside(struct taking *taking)
 	if (ret)
 		return nd_err_set_errno(taking->err, ret, "the agent in %d does not answer",
 					taking->pid);
-	term_note("%d: stood still for %.1f s", taking->pid,
+	term_note("%d: stood still for %.1f s", get_stander(taking),
 		  (double)written.pause_ns / ND_NSEC_PER_SEC);
 	return written.result ? set_given_up(taking, written.result)
 			      : heap_taking_conclude(taking, true);

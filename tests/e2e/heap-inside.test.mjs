@@ -6,9 +6,9 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import { agent, makeFolder, needNode, runNodiag, start, until } from './harness.mjs';
+import { countPlanted, goesOn } from './planted.mjs';
 
 const PROGRAM = 'heap-live.cjs';
 const OBJECTS = 12345;
@@ -23,26 +23,11 @@ function take(program, ...args) {
   return runNodiag([...options, String(program.pid)]);
 }
 
-async function countPlanted(run) {
+/** The planted objects in the only file of a run. */
+function countIn(run) {
   assert.equal(run.status, 0, run.stderr);
   assert.equal(run.files.length, 1);
-  const file = join(run.folder, run.files[0]);
-  const summary = await runNodiag(['heap', 'summary', '--json', '--limit', '1000', file]);
-  assert.equal(summary.status, 0, summary.stderr);
-  return JSON.parse(summary.stdout).classes.find((c) => c.class === 'Planted').count;
-}
-
-/** It goes on, and has lost nothing. */
-async function checkUnharmed(program) {
-  const before = await program.ask('seen');
-  let now = before;
-  for (let tries = 0; tries < 1000 && now.requests < before.requests + 20; tries++) {
-    await sleep(5);
-    now = await program.ask('seen');
-  }
-  assert.ok(now.requests >= before.requests + 20, 'it does not go on');
-  assert.equal(now.failed, 0);
-  return now;
+  return countPlanted(join(run.folder, run.files[0]));
 }
 
 const COST = new RegExp(
@@ -59,22 +44,22 @@ test('where the process cannot fork', async (t) => {
   assert.match(refused.stderr, /cannot fork: operation not permitted\nhint: --in-process/);
   assert.deepEqual(refused.files, []);
 
-  const { fds } = await checkUnharmed(program);
+  const { fds } = await goesOn(program);
   const plain = await take(program, '--in-process');
   assert.match(plain.stderr, COST);
-  assert.equal(await countPlanted(plain), OBJECTS);
+  assert.equal(await countIn(plain), OBJECTS);
   const text = readFileSync(join(plain.folder, plain.files[0]), 'utf8');
   assert.ok(text.includes('planted 77"'));
 
   const redacted = await take(program, '--in-process', '--redact');
-  assert.equal(await countPlanted(redacted), OBJECTS);
+  assert.equal(await countIn(redacted), OBJECTS);
   const other = readFileSync(join(redacted.folder, redacted.files[0]), 'utf8');
   assert.ok(!other.includes('planted 77"'));
 
   const packed = await take(program, '--in-process', '-f', 'nd');
   assert.match(packed.files[0], /\.nd$/);
-  assert.equal(await countPlanted(packed), OBJECTS);
-  const now = await checkUnharmed(program);
+  assert.equal(await countIn(packed), OBJECTS);
+  const now = await goesOn(program);
   assert.ok(now.fds <= fds + 4, `${fds} descriptors before, ${now.fds} after`);
 });
 
@@ -101,7 +86,7 @@ test('where there is little memory', async (t) => {
   assert.match(late.stderr, /only 60 MiB are free; it gives the snapshot up before/);
   assert.match(late.stderr, /too little memory for a snapshot of \d+ MiB of heap, and gave it up/);
   assert.deepEqual(late.files, []);
-  await checkUnharmed(program);
+  await goesOn(program);
 });
 
 test('it is given up in time, and when nobody wants it any more', async (t) => {
@@ -114,7 +99,7 @@ test('it is given up in time, and when nobody wants it any more', async (t) => {
   assert.equal(late.status, 1);
   assert.match(late.stderr, /stood still for .*\n.*was not complete in 1 s\nhint: .*--timeout/);
   assert.deepEqual(late.files, []);
-  await checkUnharmed(program);
+  await goesOn(program);
 
   let said = '';
   const ended = await runNodiag(['heap', 'snapshot', '--in-process', String(program.pid)], {
@@ -127,6 +112,6 @@ test('it is given up in time, and when nobody wants it any more', async (t) => {
   assert.equal(ended.status, 1);
   assert.match(ended.stderr, /interrupted: no snapshot/);
   assert.deepEqual(ended.files, []);
-  await checkUnharmed(program);
+  await goesOn(program);
   assert.equal((await runNodiag(['detach', String(program.pid)])).status, 3);
 });

@@ -4,15 +4,18 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import test from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 
-import { agent, makeFolder, needNode, runNodiag, start, until } from './harness.mjs';
+import { agent, makeFolder, needNode, nodiag, runNodiag, start, until } from './harness.mjs';
+import { countPlanted, goesOn } from './planted.mjs';
 
 const PROGRAM = 'heap-live.cjs';
 const OBJECTS = 12345;
 const TIMES = process.env.NODIAG_STRESS === 'full' ? 50 : 2;
+
+/** A native module. */
+const FORK = process.env.ND_FORK ?? join(dirname(nodiag), '../tests/e2e/fork.node');
 
 needNode();
 
@@ -25,23 +28,10 @@ function take(...args) {
   return runNodiag(['heap', 'snapshot', '--timeout', '60s', ...args]);
 }
 
-async function countPlanted(file) {
-  const run = await runNodiag(['heap', 'summary', '--json', '--limit', '1000', file]);
-  assert.equal(run.status, 0, run.stderr);
-  return JSON.parse(run.stdout).classes.find((c) => c.class === 'Planted').count;
-}
-
 /** What the program has noticed; it must go on, and have lost nothing. */
 async function checkUnharmed(program) {
-  const before = await program.ask('seen');
   await until(() => childrenOf(program.pid) === '', 'a child is left');
-  let now = before;
-  for (let tries = 0; tries < 1000 && now.requests < before.requests + 20; tries++) {
-    await sleep(5);
-    now = await program.ask('seen');
-  }
-  assert.ok(now.requests >= before.requests + 20, 'it does not go on');
-  assert.equal(now.failed, 0);
+  const now = await goesOn(program);
   assert.equal(now.signals, 0);
   return now;
 }
@@ -60,7 +50,7 @@ test('without an agent, it is loaded and stopped again', async () => {
 });
 
 test('with the agent, several times, through a pipe, of a program with all there is', async (t) => {
-  const as = ['env', `LD_PRELOAD=${agent}`, `ND_FORK=${process.env.ND_FORK}`];
+  const as = ['env', `LD_PRELOAD=${agent}`, `ND_FORK=${FORK}`];
   const program = await start(PROGRAM, { as, args: ['all'], warmUp: 300 });
   t.after(() => program.stop());
   let now = await program.ask('seen');

@@ -3,12 +3,13 @@
 // Snapshots that are taken when something happens: a heap that is full, a signal, time, growth.
 
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { agent, makeFolder, needNode, runNodiag, start, until } from './harness.mjs';
+import { countPlanted } from './planted.mjs';
 
 const PROGRAM = 'heap-grow.cjs';
 const OBJECTS = 12345;
@@ -43,12 +44,6 @@ async function watch(program, options, act) {
   });
   assert.equal(run.status, 0, run.stderr);
   return run;
-}
-
-async function countPlanted(file) {
-  const run = await runNodiag(['heap', 'summary', '--json', '--limit', '1000', file]);
-  assert.equal(run.status, 0, run.stderr);
-  return JSON.parse(run.stdout).classes.find((c) => c.class === 'Planted').count;
 }
 
 test('a signal, and again and again', async () => {
@@ -115,32 +110,6 @@ test('growth', async () => {
   assert.ok(filesIn(run.folder).length >= 1, run.stderr);
   assert.match(run.stderr, /its heap has grown/);
   await program.stop();
-});
-
-test('a heap that is full, of a process whose environment asks for it', async (t) => {
-  const [folder, sockets, logs] = [makeFolder(), makeFolder(), makeFolder()];
-  const log = join(logs, 'log');
-  const readLog = () => (existsSync(log) ? readFileSync(log, 'utf8') : '');
-  const as = ['env', `LD_PRELOAD=${agent}`, `NODIAG_HEAP_SNAPSHOT=${folder}`,
-    `NODIAG_SOCKET=${sockets}`, `NODIAG_LOG=${log}`];
-  const nodeFlags = ['--max-old-space-size=20'];
-  const first = await start(PROGRAM, { as, nodeFlags, warmUp: 0 });
-  await until(() => readLog().includes(`a heap snapshot goes to '${folder}'`), readLog(), TRIES);
-  // Let it wait before the heap is full: it is told before that.
-  await sleep(1000);
-  await first.ask('leak');
-  await until(() => readdirSync(folder).length === 1, 'there is no snapshot', TRIES);
-  assert.equal(await first.exited, null);
-  const [file] = readdirSync(folder);
-  assert.match(file, new RegExp(`^heap-${first.pid}-.*\\.nd$`));
-  assert.ok((await countPlanted(join(folder, file))) > 2 * OBJECTS);
-
-  // Three are enough, however often the program is started again.
-  for (const number of [1, 2]) writeFileSync(join(folder, `heap-${number}.nd`), '');
-  const second = await start(PROGRAM, { as, warmUp: 0 });
-  t.after(() => second.stop());
-  await until(() => readLog().includes(`no heap snapshot will be taken: '${folder}' has 3`),
-    readLog(), TRIES);
 });
 
 test('a heap that is full', async () => {
