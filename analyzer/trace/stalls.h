@@ -35,8 +35,7 @@ struct nd_trace_interval {
 
 void nd_trace_stalls_fini(struct nd_trace_stalls *stalls);
 
-/* A stall that has just ended. Events of a thread come in order: who waited for it is next.
- * -ENOMEM. */
+/* A stall that has just ended: who had to wait for it is read next. -ENOMEM. */
 int nd_trace_stalls_add_last(struct nd_trace_stalls *stalls, const struct nd_event_stall *event);
 
 /* The same stall, once it is known who made it. -ENOMEM. */

@@ -32,6 +32,7 @@ const options = {
   results: { type: 'string', default: join(here, '../../build/bench-results') },
   rounds: { type: 'string', default: '5' },
   seconds: { type: 'string', default: '3' },
+  size: { type: 'string', default: '20M,200M' },
   workload: { type: 'string', default: 'cpu,http' },
 };
 
@@ -55,6 +56,9 @@ export const seconds = Number(values.seconds);
 export const minutes = Number(values.minutes);
 
 export const workloads = values.workload.split(',');
+
+/** Of heap snapshots. */
+export const sizes = values.size.split(',');
 
 export const isRoot = process.getuid() === 0;
 

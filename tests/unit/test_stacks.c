@@ -332,8 +332,8 @@ static void test_request(void **state)
 	assert_int_equal(nd_stacks_add_thread(&w->stacks, &thread, true), 0);
 	nd_buf_init(&text, 1 << 20);
 	assert_int_equal(nd_render_stacks(&w->stacks, false, &text), 0);
-	assert_non_null(
-		strstr(text.data, "    for GET /users/17\xef\xbf\xbd, begun 1.50 s ago, trace ab00"));
+	assert_non_null(strstr(text.data,
+			       "    for GET /users/17\xef\xbf\xbd, begun 1.50 s ago, trace ab00"));
 	assert_non_null(strstr(text.data, "begun 1.50 s ago, answered with 503, trace ab00"));
 	nd_buf_fini(&text);
 }

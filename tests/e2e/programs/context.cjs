@@ -49,8 +49,9 @@ const ways = {
       response.end();
     });
   },
-  // Whoever asked is gone by then.
-  aborted() {
+  // Whoever asked, and knows that it was heard, is gone by then.
+  aborted(request, response) {
+    response.writeContinue();
     setTimeout(function inAborted() { spin(); }, 60);
   },
   // More than a young generation of any Node.js holds: it is collected in the middle of this.
