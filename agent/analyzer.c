@@ -24,20 +24,28 @@
 #include "agent/child.h"
 #include "agent/log.h"
 #include "agent/otel.h"
+#include "common/clock.h"
 #include "proto/channel.h"
 #include "proto/socket.h"
 
 /* How long the analyzer waits for another process when the last has ended. */
 #define IDLE_OPTION "--idle=10s"
 
+/* How long an analyzer may take to come, or to come back, before the log says that none did. */
+#define COMES_WITHIN_NS	 (5 * ND_NSEC_PER_SEC)
+#define RETURN_WITHIN_NS ND_NSEC_PER_SEC
+
 /* Stacks of the two children: they do nothing but system calls. */
 #define CHILD_STACK 16384
 
 static struct {
 	char output[ND_OUTPUT_PATTERN_MAX];
+	char heap_folder[ND_OUTPUT_PATTERN_MAX];
 	char program[4096];
-	bool is_known;	    /* what the environment asks for */
-	char **environment; /* for the analyzer; one block, NULL: none is to be started */
+	bool is_known;		/* what the environment asks for */
+	char **environment;	/* for the analyzer; one block, NULL: none is to be started */
+	uint64_t due_ns;	/* until when it should come; 0: it has, or none is to */
+	const char *is_missing; /* what the log says then */
 } analyzer;
 
 /* What a start needs, and what became of it. */
@@ -51,22 +59,33 @@ struct start {
 /* Folders of the program, as seen from that of the core: as installed, and as built. */
 static const char *const folders[] = {ND_BIN_FROM_CORE, "../../cli"};
 
-/* The program may go to another folder before the file is made. */
-static bool make_output(const char *pattern)
+/* The program may go to another folder before a file is made. */
+static bool make_absolute(const char *path, char *ret, size_t size)
 {
-	size_t size = sizeof(analyzer.output), len = 0;
+	size_t len = 0;
 
-	if (*pattern != '/') {
-		if (!getcwd(analyzer.output, size))
+	if (*path != '/') {
+		if (!getcwd(ret, size))
 			return false;
-		len = strlen(analyzer.output);
+		len = strlen(ret);
 		if (len + 1 < size && len > 1)
-			analyzer.output[len++] = '/';
+			ret[len++] = '/';
 	}
-	if (len + strlen(pattern) >= size)
+	if (len + strlen(path) >= size)
 		return false;
-	strcpy(analyzer.output + len, pattern);
+	strcpy(ret + len, path);
 	return true;
+}
+
+/* A variable that names a place for files of the analyzer; "" where it does not. */
+static void read_place(const char *variable, char ret[ND_OUTPUT_PATTERN_MAX])
+{
+	const char *place = secure_getenv(variable);
+
+	if (!place || !*place || make_absolute(place, ret, ND_OUTPUT_PATTERN_MAX))
+		return;
+	ret[0] = '\0';
+	nd_log("the path of %s is too long", variable);
 }
 
 static bool find_program(void)
@@ -128,16 +147,12 @@ static char **copy_environment(void)
 
 void nd_analyzer_read_environment(void)
 {
-	const char *output = secure_getenv("NODIAG_OUTPUT");
-
 	/* Also when the agent was stopped and is started again: that is no new process. */
 	if (analyzer.is_known)
 		return;
 	analyzer.is_known = true;
-	if (output && *output && !make_output(output)) {
-		analyzer.output[0] = '\0';
-		nd_log("nothing is recorded: the path of NODIAG_OUTPUT is too long");
-	}
+	read_place("NODIAG_OUTPUT", analyzer.output);
+	read_place("NODIAG_HEAP_SNAPSHOT", analyzer.heap_folder);
 	if (!nd_analyzer_is_wanted())
 		return;
 	if (find_program())
@@ -159,12 +174,17 @@ bool nd_analyzer_is(pid_t pid)
 
 bool nd_analyzer_is_wanted(void)
 {
-	return analyzer.output[0] || nd_otel_get_exports();
+	return analyzer.output[0] || analyzer.heap_folder[0] || nd_otel_get_exports();
 }
 
 const char *nd_analyzer_get_output(void)
 {
 	return analyzer.output;
+}
+
+const char *nd_analyzer_get_heap_folder(void)
+{
+	return analyzer.heap_folder;
 }
 
 /* In the second child. */
@@ -224,7 +244,13 @@ static bool is_running(const char *folder)
 	return is_held;
 }
 
-bool nd_analyzer_start(const char *folder)
+static void expect(uint64_t within_ns, const char *is_missing)
+{
+	analyzer.due_ns = nd_clock_monotonic_ns() + within_ns;
+	analyzer.is_missing = is_missing;
+}
+
+void nd_analyzer_start(const char *folder)
 {
 	char command[] = "collect", idle[] = IDLE_OPTION, variable[256];
 	char *argv[] = {analyzer.program, command, idle, NULL};
@@ -233,7 +259,7 @@ bool nd_analyzer_start(const char *folder)
 	int error;
 
 	if (!environment)
-		return false;
+		return;
 	analyzer.environment = NULL;
 	while (environment[count])
 		count++;
@@ -242,6 +268,33 @@ bool nd_analyzer_start(const char *folder)
 	error = is_running(folder) ? 0 : spawn(argv, environment);
 	if (error)
 		nd_log("cannot start the analyzer '%s': %s", analyzer.program, strerror(error));
+	else
+		expect(COMES_WITHIN_NS, "the analyzer did not come");
 	free(environment);
-	return !error;
+}
+
+void nd_analyzer_has_come(void)
+{
+	analyzer.due_ns = 0;
+}
+
+void nd_analyzer_has_gone(void)
+{
+	if (nd_analyzer_is_wanted())
+		expect(RETURN_WITHIN_NS, "the analyzer has gone");
+}
+
+int nd_analyzer_wait(int timeout_ms)
+{
+	uint64_t now_ns = nd_clock_monotonic_ns(), left_ms;
+
+	if (!analyzer.due_ns)
+		return timeout_ms;
+	if (now_ns >= analyzer.due_ns) {
+		nd_log("nobody records this process: %s", analyzer.is_missing);
+		analyzer.due_ns = 0;
+		return timeout_ms;
+	}
+	left_ms = (analyzer.due_ns - now_ns) / ND_NSEC_PER_MSEC + 1;
+	return timeout_ms < 0 || (uint64_t)timeout_ms > left_ms ? (int)left_ms : timeout_ms;
 }

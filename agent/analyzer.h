@@ -19,15 +19,29 @@ void nd_analyzer_read_environment(void);
 /* Whether it asks for an analyzer: to record the process, or to send what it does. */
 bool nd_analyzer_is_wanted(void);
 
-/* The pattern of the file that NODIAG_OUTPUT asks for, absolute; "" where it does not. */
+/*
+ * The pattern of the file that NODIAG_OUTPUT asks for, and the folder of NODIAG_HEAP_SNAPSHOT, both
+ * absolute; "" where it does not.
+ */
 const char *nd_analyzer_get_output(void);
+const char *nd_analyzer_get_heap_folder(void);
 
 /*
  * Start an analyzer for the processes whose sockets are in `folder`, if the environment asks for
- * one, and none runs. Once, by the agent's thread, which waits for the program to begin. Returns
- * whether one should come now.
+ * one, and none runs; it is expected from then on. Once, when the program begins. This and what
+ * follows is for the agent's thread.
  */
-bool nd_analyzer_start(const char *folder);
+void nd_analyzer_start(const char *folder);
+
+/* It is here, or somebody else is; or who read from us is gone, and it may come again. */
+void nd_analyzer_has_come(void);
+void nd_analyzer_has_gone(void);
+
+/*
+ * How long to wait for the analyzer where it is expected, in ms, `timeout_ms` at most; -1 is for
+ * ever. Says in the log that it has not come when it should have.
+ */
+int nd_analyzer_wait(int timeout_ms);
 
 /* Whether a process runs the program that is started as analyzer. */
 bool nd_analyzer_is(pid_t pid);

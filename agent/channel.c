@@ -21,8 +21,7 @@
 
 #define ALIGN(size) (((size) + PAGE - 1) & ~(PAGE - 1))
 
-/* The slots' own structs and their rings; both begin on a page, so that what is unused costs none.
- */
+/* A slot's struct and its ring each begin on a page, so that what is unused costs none. */
 #define HEAD_SIZE   ALIGN((uint32_t)sizeof(struct nd_channel_head))
 #define RING_OFFSET ALIGN((uint32_t)sizeof(struct nd_channel_slot))
 #define SLOT_SIZE   (RING_OFFSET + ND_CHANNEL_RING)
@@ -48,6 +47,7 @@ static void fill_head(struct nd_channel_head *head)
 	};
 	snprintf(head->v8_version, sizeof(head->v8_version), "%s", nd_v8_get_version());
 	snprintf(head->output, sizeof(head->output), "%s", nd_analyzer_get_output());
+	snprintf(head->heap_folder, sizeof(head->heap_folder), "%s", nd_analyzer_get_heap_folder());
 	head->exports = nd_otel_get_exports();
 	head->magic = ND_CHANNEL_MAGIC;
 }
@@ -121,6 +121,8 @@ struct nd_channel_slot *nd_channel_take_slot(enum nd_thread_kind kind, uint32_t 
 		memset(&slot->gc, 0, sizeof(slot->gc));
 		slot->tracing = ND_TRACING_OFF;
 		slot->context = ND_CONTEXT_OFF;
+		memset(&slot->place, 0, sizeof(slot->place));
+		slot->kept = 0;
 		slot->spans_lost = 0;
 		__atomic_store_n(&slot->state, ND_SLOT_LIVE, __ATOMIC_RELEASE);
 		if (nd_agent.channel->slots_used <= i)
@@ -138,11 +140,23 @@ void nd_channel_release_slot(struct nd_channel_slot *slot)
 
 void nd_channel_get_ring(struct nd_channel_slot *slot, struct nd_ring *ret_ring)
 {
+	/* Another thread may have had it. */
+	uint64_t produced = slot->ring.produced;
+
 	*ret_ring = (struct nd_ring){
 		.head = &slot->ring,
 		.data = (uint8_t *)slot + RING_OFFSET,
 		.size = ND_CHANNEL_RING,
+		.touched = produced < ND_CHANNEL_RING ? (uint32_t)produced : ND_CHANNEL_RING,
 	};
+}
+
+void nd_channel_trim(struct nd_ring *ring)
+{
+	uint32_t from, size = nd_ring_take_unused(ring, &from);
+
+	if (size)
+		madvise(ring->data + from, ALIGN(size), MADV_REMOVE);
 }
 
 void *nd_channel_begin(struct nd_ring *ring, enum nd_event_kind kind, uint32_t tid,

@@ -14,38 +14,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/context.h"
+
 struct napi_callback_info__;
 struct napi_env__;
 struct napi_value__;
 struct nd_thread;
 
-enum nd_context_way {
-	ND_CONTEXT_BY_NOTHING,
-	ND_CONTEXT_BY_FRAME, /* a Map that V8 hands from callback to callback: AsyncContextFrame */
-	ND_CONTEXT_BY_ID,    /* the id of the asynchronous resource that is executed */
-};
-
 /* Of a thread. */
 struct nd_context_state {
-	enum nd_context_way way;
-
-	/* AsyncContextFrame */
-	const uint64_t *frame;	/* where the isolate has the current one */
-	const uint64_t *key;	/* a global handle's word: our AsyncLocalStorage */
-	uint16_t map_type;	/* instance types of V8: of a Map, */
-	uint16_t table_type;	/* of its table, */
-	uint16_t span_type;	/* and of the script's spans */
-	uint32_t number_offset; /* of a span's short number in it */
-	uint32_t frame_offset;	/* what one look found, for the next one to agree */
-	uint32_t first_number;	/* of the span at the first look; 0: there was none */
-
-	/* ids */
-	const double *executed; /* [0]: the resource's */
-	const double *spans;	/* pairs of a resource's id and its span's number */
-	uint64_t mask;		/* of an id: which pair */
-
-	uint64_t newest; /* number of a span: the highest */
-	uint64_t at_gc;	 /* what was read when the collector began, which moves all of it */
+	struct nd_context_place place; /* as it is published in the thread's slot */
+	uint32_t first_number;	       /* of the span at the first look; 0: there was none */
 };
 
 /*
@@ -67,8 +46,9 @@ void nd_context_add(struct nd_thread *thread, uint64_t number);
 /* The number of the span that the thread is in, 0 for none. On it; async-signal-safe. */
 uint64_t nd_context_read(const struct nd_thread *thread);
 
-/* The collector is about to begin. */
+/* The collector is about to begin, and has ended. */
 void nd_context_before_gc(struct nd_thread *thread);
+void nd_context_after_gc(struct nd_thread *thread);
 
 /* Nothing can be read any more: the script, or the isolate, is about to end. On that thread. */
 void nd_context_forget(struct nd_thread *thread);

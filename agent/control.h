@@ -17,7 +17,14 @@ bool nd_control_start(void);
 /* Let the thread look now at what there is to do. Async-signal-safe. */
 void nd_control_wake(void);
 
-/* The ring of the agent's own slot; only for that thread. */
+/*
+ * Have the agent stop: nothing is watched from here on, and the thread ends when all others have
+ * let go. Only for that thread, as are those below.
+ */
+void nd_control_stop(void);
+bool nd_control_is_stopping(void);
+
+/* The ring of the agent's own slot. */
 void nd_control_get_ring(struct nd_ring *ret_ring);
 
 #endif /* NODIAG_AGENT_CONTROL_H */

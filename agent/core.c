@@ -63,13 +63,13 @@ static void find_features(void)
 	else
 		nd_agent_give_reason(ND_AGENT_UNKNOWN_V8);
 	if (v8_is_known && nd_script_is_known())
-		nd_agent.features |= ND_FEATURE_TRACE | ND_FEATURE_SPANS;
+		nd_agent.features |= ND_FEATURE_TRACE | ND_FEATURE_SPANS | ND_FEATURE_ACTIVE;
 	else
 		nd_agent_give_reason(ND_AGENT_UNKNOWN_V8);
 	if (nd_agent.features & ND_FEATURE_GC && nd_async_is_known())
 		nd_agent.features |= ND_FEATURE_ASYNC;
 	if (v8_is_known && nd_snapshot_is_known())
-		nd_agent.features |= ND_FEATURE_SNAPSHOT | ND_FEATURE_REDACT |
+		nd_agent.features |= ND_FEATURE_SNAPSHOT | ND_FEATURE_REDACT | ND_FEATURE_INSIDE |
 				     (nd_snapshot_knows_limit() ? ND_FEATURE_TRIGGERS : 0);
 	if (nd_sampler_start())
 		nd_agent.features |= ND_FEATURE_STALLS | ND_FEATURE_CPU;

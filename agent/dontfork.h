@@ -20,7 +20,10 @@ struct nd_dontfork {
 	size_t count;
 };
 
-/* Find it. 0, or a negative errno: -E2BIG for more ranges than a process usually maps. */
+/*
+ * Find it. 0, or a negative errno: -E2BIG for more ranges than a process usually maps. Needs
+ * nd_dontfork_fini() also where it fails.
+ */
 int nd_dontfork_find(struct nd_dontfork *ranges);
 
 /* Let the next child have it, or no longer. 0, or a negative errno. */

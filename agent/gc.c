@@ -7,7 +7,7 @@
 #include "agent/node_abi.h"
 #include "agent/spaces.h"
 #include "agent/thread.h"
-#include "agent/trace.h"
+#include "agent/trace_span.h"
 #include "common/clock.h"
 
 /* v8::kGCTypeAll */
@@ -66,7 +66,7 @@ static void write_event(struct nd_thread *thread, int index, uint64_t start, uin
 	event->limit_bytes = heap->heap_size_limit;
 	event->external_bytes = heap->external_memory;
 	event->malloced_bytes = heap->malloced_memory;
-	nd_trace_name_span(thread, thread->context.at_gc, event->span_id);
+	nd_trace_name_span(thread, thread->context.place.at_gc, event->span_id);
 	nd_ring_commit(&thread->ring, event, sizeof(*event));
 }
 
@@ -85,6 +85,8 @@ static void on_epilogue(struct nd_isolate *isolate, int type, int flags, void *d
 		thread->iteration_gc_ns += now - start;
 	if (!nd_agent.active)
 		return;
+	if (!thread->gc_depth)
+		nd_context_after_gc(thread);
 	nd_isolate_get_heap_statistics(isolate, &heap);
 	count(&thread->slot->gc, index, now - start, &heap);
 	write_event(thread, index, start, now, flags, &heap);

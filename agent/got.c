@@ -156,9 +156,11 @@ bool nd_got_find(const void *inside, const char *name, struct nd_got_hook *ret_h
 
 static int visit_file(struct dl_phdr_info *info, size_t size, void *arg)
 {
-	uintptr_t *addresses = arg;
+	const uintptr_t *addresses = arg;
 
-	return holds(info, addresses[0]) ? holds(info, addresses[1]) ? 1 : -1 : 0;
+	if (!holds(info, addresses[0]))
+		return 0;
+	return holds(info, addresses[1]) ? 1 : -1;
 }
 
 bool nd_got_is_in_file(const void *inside, const void *data)

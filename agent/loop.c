@@ -30,22 +30,26 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "agent/active.h"
 #include "agent/async.h"
 #include "agent/channel.h"
 #include "agent/core.h"
 #include "agent/got.h"
 #include "agent/node_abi.h"
-#include "agent/sampler.h"
 #include "agent/snapshot.h"
 #include "agent/spaces.h"
 #include "agent/thread.h"
 #include "agent/trace.h"
+#include "agent/usage.h"
 #include "common/clock.h"
 
 /* libuv's src/uv-common.h. */
 #define HANDLE_ACTIVE	0x04u
 #define HANDLE_REF	0x08u
 #define HANDLE_INTERNAL 0x10u
+
+/* Of a ring, more than what is read in time takes of it. */
+#define RING_LARGE (4 * ND_RING_REWIND)
 
 typedef int epoll_wait_function(int, struct epoll_event *, int, int);
 typedef int epoll_pwait_function(int, struct epoll_event *, int, int, const sigset_t *);
@@ -187,7 +191,7 @@ static void write_stall(struct nd_thread *thread, uint64_t start, uint64_t now)
 		return;
 	event->start_ns = start;
 	event->gc_ns = thread->iteration_gc_ns;
-	nd_sampler_read_usage(thread, event);
+	nd_usage_read(thread, event);
 	for (i = 0; i < ND_PHASE_COUNT; i++)
 		event->phase_ns[i] = thread->phase_ns[i];
 	nd_ring_commit(&thread->ring, event, sizeof(*event));
@@ -289,12 +293,22 @@ static void begin_waiting(struct nd_loop_counters *loop, uint64_t now)
 	set(&loop->idle_since_ns, now);
 }
 
+/* Not so often that memory given back and taken again would cost anything. */
+static void trim_ring(struct nd_thread *thread, uint64_t now)
+{
+	if (thread->ring.touched < RING_LARGE || now - thread->trimmed_ns < ND_NSEC_PER_SEC)
+		return;
+	thread->trimmed_ns = now;
+	nd_channel_trim(&thread->ring);
+}
+
 static void begin_poll(struct nd_thread *thread, int timeout)
 {
 	struct nd_loop_counters *loop = &thread->slot->loop;
 	uint64_t now = nd_clock_monotonic_ns();
 
 	nd_async_set_clock(thread, now);
+	trim_ring(thread, now);
 	if (loop->busy_since_ns && polls_again(thread, timeout)) {
 		if (!timeout)
 			return;
@@ -341,6 +355,7 @@ static struct nd_thread *enter(int epfd, int timeout)
 	if (__atomic_load_n(&thread->want_handles, __ATOMIC_RELAXED)) {
 		write_handles(thread);
 		nd_spaces_write(thread);
+		nd_active_write(thread);
 	}
 	begin_poll(thread, timeout);
 	return thread;

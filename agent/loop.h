@@ -15,8 +15,7 @@
 
 struct nd_thread;
 
-/* Hook epoll_wait() and epoll_pwait() in the file that holds libuv. False when they are not there.
- */
+/* Hook epoll_wait() and epoll_pwait() where libuv calls them. False when it calls neither. */
 bool nd_loop_hook(void);
 void nd_loop_unhook(void);
 

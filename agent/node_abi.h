@@ -80,8 +80,7 @@ struct nd_heap_statistics {
 void nd_isolate_get_heap_statistics(struct nd_isolate *isolate, struct nd_heap_statistics *ret)
 	ND_IMPORT("_ZN2v87Isolate17GetHeapStatisticsEPNS_14HeapStatisticsE");
 
-/* void Isolate::EnqueueMicrotask(callback, data): called by the next checkpoint, in a HandleScope
- */
+/* void Isolate::EnqueueMicrotask(callback, data): the next checkpoint calls, in a HandleScope */
 void nd_isolate_enqueue_microtask(struct nd_isolate *isolate, void (*callback)(void *data),
 				  void *data)
 	ND_IMPORT("_ZN2v87Isolate16EnqueueMicrotaskEPFvPvES1_");
@@ -213,7 +212,8 @@ struct nd_allocator {
 struct nd_allocator *nd_isolate_get_allocator(struct nd_isolate *isolate)
 	ND_IMPORT("_ZN2v87Isolate23GetArrayBufferAllocatorEv");
 
-/* The allocator that Node makes (node_internals.h): its table, behind two words, and its functions
+/*
+ * The allocator that Node makes (node_internals.h): its table, behind two words, and its functions
  * AllocateUninitialized(size) and Free(data, size).
  */
 extern const void *const nd_node_allocator_table[] ND_IMPORT(
@@ -259,21 +259,44 @@ struct nd_heap_profiler *nd_isolate_get_heap_profiler(struct nd_isolate *isolate
 	ND_IMPORT("_ZN2v87Isolate15GetHeapProfilerEv");
 
 /*
+ * v8::ActivityControl: a class whose table has its functions in this order. report() gets how many
+ * of how many objects were looked at, every 10,000 of them, and returns 0 to go on, 1 to stop.
+ */
+struct nd_activity_control;
+struct nd_activity_control_table {
+	void (*destroy)(struct nd_activity_control *control);
+	void (*destroy_and_free)(struct nd_activity_control *control);
+	int (*report)(struct nd_activity_control *control, uint32_t done, uint32_t total);
+};
+
+struct nd_activity_control {
+	const struct nd_activity_control_table *table;
+	/* Of ours. */
+	void *arg;
+};
+
+/*
  * const HeapSnapshot *HeapProfiler::TakeHeapSnapshot(ActivityControl *, ObjectNameResolver *, bool
  * hide_internals, bool capture_numeric_value), of which both may be NULL; from Node 26 on the
- * second is a ContextNameResolver.
+ * second is a ContextNameResolver. NULL when the first one stopped it.
  */
 struct nd_heap_snapshot;
 const struct nd_heap_snapshot *nd_heap_snapshot_take(struct nd_heap_profiler *profiler,
-						     void *control, void *resolver,
-						     bool hide_internals, bool numeric)
+						     struct nd_activity_control *control,
+						     void *resolver, bool hide_internals,
+						     bool numeric)
 	ND_IMPORT("_ZN2v812HeapProfiler16TakeHeapSnapshotEPNS_15ActivityControlEPNS0_18Object"
 		  "NameResolverEbb");
 const struct nd_heap_snapshot *nd_heap_snapshot_take_26(struct nd_heap_profiler *profiler,
-							void *control, void *resolver,
-							bool hide_internals, bool numeric)
+							struct nd_activity_control *control,
+							void *resolver, bool hide_internals,
+							bool numeric)
 	ND_IMPORT("_ZN2v812HeapProfiler16TakeHeapSnapshotEPNS_15ActivityControlEPNS0_19Context"
 		  "NameResolverEbb");
+
+/* void HeapSnapshot::Delete() */
+void nd_heap_snapshot_delete(const struct nd_heap_snapshot *snapshot)
+	ND_IMPORT("_ZN2v812HeapSnapshot6DeleteEv");
 
 /*
  * Isolate::AddNearHeapLimitCallback(callback, data), RemoveNearHeapLimitCallback(callback, limit).
@@ -311,12 +334,10 @@ struct nd_output_stream_table {
 	int (*write_stats)(struct nd_output_stream *stream, void *data, int count);
 };
 
-struct nd_redact;
 struct nd_output_stream {
 	const struct nd_output_stream_table *table;
 	/* Of ours. */
-	int fd;
-	struct nd_redact *redact; /* NULL: everything goes out */
+	void *arg;
 };
 
 /* void HeapSnapshot::Serialize(OutputStream *, SerializationFormat) const: 0 is JSON */

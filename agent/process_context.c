@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -71,14 +70,6 @@ static struct context *map_context(void)
 	return NULL;
 }
 
-static uint64_t boottime_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return (uint64_t)now.tv_sec * ND_NSEC_PER_SEC + (uint64_t)now.tv_nsec;
-}
-
 static void write_context(const void *message, size_t size)
 {
 	__atomic_store_n(&context->published_at_ns, 0, __ATOMIC_SEQ_CST);
@@ -88,7 +79,8 @@ static void write_context(const void *message, size_t size)
 	context->version = VERSION;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	memcpy(context->signature, NAME, sizeof(context->signature));
-	__atomic_store_n(&context->published_at_ns, boottime_ns(), __ATOMIC_SEQ_CST);
+	__atomic_store_n(&context->published_at_ns, nd_clock_read_ns(CLOCK_BOOTTIME),
+			 __ATOMIC_SEQ_CST);
 	/* Readers may watch for this call, so it is made whether or not the kernel knows names. */
 	prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, context, sizeof(*context), NAME);
 }

@@ -7,7 +7,7 @@
  * named OTEL_CTX, with a header and a message of protobuf. OpenTelemetry's OTEP 4719 (process
  * context), version 2.
  *
- * On the agent's own thread.
+ * All of this is for the agent's thread.
  */
 
 #include <stddef.h>

@@ -16,7 +16,8 @@
 #include "agent/control.h"
 #include "agent/core.h"
 #include "agent/thread.h"
-#include "agent/trace.h"
+#include "agent/trace_span.h"
+#include "agent/usage.h"
 #include "common/clock.h"
 #include "proto/sample.h"
 
@@ -190,89 +191,6 @@ void nd_sampler_remove_timer(struct nd_thread *thread)
 	timer_delete(thread->timer);
 }
 
-static uint64_t read_clock(clockid_t clock)
-{
-	struct timespec ts = {0};
-
-	clock_gettime(clock, &ts);
-	return (uint64_t)ts.tv_sec * ND_NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
-
-/* "run_time run_delay slices" in nanoseconds (the kernel's scheduler/sched-stats.rst). */
-static uint64_t read_run_delay(const struct nd_thread *thread)
-{
-	char text[96], *end;
-	ssize_t len;
-
-	len = thread->schedstat_fd < 0 ? -1
-				       : pread(thread->schedstat_fd, text, sizeof(text) - 1, 0);
-	if (len <= 0)
-		return 0;
-	text[len] = '\0';
-	strtoull(text, &end, 10);
-	return strtoull(end, NULL, 10);
-}
-
-/*
- * Pairs with read_baseline(). Two are kept: the later one may be from the middle of the iteration
- * that becomes a stall.
- */
-static void take_baseline(struct nd_thread *thread, uint64_t now)
-{
-	struct nd_baseline *baseline = &thread->baseline[thread->baselines++ % 2];
-
-	__atomic_fetch_add(&baseline->sequence, 1, __ATOMIC_ACQ_REL);
-	baseline->time_ns = now;
-	baseline->cpu_ns = read_clock(thread->cpu_clock);
-	baseline->run_delay_ns = read_run_delay(thread);
-	__atomic_fetch_add(&baseline->sequence, 1, __ATOMIC_ACQ_REL);
-}
-
-static bool read_baseline(const struct nd_baseline *baseline, struct nd_baseline *ret)
-{
-	uint32_t before = __atomic_load_n(&baseline->sequence, __ATOMIC_ACQUIRE);
-
-	*ret = *baseline;
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	return before && before % 2 == 0 &&
-	       before == __atomic_load_n(&baseline->sequence, __ATOMIC_RELAXED);
-}
-
-/* Whether `one` tells more of an iteration than `other`: it is nearer to its start, or before it.
- */
-static bool is_better(const struct nd_baseline *one, const struct nd_baseline *other,
-		      uint64_t start)
-{
-	if (one->time_ns <= start)
-		return other->time_ns > start || one->time_ns > other->time_ns;
-	return one->time_ns < other->time_ns;
-}
-
-static bool find_baseline(const struct nd_thread *thread, uint64_t start, struct nd_baseline *ret)
-{
-	struct nd_baseline second;
-	bool found = read_baseline(&thread->baseline[0], ret);
-
-	if (read_baseline(&thread->baseline[1], &second) &&
-	    (!found || is_better(&second, ret, start))) {
-		*ret = second;
-		found = true;
-	}
-	return found;
-}
-
-void nd_sampler_read_usage(const struct nd_thread *thread, struct nd_event_stall *event)
-{
-	struct nd_baseline baseline = {0};
-
-	event->cpu_ns = event->run_delay_ns = event->since_ns = 0;
-	if (!find_baseline(thread, event->start_ns, &baseline))
-		return;
-	event->since_ns = baseline.time_ns;
-	event->cpu_ns = read_clock(CLOCK_THREAD_CPUTIME_ID) - baseline.cpu_ns;
-	event->run_delay_ns = read_run_delay(thread) - baseline.run_delay_ns;
-}
-
 /*
  * System calls that go on, or that V8 and libuv start again, after a signal was handled with
  * SA_RESTART (signal(7)). Others end early with EINTR, which a program may not expect.
@@ -397,7 +315,7 @@ uint64_t nd_sampler_watch(struct nd_thread *thread, uint64_t now)
 
 	if (!start || now < start + nd_agent.threshold_ns) {
 		if (!start || start != thread->watched_start_ns)
-			take_baseline(thread, now);
+			nd_usage_take(thread, now);
 		thread->watched_start_ns = start;
 		if (start && start + nd_agent.threshold_ns - now < tick)
 			return start + nd_agent.threshold_ns - now;
@@ -418,11 +336,7 @@ uint64_t nd_sampler_watch(struct nd_thread *thread, uint64_t now)
 
 void nd_sampler_forget(struct nd_thread *thread)
 {
-	int i;
-
-	for (i = 0; i < 2; i++)
-		__atomic_store_n(&thread->baseline[i].sequence, 0, __ATOMIC_RELEASE);
-	thread->baselines = 0;
+	nd_usage_forget(thread);
 	__atomic_store_n(&thread->stall_start_ns, 0, __ATOMIC_RELEASE);
 }
 
@@ -430,4 +344,14 @@ void nd_sampler_wake(const struct nd_thread *thread)
 {
 	if (__atomic_load_n(&thread->slot->loop.idle_since_ns, __ATOMIC_RELAXED))
 		send_signal(thread);
+}
+
+static void wake(struct nd_thread *thread, void *arg)
+{
+	nd_sampler_wake(thread);
+}
+
+void nd_sampler_wake_all(void)
+{
+	nd_thread_visit(wake, NULL);
 }

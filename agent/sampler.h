@@ -13,15 +13,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct nd_event_stall;
 struct nd_thread;
 
 /* Take a signal, or give it back. False when none is free. Both of the agent's thread. */
 bool nd_sampler_start(void);
 void nd_sampler_stop(void);
 
-/* Samples by CPU time of this thread, if the reader wants them. Under the threads' lock, or its
- * own. */
+/*
+ * Samples by CPU time of this thread, if the reader wants them. Under the threads' lock, or on that
+ * thread.
+ */
 void nd_sampler_add_timer(struct nd_thread *thread);
 void nd_sampler_remove_timer(struct nd_thread *thread);
 
@@ -34,10 +35,8 @@ uint64_t nd_sampler_watch(struct nd_thread *thread, uint64_t now);
 /* The reader is gone: what is known of the thread's use of the CPU gets old. Likewise. */
 void nd_sampler_forget(struct nd_thread *thread);
 
-/* Let a thread that waits in epoll come by our hook. Of the agent's thread. */
+/* Let a thread that waits in epoll come by our hook, or all of them. Of the agent's thread. */
 void nd_sampler_wake(const struct nd_thread *thread);
-
-/* What the thread used since the last look at it before its iteration began; on that thread. */
-void nd_sampler_read_usage(const struct nd_thread *thread, struct nd_event_stall *event);
+void nd_sampler_wake_all(void);
 
 #endif /* NODIAG_AGENT_SAMPLER_H */

@@ -13,6 +13,7 @@
 #include "agent/dontfork.h"
 #include "agent/node_abi.h"
 #include "agent/snapshot_child.h"
+#include "agent/snapshot_inside.h"
 #include "agent/thread.h"
 #include "common/clock.h"
 
@@ -36,15 +37,20 @@
  */
 #define RAISE_BYTES (4u << 20)
 
-/* Who may touch the rest: in FORKING the thread that forks; in IDLE nobody; else the agent's. */
-enum state { IDLE, TAKEN, WANTED, FORKING, FORKED, CHILD };
+/*
+ * Who may touch the rest: in FORKING and INSIDE the thread whose heap it is; in IDLE nobody; else
+ * the agent's. In INSIDE `forked` does not change, and in WRITTEN the thread is done.
+ */
+enum state { IDLE, TAKEN, WANTED, FORKING, FORKED, CHILD, INSIDE, WRITTEN };
 
 static struct {
 	int state;	  /* enum state */
 	bool is_unwanted; /* nobody is told any more */
+	bool is_begun;	  /* of INSIDE: that was told */
 	int fd;
 	struct nd_snapshot_wish wish;
 	struct nd_forked forked;
+	struct nd_written written;
 	uint64_t due_ns; /* when the child is killed */
 } snapshot = {.fd = -1};
 
@@ -82,7 +88,8 @@ static bool change_state(enum state from, enum state to)
 bool nd_snapshot_is_known(void)
 {
 	return nd_isolate_get_heap_profiler && nd_isolate_get_heap_statistics &&
-	       (nd_heap_snapshot_take || nd_heap_snapshot_take_26) && nd_heap_snapshot_serialize;
+	       (nd_heap_snapshot_take || nd_heap_snapshot_take_26) && nd_heap_snapshot_serialize &&
+	       nd_heap_snapshot_delete;
 }
 
 bool nd_snapshot_knows_limit(void)
@@ -105,6 +112,7 @@ static int want_now(const struct nd_snapshot_wish *wish, int fd)
 	snapshot.fd = fd;
 	snapshot.wish = *wish;
 	snapshot.is_unwanted = false;
+	snapshot.is_begun = false;
 	set_state(WANTED);
 	return 0;
 }
@@ -121,11 +129,13 @@ static int want_at_limit(const struct nd_snapshot_wish *wish, int fd)
 
 int nd_snapshot_want(const struct nd_snapshot_wish *wish, int fd)
 {
+	bool is_alone = wish->flags & (ND_SNAPSHOT_INSIDE | ND_SNAPSHOT_WEIGH);
 	int copy, ret;
 
-	if (!wish->timeout_s || wish->timeout_s > TIMEOUT_MAX_S)
+	if (!wish->timeout_s || wish->timeout_s > TIMEOUT_MAX_S ||
+	    (is_alone && wish->flags & ND_SNAPSHOT_AT_LIMIT))
 		return -EINVAL;
-	if (!nd_snapshot_child_prepare())
+	if (!is_alone && !nd_snapshot_child_prepare())
 		return -ENOTSUP;
 	copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	if (copy < 0)
@@ -156,11 +166,16 @@ void nd_snapshot_cancel(bool limit)
 	}
 	if (nd_snapshot_is_at_limit() != limit)
 		return;
-	snapshot.is_unwanted = true;
+	__atomic_store_n(&snapshot.is_unwanted, true, __ATOMIC_RELAXED);
 	if (change_state(WANTED, IDLE))
 		close_output();
 	else if (get_state() == CHILD)
 		kill((pid_t)snapshot.forked.pid, SIGKILL);
+}
+
+void nd_snapshot_set_free(uint64_t bytes)
+{
+	__atomic_store_n(&at_limit.wish.free_bytes, bytes, __ATOMIC_RELAXED);
 }
 
 bool nd_snapshot_is_busy(void)
@@ -172,7 +187,7 @@ bool nd_snapshot_is_busy(void)
 static void begin_child(void)
 {
 	close_output();
-	if (snapshot.forked.result) {
+	if (snapshot.forked.result || snapshot.wish.flags & ND_SNAPSHOT_WEIGH) {
 		set_state(IDLE);
 		return;
 	}
@@ -193,11 +208,31 @@ static bool bury(int *ret_status)
 	return pid > 0 || (pid < 0 && errno == ECHILD);
 }
 
+/* That the thread has begun comes first, even when it is done already. */
+static bool look_inside(enum state state, union nd_snapshot_news *ret_news)
+{
+	if (!snapshot.is_begun) {
+		ret_news->forked = snapshot.forked;
+		snapshot.is_begun = true;
+		return true;
+	}
+	if (state != WRITTEN)
+		return false;
+	ret_news->written = snapshot.written;
+	close_output();
+	set_state(IDLE);
+	return true;
+}
+
 bool nd_snapshot_look(union nd_snapshot_news *ret_news)
 {
+	enum state state = (enum state)get_state();
 	int status;
 
-	switch (get_state()) {
+	switch (state) {
+	case INSIDE:
+	case WRITTEN:
+		return look_inside(state, ret_news);
 	case FORKED:
 		ret_news->forked = snapshot.forked;
 		begin_child();
@@ -231,7 +266,10 @@ static int fork_child(struct nd_thread *thread, uint64_t limit_bytes)
 		.isolate = thread->isolate,
 		.fd = snapshot.fd,
 		.parent = getpid(),
-		.outlives = nd_snapshot_is_at_limit(),
+		/* If the heap is full before this one is written, it is the one that shows it. */
+		.outlives = nd_snapshot_is_at_limit() ||
+			    __atomic_load_n(&at_limit.is_set, __ATOMIC_RELAXED),
+		.is_nice = !nd_snapshot_is_at_limit(),
 		.timeout_s = snapshot.wish.timeout_s,
 		.limit_bytes = limit_bytes,
 		.key = snapshot.wish.flags & ND_SNAPSHOT_REDACT ? snapshot.wish.key : NULL,
@@ -279,6 +317,9 @@ static int take(struct nd_thread *thread)
 	need = heap.used_heap_size * NEED_FACTOR + NEED_LEAST;
 	snapshot.forked.used_bytes = heap.used_heap_size;
 	snapshot.forked.need_bytes = need;
+	/* That is for who asks to judge; it is given up before memory runs out. */
+	if (wish->flags & (ND_SNAPSHOT_INSIDE | ND_SNAPSHOT_WEIGH))
+		return 0;
 	if (need > wish->free_bytes || (wish->limit_bytes && need > wish->limit_bytes))
 		return -ENOMEM;
 	return fork_child(thread, choose_limit(need));
@@ -293,13 +334,44 @@ static void fork_now(struct nd_thread *thread)
 	set_state(FORKED);
 }
 
+/* The agent's thread tells that it has begun, while it lasts, and that it is over. */
+static void take_inside(struct nd_thread *thread)
+{
+	const struct nd_snapshot_inside inside = {
+		.isolate = thread->isolate,
+		.fd = snapshot.fd,
+		.timeout_s = snapshot.wish.timeout_s,
+		.free_bytes = snapshot.wish.free_bytes,
+		.is_unwanted = &snapshot.is_unwanted,
+		.key = snapshot.wish.flags & ND_SNAPSHOT_REDACT ? snapshot.wish.key : NULL,
+	};
+	uint64_t start = nd_clock_monotonic_ns();
+	int saved = errno;
+
+	snapshot.forked.result = take(thread);
+	if (snapshot.forked.result) {
+		set_state(FORKED);
+		return;
+	}
+	set_state(INSIDE);
+	nd_control_wake();
+	snapshot.written = (struct nd_written){
+		.message = {ND_MESSAGE_WRITTEN, sizeof(snapshot.written)},
+		.result = nd_snapshot_inside_run(&inside),
+	};
+	snapshot.written.pause_ns = nd_clock_monotonic_ns() - start;
+	set_state(WRITTEN);
+	nd_control_wake();
+	errno = saved;
+}
+
 static void fork_at_limit(struct nd_thread *thread, size_t limit)
 {
 	struct nd_code_statistics ignored;
 
 	if (!thread || !take_at_limit())
 		return;
-	/* One that is being taken just now shows the same. */
+	/* One that is being taken just now shows the same, and outlives the process. */
 	if (!change_state(IDLE, FORKING)) {
 		close(at_limit.fd);
 		return;
@@ -365,5 +437,8 @@ void nd_snapshot_update(struct nd_thread *thread)
 		return;
 	snapshot.forked =
 		(struct nd_forked){.message = {ND_MESSAGE_FORKED, sizeof(snapshot.forked)}};
-	fork_now(thread);
+	if (snapshot.wish.flags & ND_SNAPSHOT_WEIGH || !(snapshot.wish.flags & ND_SNAPSHOT_INSIDE))
+		fork_now(thread);
+	else
+		take_inside(thread);
 }

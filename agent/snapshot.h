@@ -5,7 +5,7 @@
 /*
  * Heap snapshots by a child: the thread whose heap it is forks where it is about to poll, and goes
  * on; the child has the same heap, and lets V8 write it down. docs/internals/heap.md says what
- * makes that work.
+ * makes that work. Where there can be no child, the thread takes one itself at the same place.
  *
  * One at a time, besides one that waits for the heap to be nearly full: V8 says so in the middle of
  * a collection, and the thread forks there and then. The agent's thread asks for it, tells of it
@@ -25,6 +25,7 @@ union nd_snapshot_news {
 	struct nd_message message;
 	struct nd_forked forked;
 	struct nd_child_end end;
+	struct nd_written written;
 };
 
 /* Whether this V8 has what is called here. */
@@ -43,7 +44,10 @@ int nd_snapshot_want(const struct nd_snapshot_wish *wish, int fd);
  */
 void nd_snapshot_cancel(bool at_limit);
 
-/* Whether the thread is still to fork, or there is a child. */
+/* So much is free by now for the one that is to be taken when the heap is nearly full. */
+void nd_snapshot_set_free(uint64_t bytes);
+
+/* Whether the thread is still to fork, or there is a child, or the thread takes one itself. */
 bool nd_snapshot_is_busy(void);
 
 /* Whether that one is the one that was to be taken when the heap is nearly full. */
@@ -55,7 +59,7 @@ bool nd_snapshot_knows_limit(void);
 /* See what has happened. False when there is nothing to tell. */
 bool nd_snapshot_look(union nd_snapshot_news *ret_news);
 
-/* Fork, if that is wanted; on the thread, while it is about to poll. */
+/* Take what is wanted; on the thread, while it is about to poll. */
 void nd_snapshot_update(struct nd_thread *thread);
 
 /* Let V8 no longer call us; on the thread. */

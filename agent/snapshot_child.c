@@ -9,7 +9,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -22,13 +21,11 @@
 #include "agent/core.h"
 #include "agent/got.h"
 #include "agent/node_abi.h"
-#include "agent/redact.h"
+#include "agent/snapshot_write.h"
+#include "agent/statm.h"
 #include "agent/thread.h"
 #include "common/clock.h"
 #include "proto/channel.h"
-
-/* V8 writes so much at once. */
-#define CHUNK_BYTES (256 << 10)
 
 /* The first to go when memory runs out. */
 #define OOM_SCORE "1000"
@@ -201,31 +198,13 @@ static void write_file(const char *path, const char *text)
 	close(fd);
 }
 
-/* Bytes that the program may write to of its own, which are the child's now as well. */
-static bool get_data_bytes(uint64_t *ret_bytes)
-{
-	char text[256], *field = text;
-	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC), i;
-	ssize_t len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-
-	if (fd >= 0)
-		close(fd);
-	if (len <= 0)
-		return false;
-	text[len] = '\0';
-	/* size resident shared text lib data */
-	for (i = 0; i < 5; i++)
-		strtoul(field, &field, 10);
-	*ret_bytes = strtoul(field, NULL, 10) * (uint64_t)getpagesize();
-	return *ret_bytes > 0;
-}
-
 static bool limit_memory(uint64_t bytes)
 {
+	/* What the program may write to of its own, which is the child's now as well. */
+	uint64_t data = nd_statm_read(ND_STATM_DATA);
 	struct rlimit limit;
-	uint64_t data;
 
-	if (!get_data_bytes(&data) || getrlimit(RLIMIT_DATA, &limit))
+	if (!data || getrlimit(RLIMIT_DATA, &limit))
 		return false;
 	if (data < limit.rlim_cur && bytes < limit.rlim_cur - data)
 		limit.rlim_cur = data + bytes;
@@ -253,8 +232,7 @@ static int leave_program(const struct nd_snapshot_child *child)
 	prctl(PR_SET_NAME, "nodiag-heap");
 	fd = nd_child_close_descriptors(child->fd);
 	write_file("/proc/self/oom_score_adj", OOM_SCORE);
-	/* Who ends just now is not disturbed. */
-	if (!child->outlives)
+	if (child->is_nice)
 		nd_child_be_nice();
 	setrlimit(RLIMIT_CORE, &no_core);
 	if (!limit_memory(child->limit_bytes))
@@ -264,23 +242,13 @@ static int leave_program(const struct nd_snapshot_child *child)
 	return fd;
 }
 
-static void on_destroy(struct nd_output_stream *stream)
+static bool send_all(struct nd_snapshot_writer *writer, const char *data, size_t size)
 {
-}
-
-static int get_chunk_size(struct nd_output_stream *stream)
-{
-	return CHUNK_BYTES;
-}
-
-static bool send_all(void *arg, const char *data, size_t size)
-{
-	const struct nd_output_stream *stream = arg;
 	ssize_t n;
 
 	for (; size > 0; size -= (size_t)n, data += n) {
 		watch.is_sending = true;
-		n = send(stream->fd, data, size, MSG_NOSIGNAL);
+		n = send(writer->fd, data, size, MSG_NOSIGNAL);
 		watch.is_sending = false;
 		/* Nobody takes it any more. */
 		if (n <= 0)
@@ -289,60 +257,14 @@ static bool send_all(void *arg, const char *data, size_t size)
 	return true;
 }
 
-static int write_chunk(struct nd_output_stream *stream, char *data, int size)
-{
-	if (stream->redact ? !nd_redact_feed(stream->redact, data, (size_t)size)
-			   : !send_all(stream, data, (size_t)size))
-		_exit(STATUS_FAILED);
-	return 0;
-}
-
-static int write_stats(struct nd_output_stream *stream, void *data, int count)
-{
-	return 1;
-}
-
-/* Memory of its own, since what malloc() has may be in another thread's hands. */
-static bool begin_redacting(struct nd_output_stream *stream, const uint64_t *key)
-{
-	struct nd_redact *redact = mmap(NULL, sizeof(*redact), PROT_READ | PROT_WRITE,
-					MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (redact == MAP_FAILED)
-		return false;
-	redact->key[0] = key[0];
-	redact->key[1] = key[1];
-	redact->write = send_all;
-	redact->arg = stream;
-	stream->redact = redact;
-	return true;
-}
-
 _Noreturn void nd_snapshot_child_run(const struct nd_snapshot_child *child)
 {
-	static const struct nd_output_stream_table table = {
-		.destroy = on_destroy,
-		.destroy_and_free = on_destroy,
-		.end = on_destroy,
-		.get_chunk_size = get_chunk_size,
-		.write_chunk = write_chunk,
-		.write_stats = write_stats,
-	};
-	struct nd_output_stream stream = {.table = &table};
-	struct nd_heap_profiler *profiler;
+	struct nd_snapshot_writer writer = {.send = send_all, .key = child->key};
 	const struct nd_heap_snapshot *heap;
 
-	stream.fd = leave_program(child);
-	if (stream.fd < 0 || !replace_calls() ||
-	    (child->key && !begin_redacting(&stream, child->key)))
+	writer.fd = leave_program(child);
+	if (writer.fd < 0 || !replace_calls())
 		_exit(STATUS_FAILED);
-	profiler = nd_isolate_get_heap_profiler(child->isolate);
-	heap = nd_heap_snapshot_take ? nd_heap_snapshot_take(profiler, NULL, NULL, true, false)
-				     : nd_heap_snapshot_take_26(profiler, NULL, NULL, true, false);
-	if (!heap)
-		_exit(STATUS_FAILED);
-	nd_heap_snapshot_serialize(heap, &stream, 0);
-	if (stream.redact && !nd_redact_finish(stream.redact))
-		_exit(STATUS_FAILED);
-	_exit(0);
+	heap = nd_snapshot_take(child->isolate, &writer);
+	_exit(heap && nd_snapshot_serialize(heap, &writer) ? 0 : STATUS_FAILED);
 }

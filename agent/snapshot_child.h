@@ -18,6 +18,7 @@ struct nd_snapshot_child {
 	int fd; /* a stream socket, for the snapshot */
 	pid_t parent;
 	bool outlives; /* goes on when the process has ended */
+	bool is_nice;  /* the process goes on, and comes first */
 	uint32_t timeout_s;
 	uint64_t limit_bytes; /* of memory that it may take itself */
 	const uint64_t *key;  /* of hashes in place of texts; NULL: texts go out */

@@ -24,7 +24,7 @@
 /* Allocated to see which of the allocator's words counts: an amount that is unlikely elsewhere. */
 #define PROBE_BYTES 4211
 
-/* Buffers that other threads free at the same time get in the way; not so often. */
+/* Tries for each word: what other threads allocate meanwhile gets in the way, but not each time. */
 #define PROBES_MAX 8
 
 enum knowledge { NOT_LOOKED, KNOWN, REFUSED };
@@ -80,8 +80,7 @@ static bool is_sum(struct nd_allocator *allocator, int word)
 	return during - before == PROBE_BYTES && read_word(allocator, word) == before;
 }
 
-/* The sum's place differs between versions; -1 where the allocator is not Node's, or is unlike it.
- */
+/* Its place differs between versions. NULL where the allocator is not Node's, or is unlike it. */
 static const size_t *find_sum(struct nd_isolate *isolate)
 {
 	struct nd_allocator *allocator;

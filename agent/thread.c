@@ -17,6 +17,7 @@
 #include "agent/snapshot.h"
 #include "agent/spaces.h"
 #include "agent/trace.h"
+#include "agent/trace_span.h"
 #include "common/clock.h"
 
 /* How often a thread that cannot be adopted is looked at: an isolate without a loop stays so. */
@@ -56,6 +57,7 @@ static void free_thread(struct nd_thread *thread)
 	if (thread->schedstat_fd >= 0)
 		close(thread->schedstat_fd);
 	nd_async_free(thread);
+	nd_trace_free(thread);
 	free(thread);
 }
 

@@ -37,6 +37,7 @@ struct nd_baseline {
 struct nd_thread {
 	struct nd_channel_slot *slot;
 	struct nd_ring ring;
+	uint64_t trimmed_ns; /* when the ring's memory was given back last */
 	pthread_t pthread;
 	uint32_t tid;
 	clockid_t cpu_clock;
@@ -69,6 +70,7 @@ struct nd_thread {
 	bool knows_memory;	     /* nd_spaces_learn() was here */
 	const size_t *array_buffers; /* Node's sum of their bytes, NULL where it is not known */
 	uint64_t spaces_ns;	     /* when the heap's spaces were written last */
+	uint64_t active_ns;	     /* likewise what keeps it alive; see active.c */
 
 	struct nd_script_state script;
 	struct nd_async_state async;

@@ -1,73 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-
-/*
- * Ids are not kept: the script numbers its spans, and a span's id is a permutation of its number,
- * by a secret of the thread. So ids are made only of spans that are written, at any time, and
- * again.
- */
-
 #include "agent/trace.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
-#include "agent/channel.h"
 #include "agent/context.h"
 #include "agent/core.h"
 #include "agent/node_abi.h"
 #include "agent/otel.h"
 #include "agent/script.h"
 #include "agent/thread.h"
-#include "common/clock.h"
+#include "agent/trace_span.h"
 #include "proto/span.h"
 
 /* Embedded. */
 extern const unsigned char nd_trace_js[] __attribute__((visibility("hidden")));
 extern const unsigned int nd_trace_js_len __attribute__((visibility("hidden")));
-
-/* "00-" trace id "-" span id "-" flags: https://www.w3.org/TR/trace-context/ */
-#define TRACEPARENT_LEN	  55
-#define TRACEPARENT_SPAN  36
-#define TRACEPARENT_FLAGS 53
-#define TRACE_SAMPLED	  1
-
-/*
- * What the script hands over of each span; trace/span.js has the same. Numbers are in an array that
- * both sides have, since each argument of a call costs more than all of them there.
- */
-enum number {
-	NUMBER_KIND,
-	NUMBER_FLAGS,
-	NUMBER_SPAN,
-	NUMBER_PARENT, /* a span of this thread, or 0 */
-	NUMBER_ROOT,   /* the span that began the trace in this thread */
-	NUMBER_START,
-	NUMBER_STATUS,
-	NUMBER_VERSION,
-	NUMBER_COUNT
-};
-
-/* Arguments, strings or undefined. */
-enum argument {
-	ARG_REMOTE, /* the "traceparent" that it came with */
-	ARG_METHOD,
-	ARG_ROUTE,
-	ARG_TARGET,
-	ARG_HOST,
-	ARG_PEER,
-	ARG_ERROR,
-	ARG_COUNT
-};
-
-/* A record that is being made. */
-struct draft {
-	size_t size;
-	union {
-		struct nd_event_span span;
-		char room[ND_SPAN_SIZE_MAX];
-	};
-};
 
 static bool always;
 
@@ -82,377 +30,15 @@ void nd_trace_read_environment(void)
 	always = (wanted && !strcmp(wanted, "1")) || nd_otel_get_exports() & ND_EXPORTS_TRACES;
 }
 
-/* The finalizer of SplitMix64 (Steele, Lea, Flood 2014): no two numbers give the same. */
-static uint64_t mix(uint64_t number)
-{
-	number = (number ^ number >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	number = (number ^ number >> 27) * UINT64_C(0x94d049bb133111eb);
-	return number ^ number >> 31;
-}
-
-/* Eight bytes of an id; one that is all zeros is no id. */
-static void write_id(uint64_t secret, uint64_t number, uint8_t *ret)
-{
-	uint64_t id = mix(secret + number);
-	int i;
-
-	id = id ? id : 1;
-	for (i = 0; i < 8; i++)
-		ret[i] = (uint8_t)(id >> (56 - 8 * i));
-}
-
-static void make_span_id(const struct nd_thread *thread, uint64_t number, uint8_t *ret)
-{
-	write_id(thread->trace.secret[0], number, ret);
-}
-
-void nd_trace_name_span(const struct nd_thread *thread, uint64_t number,
-			uint8_t ret_id[ND_SPAN_ID_SIZE])
-{
-	memset(ret_id, 0, ND_SPAN_ID_SIZE);
-	if (number)
-		make_span_id(thread, number, ret_id);
-}
-
-static void make_trace_id(const struct nd_thread *thread, uint64_t root, uint8_t *ret)
-{
-	write_id(thread->trace.secret[1], root, ret);
-	write_id(thread->trace.secret[2], root, ret + 8);
-}
-
-static uint8_t read_nibble(char c)
-{
-	return (uint8_t)(c <= '9' ? c - '0' : c - 'a' + 10) & 15;
-}
-
-/* The script has looked at the digits. */
-static void read_hex(const char *text, uint8_t *ret, size_t len)
-{
-	size_t i;
-
-	for (i = 0; i < len; i++)
-		ret[i] = (uint8_t)(read_nibble(text[2 * i]) << 4 | read_nibble(text[2 * i + 1]));
-}
-
-static void write_hex(const uint8_t *bytes, size_t len, char *ret)
-{
-	static const char digits[] = "0123456789abcdef";
-	size_t i;
-
-	for (i = 0; i < len; i++) {
-		ret[2 * i] = digits[bytes[i] >> 4];
-		ret[2 * i + 1] = digits[bytes[i] & 15];
-	}
-}
-
-/* False when the span has no parent in another process. */
-static bool read_remote(struct napi_env__ *env, struct napi_value__ *value,
-			char ret[TRACEPARENT_LEN + 1])
-{
-	size_t len;
-
-	return !napi_get_value_string_latin1(env, value, ret, TRACEPARENT_LEN + 1, &len) &&
-	       len == TRACEPARENT_LEN;
-}
-
-static uint64_t number(const struct nd_thread *thread, enum number index)
-{
-	double value = thread->trace.numbers[index];
-
-	return value > 0 ? (uint64_t)value : 0;
-}
-
-/* Whoever made the trace may have decided already. */
-static bool is_sampled(const struct nd_event_span *span, const char *remote)
-{
-	enum nd_otel_parent parent = ND_OTEL_NO_PARENT;
-	uint8_t flags;
-
-	if (remote) {
-		read_hex(remote + TRACEPARENT_FLAGS, &flags, 1);
-		parent = flags & TRACE_SAMPLED ? ND_OTEL_SAMPLED : ND_OTEL_NOT_SAMPLED;
-	}
-	return nd_otel_is_sampled(span->trace_id, parent);
-}
-
-/* The program's own tracer has made them: `remote_value` is of the request itself, once known. */
-static void fill_seen_ids(struct napi_env__ *env, struct napi_value__ *remote_value,
-			  struct nd_event_span *span)
-{
-	char remote[TRACEPARENT_LEN + 1];
-
-	if (!read_remote(env, remote_value, remote))
-		return;
-	read_hex(remote + 3, span->trace_id, sizeof(span->trace_id));
-	if (span->kind == ND_SPAN_SERVER)
-		read_hex(remote + TRACEPARENT_SPAN, span->seen_id, sizeof(span->seen_id));
-}
-
-/* Whose the span is. */
-static void fill_ids(const struct nd_thread *thread, struct napi_env__ *env,
-		     struct napi_value__ *remote_value, struct nd_event_span *span)
-{
-	uint64_t parent = number(thread, NUMBER_PARENT);
-	char remote[TRACEPARENT_LEN + 1];
-	bool has_remote = read_remote(env, remote_value, remote);
-
-	make_span_id(thread, number(thread, NUMBER_SPAN), span->span_id);
-	if (parent)
-		make_span_id(thread, parent, span->parent_id);
-	if (span->flags & ND_SPAN_OBSERVED) {
-		fill_seen_ids(env, remote_value, span);
-		return;
-	}
-	if (has_remote)
-		read_hex(remote + 3, span->trace_id, sizeof(span->trace_id));
-	else
-		make_trace_id(thread, number(thread, NUMBER_ROOT), span->trace_id);
-	if (!parent && has_remote) {
-		read_hex(remote + TRACEPARENT_SPAN, span->parent_id, sizeof(span->parent_id));
-		span->flags |= ND_SPAN_REMOTE_PARENT;
-	}
-	if (!is_sampled(span, has_remote ? remote : NULL))
-		span->flags |= ND_SPAN_UNSAMPLED;
-}
-
-static char *end_of(struct draft *draft)
-{
-	return draft->room + draft->size;
-}
-
-/* The text at the draft's end is this one, and so long. */
-static void keep_text(struct draft *draft, enum nd_span_text text, size_t len)
-{
-	draft->room[draft->size + len] = '\0';
-	draft->span.text_size[text] = (uint8_t)(len + 1);
-	draft->size += len + 1;
-}
-
-/* Put a text at the draft's end, cut by V8 where it is too long. */
-static size_t read_text(struct draft *draft, struct napi_env__ *env, struct napi_value__ *value)
-{
-	size_t len;
-
-	if (!napi_get_value_string_latin1(env, value, end_of(draft), ND_SPAN_TEXT_MAX, &len))
-		return len;
-	*end_of(draft) = '\0';
-	return 0;
-}
-
-/* Those that the program chose itself may be in any script. */
-static void add_words(struct draft *draft, enum nd_span_text text, struct napi_env__ *env,
-		      struct napi_value__ *value)
-{
-	size_t len;
-
-	if (napi_get_value_string_utf8(env, value, end_of(draft), ND_SPAN_TEXT_MAX, &len))
-		len = 0;
-	keep_text(draft, text, len);
-}
-
-/* A request's target is a path with a query, or for proxies a whole URL (RFC 9112, 3.2). */
-static size_t cut_path(char *target)
-{
-	size_t len = strcspn(target, "?#");
-	char *path;
-
-	target[len] = '\0';
-	if (*target == '/')
-		return len;
-	path = strstr(target, "://");
-	path = path ? strchr(path + strlen("://"), '/') : NULL;
-	if (!path)
-		return len;
-	len = strlen(path);
-	memmove(target, path, len + 1);
-	return len;
-}
-
-/* "host", "host:8080" or "[::1]:8080"; cuts the port off. */
-static uint16_t take_port(char *host, size_t *len, const struct nd_event_span *span)
-{
-	char *colon = memrchr(host, ':', *len);
-	unsigned long port = 0;
-
-	if (colon && colon[1] >= '0' && colon[1] <= '9' && !strchr(colon, ']') &&
-	    (*host == '[' || strchr(host, ':') == colon)) {
-		port = strtoul(colon + 1, NULL, 10);
-		*len = (size_t)(colon - host);
-	}
-	if (port && port <= UINT16_MAX)
-		return (uint16_t)port;
-	if (!*len || span->kind == ND_SPAN_INTERNAL)
-		return 0;
-	return span->flags & ND_SPAN_TLS ? 443 : 80;
-}
-
-static void read_span(const struct nd_thread *thread, struct napi_env__ *env,
-		      struct napi_value__ *const *argv, struct draft *draft)
-{
-	struct nd_event_span *span = &draft->span;
-	size_t len;
-
-	*span = (struct nd_event_span){
-		.start_ns = number(thread, NUMBER_START),
-		.status = (uint16_t)number(thread, NUMBER_STATUS),
-		.kind = (uint8_t)number(thread, NUMBER_KIND),
-		.flags = (uint8_t)number(thread, NUMBER_FLAGS),
-		.http_version = (uint8_t)number(thread, NUMBER_VERSION),
-	};
-	draft->size = sizeof(*span);
-	fill_ids(thread, env, argv[ARG_REMOTE], span);
-	keep_text(draft, ND_SPAN_METHOD, read_text(draft, env, argv[ARG_METHOD]));
-	add_words(draft, ND_SPAN_ROUTE, env, argv[ARG_ROUTE]);
-	read_text(draft, env, argv[ARG_TARGET]);
-	keep_text(draft, ND_SPAN_PATH, cut_path(end_of(draft)));
-	len = read_text(draft, env, argv[ARG_HOST]);
-	span->port = take_port(end_of(draft), &len, span);
-	keep_text(draft, ND_SPAN_HOST, len);
-	keep_text(draft, ND_SPAN_PEER, read_text(draft, env, argv[ARG_PEER]));
-	add_words(draft, ND_SPAN_ERROR, env, argv[ARG_ERROR]);
-}
-
-static void write_span(struct nd_thread *thread, struct draft *draft, enum nd_event_kind kind,
-		       uint64_t now)
-{
-	struct nd_event *event =
-		nd_channel_begin(&thread->ring, kind, thread->tid, now, (uint32_t)draft->size);
-
-	if (!event)
-		return;
-	draft->span.event = *event;
-	memcpy(event, draft->room, draft->size);
-	nd_ring_commit(&thread->ring, event, (uint32_t)draft->size);
-}
-
-/* Take what the script says in a call. NULL when something is not right. */
-static struct nd_thread *read_call(struct napi_env__ *env, struct napi_callback_info__ *info,
-				   struct napi_value__ *argv[ARG_COUNT])
-{
-	size_t argc = ARG_COUNT;
-	void *thread;
-
-	/* A child that fork() made has the script, but not the channel. */
-	if (!nd_agent.active || napi_get_cb_info(env, info, &argc, argv, NULL, &thread))
-		return NULL;
-	return ((struct nd_thread *)thread)->trace.numbers ? thread : NULL;
-}
-
-/* begin(span...): leaves its time among the numbers, for end(). */
-static struct napi_value__ *on_begin(struct napi_env__ *env, struct napi_callback_info__ *info)
-{
-	uint64_t now = nd_clock_monotonic_ns();
-	struct napi_value__ *argv[ARG_COUNT];
-	struct nd_thread *thread = read_call(env, info, argv);
-	struct draft draft;
-
-	if (!thread)
-		return NULL;
-	thread->trace.numbers[NUMBER_START] = (double)now;
-	nd_context_add(thread, number(thread, NUMBER_SPAN));
-	read_span(thread, env, argv, &draft);
-	draft.span.start_ns = now;
-	if (draft.span.kind == ND_SPAN_SERVER)
-		draft.span.turn_ns = thread->slot->loop.busy_since_ns;
-	write_span(thread, &draft, ND_EVENT_SPAN_START, now);
-	return NULL;
-}
-
-/* end(span...) */
-static struct napi_value__ *on_end(struct napi_env__ *env, struct napi_callback_info__ *info)
-{
-	uint64_t now = nd_clock_monotonic_ns();
-	struct napi_value__ *argv[ARG_COUNT];
-	struct nd_thread *thread = read_call(env, info, argv);
-	struct draft draft;
-
-	if (!thread)
-		return NULL;
-	read_span(thread, env, argv, &draft);
-	write_span(thread, &draft, ND_EVENT_SPAN, now);
-	return NULL;
-}
-
-/* name(span...): the "traceparent" of what the span asks for. */
-static struct napi_value__ *on_name(struct napi_env__ *env, struct napi_callback_info__ *info)
-{
-	char text[TRACEPARENT_LEN + 1] = "00-", remote[TRACEPARENT_LEN + 1];
-	struct napi_value__ *argv[ARG_COUNT], *name = NULL;
-	struct nd_thread *thread = read_call(env, info, argv);
-	struct nd_event_span span = {0};
-	uint8_t flags = 0;
-
-	if (!thread)
-		return NULL;
-	fill_ids(thread, env, argv[ARG_REMOTE], &span);
-	write_hex(span.trace_id, sizeof(span.trace_id), text + 3);
-	text[TRACEPARENT_SPAN - 1] = text[TRACEPARENT_FLAGS - 1] = '-';
-	write_hex(span.span_id, sizeof(span.span_id), text + TRACEPARENT_SPAN);
-	if (read_remote(env, argv[ARG_REMOTE], remote))
-		read_hex(remote + TRACEPARENT_FLAGS, &flags, 1);
-	flags = (uint8_t)((flags & ~TRACE_SAMPLED) |
-			  (span.flags & ND_SPAN_UNSAMPLED ? 0 : TRACE_SAMPLED));
-	write_hex(&flags, 1, text + TRACEPARENT_FLAGS);
-	napi_create_string_latin1(env, text, TRACEPARENT_LEN, &name);
-	return name;
-}
-
-/*
- * share(numbers): the array that goes with each call, which the script keeps alive. Leaves in it
- * what is to be propagated.
- */
-static struct napi_value__ *on_share(struct napi_env__ *env, struct napi_callback_info__ *info)
-{
-	struct napi_value__ *argv[1];
-	size_t argc = 1, length;
-	void *thread, *numbers;
-	int type;
-
-	if (!napi_get_cb_info(env, info, &argc, argv, NULL, &thread) &&
-	    !napi_get_typedarray_info(env, argv[0], &type, &length, &numbers, NULL, NULL) &&
-	    type == ND_NAPI_FLOAT64_ARRAY && length >= NUMBER_COUNT) {
-		((struct nd_thread *)thread)->trace.numbers = numbers;
-		*(double *)numbers = nd_otel_get_propagators();
-	}
-	return NULL;
-}
-
-/* tell(): a request that the script could make nothing of; tell(why): it has ended by itself. */
-static struct napi_value__ *on_tell(struct napi_env__ *env, struct napi_callback_info__ *info)
-{
-	struct napi_value__ *argv[ARG_COUNT];
-	struct nd_thread *thread = read_call(env, info, argv);
-	uint32_t why;
-
-	if (!thread)
-		return NULL;
-	if (!napi_get_value_uint32(env, argv[0], &why))
-		__atomic_store_n(&thread->slot->tracing, why, __ATOMIC_RELAXED);
-	else
-		__atomic_store_n(&thread->slot->spans_lost, thread->slot->spans_lost + 1,
-				 __ATOMIC_RELAXED);
-	return NULL;
-}
-
-static void make_secrets(struct nd_thread *thread)
-{
-	size_t size = sizeof(thread->trace.secret), i;
-
-	if (getrandom(thread->trace.secret, size, GRND_NONBLOCK) == (ssize_t)size)
-		return;
-	for (i = 0; i < size / sizeof(thread->trace.secret[0]); i++)
-		thread->trace.secret[i] = mix(nd_clock_monotonic_ns() + thread->tid + i);
-}
-
 static void load(struct nd_thread *thread, struct napi_env__ *env)
 {
 	static const struct {
 		const char *name;
 		nd_napi_callback *callback;
-	} functions[] = {{"begin", on_begin},	    {"end", on_end},
-			 {"name", on_name},	    {"tell", on_tell},
-			 {"share", on_share},	    {"frame", nd_context_on_frame},
-			 {"ids", nd_context_on_ids}};
+	} functions[] = {{"begin", nd_trace_on_begin},	 {"finish", nd_trace_on_finish},
+			 {"end", nd_trace_on_end},	 {"name", nd_trace_on_name},
+			 {"tell", nd_trace_on_tell},	 {"share", nd_trace_on_share},
+			 {"frame", nd_context_on_frame}, {"ids", nd_context_on_ids}};
 	struct napi_value__ *argv[sizeof(functions) / sizeof(functions[0])];
 	size_t argc = sizeof(functions) / sizeof(functions[0]), i;
 
@@ -460,7 +46,7 @@ static void load(struct nd_thread *thread, struct napi_env__ *env)
 		if (napi_create_function(env, functions[i].name, ND_NAPI_AUTO_LENGTH,
 					 functions[i].callback, thread, &argv[i]))
 			return;
-	make_secrets(thread);
+	nd_trace_prepare(thread);
 	thread->trace.toggle = nd_script_load(env, nd_trace_js, nd_trace_js_len, argc, argv);
 }
 
@@ -472,8 +58,8 @@ static void show_context(struct nd_thread *thread)
 	if (tracing != ND_TRACING_ON && tracing != ND_TRACING_OBSERVED)
 		nd_context_forget(thread);
 	else
-		state = thread->context.way == ND_CONTEXT_BY_NOTHING ? ND_CONTEXT_UNREADABLE
-								     : ND_CONTEXT_ON;
+		state = thread->context.place.way == ND_CONTEXT_BY_NOTHING ? ND_CONTEXT_UNREADABLE
+									   : ND_CONTEXT_ON;
 	__atomic_store_n(&thread->slot->context, state, __ATOMIC_RELAXED);
 }
 
@@ -517,6 +103,8 @@ static void drop_script(struct nd_thread *thread, struct napi_env__ *env)
 	napi_delete_reference(env, thread->trace.toggle);
 	thread->trace.toggle = NULL;
 	thread->trace.numbers = NULL;
+	thread->slot->kept = 0;
+	nd_trace_free(thread);
 }
 
 bool nd_trace_stop(struct nd_thread *thread)

@@ -16,12 +16,14 @@
 #include "proto/event.h"
 
 struct napi_ref__;
+struct nd_kept_span;
 struct nd_thread;
 
 /* Of a thread. */
 struct nd_trace_state {
 	struct napi_ref__ *toggle; /* the script's function; NULL before it was loaded */
 	double *numbers;	   /* the script's, and there as long as that */
+	struct nd_kept_span *kept; /* as spans began, for their ends; NULL: there is no memory */
 	uint64_t secret[3];	   /* what ids are made of, besides a number */
 	bool is_wanted;		   /* what the script was told last, or will be */
 	uint32_t spans;		   /* likewise: of ND_FEATURE_SPANS */
@@ -32,10 +34,6 @@ void nd_trace_read_environment(void);
 
 /* Let the script begin or end, as is wanted by now. On that thread, while it is about to poll. */
 void nd_trace_update(struct nd_thread *thread);
-
-/* Write the id of the span of a number; all zeros for 0. Async-signal-safe. */
-void nd_trace_name_span(const struct nd_thread *thread, uint64_t number,
-			uint8_t ret_id[ND_SPAN_ID_SIZE]);
 
 /* Let go of the script. False when that has to be tried again later. Likewise. */
 bool nd_trace_stop(struct nd_thread *thread);

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "cli/command.h"
+#include "cli/out.h"
 #include "cli/units.h"
 #include "common/clock.h"
 #include "common/err.h"
@@ -66,4 +68,20 @@ error_t arguments_parse(int key, const struct argp_state *state, struct argument
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
+}
+
+int arguments_read(const struct argp *argp, int argc, char **argv, void *input, struct nd_err *err)
+{
+	if (!argp_parse(argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, input))
+		return EXIT_DONE;
+	if (!err->hint[0])
+		nd_err_hint(err, "%s --help", argv[0]);
+	return EXIT_USAGE;
+}
+
+int arguments_print_help(const struct argp *argp, const struct arguments *arguments, char *name,
+			 struct nd_err *err)
+{
+	argp_help(argp, stdout, arguments->help, name);
+	return out_flush_stdout(err) ? EXIT_FAILED : EXIT_DONE;
 }

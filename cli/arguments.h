@@ -27,6 +27,16 @@ struct arguments {
 };
 
 /*
+ * Read a command line with a command's table and parser, whose input is `input`. 0, also where help
+ * is asked for; or EXIT_USAGE with `err` set, which the parser may have done.
+ */
+int arguments_read(const struct argp *argp, int argc, char **argv, void *input, struct nd_err *err);
+
+/* Print the help that was asked for, of the command of that name. EXIT_DONE, or EXIT_FAILED. */
+int arguments_print_help(const struct argp *argp, const struct arguments *arguments, char *name,
+			 struct nd_err *err);
+
+/*
  * Handle what a command's parser does not know itself: help, what is no option, and errors, which
  * are set in `err` where there is none yet.
  */

@@ -22,7 +22,6 @@
 #include "cli/command.h"
 #include "cli/file.h"
 #include "cli/inspector.h"
-#include "cli/out.h"
 #include "cli/target.h"
 #include "cli/term.h"
 #include "common/buf.h"
@@ -92,15 +91,13 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 static const char attach_documentation[] =
 	"Load the agent into a running Node.js process, which needs no flag for it. The main "
-	"thread "
-	"is stopped for about a millisecond, where its event loop is about to wait for events, or, "
-	"if that does not happen for a second, in the middle of JavaScript. Where neither is the "
-	"case the process is left alone. It has the agent until it ends; 'nodiag detach' makes it "
-	"silent.\n\n"
+	"thread is stopped for about a millisecond, where its event loop is about to wait for "
+	"events, or, if that does not happen for a second, in the middle of JavaScript. Where "
+	"neither is the case the process is left alone. It has the agent until it ends; 'nodiag "
+	"detach' makes it silent.\n\n"
 	"--via inspector sends SIGUSR1, which opens Node's debugger on a port of this machine, "
-	"lets "
-	"that load the agent, and closes it again. Node says on the standard error of the process "
-	"that it did so. A program that handles SIGUSR1 itself gets the signal.\v"
+	"lets that load the agent, and closes it again. Node says on the standard error of the "
+	"process that it did so. A program that handles SIGUSR1 itself gets the signal.\v"
 	"PID is a process id (or several). Without, the one Node.js process of yours.\n\n"
 	"Exit status: 0 done, also when the agent was there already, 1 failed, 2 wrong usage, 3 no "
 	"such target, 4 not permitted.";
@@ -121,14 +118,10 @@ static int parse_arguments(struct attach *attach, const struct argp *argp, int a
 {
 	const struct target_syntax syntax = {.command = attach->name, .pids_only = true};
 	char **command = target_split_command(&argc, argv);
+	int ret = arguments_read(argp, argc, argv, attach, &attach->err);
 
-	if (argp_parse(argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, attach)) {
-		if (!attach->err.hint[0])
-			nd_err_hint(&attach->err, "%s --help", attach->name);
-		return EXIT_USAGE;
-	}
-	if (attach->arguments.help)
-		return EXIT_DONE;
+	if (ret || attach->arguments.help)
+		return ret;
 	return target_parse(&syntax, attach->arguments.list, attach->arguments.count, command,
 			    &attach->target, &attach->err);
 }
@@ -404,6 +397,28 @@ int attach_agent(pid_t pid, struct channel **ret_channel, struct nd_err *err)
 	return ret;
 }
 
+int attach_borrow_agent(pid_t pid, struct channel **ret_channel, bool *ret_is_ours,
+			struct nd_err *err)
+{
+	int ret = channel_open(pid, ret_channel, err);
+
+	*ret_is_ours = false;
+	if (ret != -ENOENT)
+		return ret;
+	ret = attach_agent(pid, ret_channel, err);
+	*ret_is_ours = !ret;
+	return ret;
+}
+
+void attach_return_agent(struct channel *channel, bool is_ours)
+{
+	struct nd_err ignored;
+
+	if (is_ours && !channel_is_over(channel) && channel_detach(channel, &ignored))
+		term_note("%s", ignored.what);
+	channel_close(channel);
+}
+
 /* The first process that it fails for makes the exit status; it is tried for the others. */
 static int do_all(struct attach *attach, int (*one)(struct attach *attach, struct nd_err *err))
 {
@@ -423,19 +438,13 @@ static int do_all(struct attach *attach, int (*one)(struct attach *attach, struc
 	return failed;
 }
 
-static int print_help(struct attach *attach, const struct argp *argp, char *name)
-{
-	argp_help(argp, stdout, attach->arguments.help, name);
-	return out_flush_stdout(&attach->err) ? EXIT_FAILED : EXIT_DONE;
-}
-
 static int run(struct attach *attach, const struct argp *argp, int argc, char **argv,
 	       int (*one)(struct attach *attach, struct nd_err *err))
 {
 	int ret = parse_arguments(attach, argp, argc, argv);
 
 	if (!ret && attach->arguments.help)
-		ret = print_help(attach, argp, argv[0]);
+		ret = arguments_print_help(argp, &attach->arguments, argv[0], &attach->err);
 	else if (!ret)
 		ret = init(attach);
 	if (ret)

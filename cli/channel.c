@@ -17,6 +17,7 @@
 #include "proto/channel_view.h"
 #include "proto/limits.h"
 #include "proto/sample.h"
+#include "proto/socket.h"
 
 /* An agent answers from a thread of its own at once, unless its process gets no CPU. */
 #define ANSWER_MS 5000
@@ -59,28 +60,20 @@ const char *channel_tracing_text(uint32_t tracing)
 
 static int receive_hello(struct channel *channel, int *ret_memory)
 {
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(int))];
-	} rights;
-	struct iovec data = {&channel->hello, sizeof(channel->hello)};
-	struct msghdr message = {.msg_iov = &data,
-				 .msg_iovlen = 1,
-				 .msg_control = &rights,
-				 .msg_controllen = sizeof(rights)};
 	struct pollfd ready = {.fd = channel->fd, .events = POLLIN};
-	struct cmsghdr *header;
 	ssize_t len;
+	int memory;
 
 	if (poll(&ready, 1, ANSWER_MS) != 1)
 		return -ETIMEDOUT;
-	len = recvmsg(channel->fd, &message, MSG_CMSG_CLOEXEC);
-	header = CMSG_FIRSTHDR(&message);
-	if (len < (ssize_t)sizeof(channel->hello) || !header || header->cmsg_type != SCM_RIGHTS ||
-	    header->cmsg_len != CMSG_LEN(sizeof(int)))
-		return -EPROTO;
-	memcpy(ret_memory, CMSG_DATA(header), sizeof(int));
-	return 0;
+	len = nd_socket_receive(channel->fd, &channel->hello, sizeof(channel->hello), &memory);
+	if (len == (ssize_t)sizeof(channel->hello) && memory >= 0) {
+		*ret_memory = memory;
+		return 0;
+	}
+	if (memory >= 0)
+		close(memory);
+	return -EPROTO;
 }
 
 /* The file must stay as large as it is. */

@@ -79,6 +79,18 @@ int channel_snapshot(struct channel *channel, const struct nd_snapshot_wish *wis
 int channel_wait_forked(struct channel *channel, int timeout_ms, struct nd_forked *ret_forked);
 int channel_wait_child(struct channel *channel, int timeout_ms, int *ret_status);
 
+/* Likewise, of a snapshot that the thread itself took: its end. */
+int channel_wait_written(struct channel *channel, int timeout_ms, struct nd_written *ret_written);
+
+/*
+ * How many of how many objects V8 has looked at for the snapshot that is being taken; 0 of 0 where
+ * it has not begun, or where the agent is older.
+ */
+void channel_get_progress(const struct channel *channel, uint32_t *ret_done, uint32_t *ret_total);
+
+/* Tell how much is free by now for a child of a heap that is full, which the channel waits for. */
+void channel_tell_free(struct channel *channel, uint64_t free_bytes);
+
 /* What can be read from when the agent says something. */
 int channel_get_fd(const struct channel *channel);
 

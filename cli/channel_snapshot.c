@@ -5,30 +5,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include "cli/channel.h"
 #include "cli/channel_parts.h"
 #include "common/err.h"
-
-static int send_descriptor(struct channel *channel, void *message, size_t size, int fd)
-{
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(int))];
-	} rights = {.header = {.cmsg_len = CMSG_LEN(sizeof(int)),
-			       .cmsg_level = SOL_SOCKET,
-			       .cmsg_type = SCM_RIGHTS}};
-	struct iovec data = {message, size};
-	struct msghdr out = {.msg_iov = &data,
-			     .msg_iovlen = 1,
-			     .msg_control = &rights,
-			     .msg_controllen = sizeof(rights)};
-
-	memcpy(CMSG_DATA(&rights.header), &fd, sizeof(int));
-	return sendmsg(channel->fd, &out, MSG_NOSIGNAL) == (ssize_t)size ? 0 : -EPIPE;
-}
+#include "proto/socket.h"
 
 int channel_snapshot(struct channel *channel, const struct nd_snapshot_wish *wish, int fd,
 		     struct nd_err *err)
@@ -37,7 +19,7 @@ int channel_snapshot(struct channel *channel, const struct nd_snapshot_wish *wis
 	int ret;
 
 	message.message = (struct nd_message){ND_MESSAGE_SNAPSHOT, sizeof(message)};
-	ret = send_descriptor(channel, &message, sizeof(message), fd);
+	ret = nd_socket_send(channel->fd, &message, sizeof(message), fd);
 	if (!ret)
 		ret = channel_wait_answer(channel);
 	if (ret == -EBUSY)
@@ -70,6 +52,30 @@ int channel_wait_child(struct channel *channel, int timeout_ms, int *ret_status)
 
 	*ret_status = end.status;
 	return !ret && end.message.type != ND_MESSAGE_CHILD_END ? -EPROTO : ret;
+}
+
+int channel_wait_written(struct channel *channel, int timeout_ms, struct nd_written *ret_written)
+{
+	int ret = channel_receive(channel, timeout_ms, ret_written, sizeof(*ret_written));
+
+	return !ret && ret_written->message.type != ND_MESSAGE_WRITTEN ? -EPROTO : ret;
+}
+
+void channel_tell_free(struct channel *channel, uint64_t free_bytes)
+{
+	const struct nd_free_memory memory = {{ND_MESSAGE_FREE, sizeof(memory)}, free_bytes};
+
+	/* An older agent would answer. */
+	if (channel->hello.features & ND_FEATURE_INSIDE)
+		send(channel->fd, &memory, sizeof(memory), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+void channel_get_progress(const struct channel *channel, uint32_t *ret_done, uint32_t *ret_total)
+{
+	const struct nd_channel_head *head = (const void *)channel->memory;
+
+	*ret_total = __atomic_load_n(&head->snapshot_total, __ATOMIC_RELAXED);
+	*ret_done = __atomic_load_n(&head->snapshot_done, __ATOMIC_RELAXED);
 }
 
 int channel_get_fd(const struct channel *channel)

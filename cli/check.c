@@ -171,13 +171,9 @@ static int print(const struct check *check, struct nd_err *err)
 		add_json(check, &text);
 	else
 		add_list(check, &text);
-	ret = nd_buf_error(&text);
-	if (ret)
-		nd_err_set_errno(err, ret, "cannot print the list");
-	else
-		fwrite(text.data, 1, text.len, stdout);
+	ret = out_print(&text, nd_buf_error(&text), err);
 	nd_buf_fini(&text);
-	return ret ? ret : out_flush_stdout(err);
+	return ret;
 }
 
 /* Returns 0 or the exit code of wrong arguments. */
@@ -225,17 +221,12 @@ static int run(struct check *check)
 int command_check(int argc, char **argv)
 {
 	struct check check = {0};
-	int ret = argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, &check);
+	int ret = arguments_read(&argp, argc, argv, &check, &check.err);
 
-	if (check.arguments.help) {
-		argp_help(&argp, stdout, check.arguments.help, argv[0]);
-		ret = out_flush_stdout(&check.err) ? EXIT_FAILED : EXIT_DONE;
-	} else if (ret) {
-		nd_err_hint(&check.err, "nodiag check --help");
-		ret = EXIT_USAGE;
-	} else {
+	if (check.arguments.help)
+		ret = arguments_print_help(&argp, &check.arguments, argv[0], &check.err);
+	else if (!ret)
 		ret = run(&check);
-	}
 	if (check.err.code)
 		term_error(&check.err);
 	return ret;

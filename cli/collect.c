@@ -25,7 +25,6 @@
 #include "cli/collect_process.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
-#include "cli/out.h"
 #include "cli/record_session.h"
 #include "cli/term.h"
 #include "common/clock.h"
@@ -79,7 +78,8 @@ static const char documentation[] =
 	"Record all your Node.js processes that have the agent and ask for it: those that were "
 	"started with NODIAG_OUTPUT=FILE, each into a file of its own, until it ends. 'nodiag "
 	"flame' and 'nodiag lag' read the files. Those that were started with "
-	"OTEL_EXPORTER_OTLP_ENDPOINT=URL are sent to an OpenTelemetry collector.\v"
+	"OTEL_EXPORTER_OTLP_ENDPOINT=URL are sent to an OpenTelemetry collector, and of those with "
+	"NODIAG_HEAP_SNAPSHOT=FOLDER there is a heap snapshot when the heap is full.\v"
 	"There is no need to run it: the first process that asks starts it, and it ends 10 s after "
 	"the last. One is enough for all processes of a user.\n\n"
 	"Examples:\n"
@@ -107,11 +107,10 @@ static const struct argp argp = {options, parse_option, "", documentation, NULL,
 
 static int parse_arguments(struct collect *c, int argc, char **argv)
 {
-	if (argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, c)) {
-		if (!c->err.hint[0])
-			nd_err_hint(&c->err, "nodiag collect --help");
-		return EXIT_USAGE;
-	}
+	int ret = arguments_read(&argp, argc, argv, c, &c->err);
+
+	if (ret)
+		return ret;
 	if (!c->arguments.help && c->arguments.count) {
 		nd_err_set(&c->err, -EINVAL, "'%s': nodiag collect takes no target",
 			   c->arguments.list[0]);
@@ -348,12 +347,6 @@ static int run(struct collect *c)
 	return collect(c) ? EXIT_FAILED : EXIT_DONE;
 }
 
-static int print_help(struct collect *c, char *name)
-{
-	argp_help(&argp, stdout, c->arguments.help, name);
-	return out_flush_stdout(&c->err) ? EXIT_FAILED : EXIT_DONE;
-}
-
 int command_collect(int argc, char **argv)
 {
 	struct collect c = {
@@ -365,8 +358,10 @@ int command_collect(int argc, char **argv)
 	};
 	int ret = parse_arguments(&c, argc, argv);
 
-	if (!ret)
-		ret = c.arguments.help ? print_help(&c, argv[0]) : run(&c);
+	if (!ret && c.arguments.help)
+		ret = arguments_print_help(&argp, &c.arguments, argv[0], &c.err);
+	else if (!ret)
+		ret = run(&c);
 	if (ret)
 		term_error(&c.err);
 	if (c.watch_fd >= 0)

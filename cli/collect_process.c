@@ -10,6 +10,7 @@
 #include "analyzer/profile/profile.h"
 #include "cli/channel.h"
 #include "cli/collect_export.h"
+#include "cli/collect_heap.h"
 #include "cli/command.h"
 #include "cli/out.h"
 #include "cli/pattern.h"
@@ -152,12 +153,17 @@ int collect_process(pid_t pid, const char *folder, const struct record_options *
 	const struct nd_channel_head *head;
 	struct job job = {.options = options};
 	int ret = EXIT_NO_TARGET;
+	pid_t waiting;
 
 	if (channel_open(pid, &job.channel, NULL))
 		return ret;
 	head = channel_get_head(job.channel);
+	waiting = collect_heap_start(job.channel);
 	if (head->output[0] || head->exports)
 		ret = work(&job, folder) ? EXIT_DONE : EXIT_FAILED;
+	else if (waiting)
+		ret = EXIT_DONE;
+	collect_heap_end(waiting);
 	channel_close(job.channel);
 	return fflush(stdout) ? EXIT_FAILED : ret;
 }

@@ -11,9 +11,9 @@ struct record_options;
 
 /*
  * Record a process into the file that its NODIAG_OUTPUT asks for, and send what it does, as its
- * OTEL_* ask, until it ends or SIGTERM comes; `folder` is where its socket is. What happens is said
- * on stderr and in the process's own log. Returns EXIT_DONE, EXIT_NO_TARGET when it asks for
- * neither or has no agent, or EXIT_FAILED.
+ * OTEL_* ask, until it ends or SIGTERM comes, and take the heap snapshot of NODIAG_HEAP_SNAPSHOT;
+ * `folder` is where its socket is. What happens is said on stderr and in the process's own log.
+ * Returns EXIT_DONE, EXIT_NO_TARGET when it asks for nothing or has no agent, or EXIT_FAILED.
  */
 int collect_process(pid_t pid, const char *folder, const struct record_options *options);
 

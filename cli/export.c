@@ -81,8 +81,7 @@ static const struct argp_option options[] = {
 	 "Watch a process that long: 500ms, 10s, 2m (default: until it ends, or Ctrl-C)", 1},
 	{NULL, 0, NULL, 0, "Where to", 2},
 	{"endpoint", OPT_ENDPOINT, "URL", 0,
-	 "The collector's OTLP (default $OTEL_EXPORTER_OTLP_ENDPOINT, else "
-	 "http://localhost:4318)",
+	 "The collector's OTLP (default $OTEL_EXPORTER_OTLP_ENDPOINT, else http://localhost:4318)",
 	 2},
 	{"header", OPT_HEADER, "NAME=VALUE", 0,
 	 "Send that header too; secrets are safer in $OTEL_EXPORTER_OTLP_HEADERS", 2},
@@ -103,9 +102,8 @@ static const char documentation[] =
 	"TARGET is a recording (.nd), a profile that 'nodiag flame' reads, a process id, or -- and "
 	"a command to run with the agent. Without, the one Node.js process of yours. A process is "
 	"watched until it ends or Ctrl-C comes, and its metrics are sent every minute "
-	"($OTEL_METRIC_EXPORT_INTERVAL, in milliseconds); with '--signal traces' its requests "
-	"too, and with '--signal profiles' a CPU profile as often, both of which take the "
-	"agent.\n\n"
+	"($OTEL_METRIC_EXPORT_INTERVAL, in milliseconds); with '--signal traces' its requests too, "
+	"and with '--signal profiles' a CPU profile as often, both of which take the agent.\n\n"
 	"All variables OTEL_EXPORTER_OTLP_* of the OpenTelemetry specification are heeded, and "
 	"OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES.\n\n"
 	"Examples:\n"
@@ -242,12 +240,6 @@ static int check_target(struct export *export)
 {
 	bool is_process = export->target.kind != TARGET_FILE;
 
-	if (export->target.pids_count > 1) {
-		nd_err_set(&export->err, -EINVAL, "'%s': give one process id",
-			   export->arguments.list[1]);
-		nd_err_hint(&export->err, "nodiag export --help");
-		return EXIT_USAGE;
-	}
 	if (is_process && export->dry_run) {
 		nd_err_set(&export->err, -EINVAL, "--dry-run is for files");
 		nd_err_hint(&export->err,
@@ -265,17 +257,13 @@ static int check_target(struct export *export)
 
 static int parse_arguments(struct export *export, int argc, char **argv)
 {
-	const struct target_syntax syntax = {.command = "nodiag export"};
+	const struct target_syntax syntax = {.command = "nodiag export", .one_pid = true};
 	int ret;
 
 	export->command = target_split_command(&argc, argv);
-	if (argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, export)) {
-		if (!export->err.hint[0])
-			nd_err_hint(&export->err, "nodiag export --help");
-		return EXIT_USAGE;
-	}
-	if (export->arguments.help)
-		return EXIT_DONE;
+	ret = arguments_read(&argp, argc, argv, export, &export->err);
+	if (ret || export->arguments.help)
+		return ret;
 	ret = target_parse(&syntax, export->arguments.list, export->arguments.count,
 			   export->command, &export->target, &export->err);
 	if (!ret)
@@ -472,12 +460,6 @@ static int run(struct export *export)
 	return print_plan(export);
 }
 
-static int print_help(struct export *export, char *name)
-{
-	argp_help(&argp, stdout, export->arguments.help, name);
-	return out_flush_stdout(&export->err) ? EXIT_FAILED : EXIT_DONE;
-}
-
 int command_export(int argc, char **argv)
 {
 	struct export *export = calloc(1, sizeof(*export));
@@ -486,8 +468,10 @@ int command_export(int argc, char **argv)
 	if (!export)
 		return EXIT_FAILED;
 	ret = parse_arguments(export, argc, argv);
-	if (!ret)
-		ret = export->arguments.help ? print_help(export, argv[0]) : run(export);
+	if (!ret && export->arguments.help)
+		ret = arguments_print_help(&argp, &export->arguments, argv[0], &export->err);
+	else if (!ret)
+		ret = run(export);
 	if (ret && export->err.code)
 		term_error(&export->err);
 	if (!ret && export->command)

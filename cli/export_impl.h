@@ -9,6 +9,7 @@
 #include "analyzer/export/batch.h"
 #include "cli/export_session.h"
 #include "common/buf.h"
+#include "common/wall.h"
 
 struct nd_event_span;
 struct nd_metrics;
@@ -28,6 +29,7 @@ struct export_session {
 	/* Of a file, where requests are read besides, and what was read but did not count yet. */
 	struct nd_recording *recording;
 	const struct nd_event_span *next;
+	struct nd_wall wall;   /* of a file, where it is read for requests */
 	struct nd_batch batch; /* of metrics */
 	struct nd_batch spans;
 	uint64_t told_ns; /* until when metrics were told */

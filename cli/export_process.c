@@ -21,6 +21,7 @@
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/procfs.h"
+#include "common/wall.h"
 #include "proto/call.h"
 #include "proto/limits.h"
 #include "proto/span.h"
@@ -34,6 +35,12 @@
 #define WORK_NS	   (50 * ND_NSEC_PER_MSEC)
 #define WORK_SPANS 256
 
+/*
+ * So often the wall clock is looked at while spans come. What ended since the last look, and was
+ * not read when somebody set the clock, is dated by what holds then.
+ */
+#define CLOCK_NS (100 * ND_NSEC_PER_MSEC)
+
 /* As 'nodiag record' does it. */
 #define PROFILE_HZ 99
 
@@ -46,10 +53,11 @@ struct export_watch {
 	struct nd_tail *tail;
 	struct nd_samples *samples; /* NULL: profiles are not wanted */
 	uint64_t profiled_ns;	    /* when the last profile was given away */
-	uint64_t start_ns;	    /* by both clocks */
-	uint64_t start_unix_ns;
-	uint64_t shown_ns; /* to a tap */
-	uint64_t asked_ns; /* when loops were asked for what they tell only then */
+	uint64_t start_ns;
+	struct nd_wall wall;
+	uint64_t walled_ns; /* when the wall clock was looked at */
+	uint64_t shown_ns;  /* to a tap */
+	uint64_t asked_ns;  /* when loops were asked for what they tell only then */
 	uint64_t span_count;
 	int error; /* of the first failure */
 };
@@ -79,11 +87,21 @@ static int describe_process(struct export_session *s)
 	return ret ? ret : export_session_end_resource(s, NULL);
 }
 
+/* Reading clocks for each span would cost about as much as the span. */
+static void look_at_clock(struct export_watch *watch, uint64_t time_ns)
+{
+	if (time_ns < watch->walled_ns + CLOCK_NS)
+		return;
+	nd_wall_read(&watch->wall);
+	watch->walled_ns = nd_clock_monotonic_ns();
+}
+
 static int keep_span(void *arg, const struct nd_event_span *span)
 {
 	struct export_watch *watch = arg;
 
-	return nd_export_span(span, watch->start_unix_ns - watch->start_ns, &watch->session.spans);
+	look_at_clock(watch, span->event.time_ns);
+	return nd_export_span(span, watch->wall.offset_ns, &watch->session.spans);
 }
 
 static int add_span(void *arg, const struct nd_event_span *span)
@@ -106,12 +124,14 @@ static int add_span(void *arg, const struct nd_event_span *span)
 }
 
 /* Tell of the process until now. */
-static int tell_process(struct export_session *s, uint64_t now_ns)
+static int tell_process(struct export_watch *watch, uint64_t now_ns)
 {
+	struct export_session *s = &watch->session;
 	int ret;
 
 	if (!s->options->signals[ND_OTLP_METRICS])
 		return 0;
+	nd_metrics_set_clock(s->metrics, watch->wall.offset_ns);
 	ret = nd_metrics_add_process(s->metrics, s->result->lag.pid, now_ns, &s->batch);
 	/* Of one that has ended, what its loops did is known all the same. */
 	return ret && ret != -ESRCH ? ret : export_session_tell(s, now_ns);
@@ -144,7 +164,8 @@ static int tell_profile(struct export_watch *watch, uint64_t now_ns)
 	watch->profiled_ns = now_ns;
 	if (!watch->samples)
 		return 0;
-	return nd_samples_flush(watch->samples, now_ns, &s->source, &s->options->sink);
+	return nd_samples_flush(watch->samples, now_ns, watch->wall.offset_ns, &s->source,
+				&s->options->sink);
 }
 
 /* Once for each time that metrics are told, and some time before. */
@@ -168,6 +189,7 @@ static void show(void *arg, struct nd_lag *lag)
 	struct export_session *s = &watch->session;
 	uint64_t now_ns = nd_clock_monotonic_ns();
 
+	look_at_clock(watch, now_ns);
 	if (!watch->error && !s->resource.len)
 		watch->error = describe_process(s);
 	if (!watch->error)
@@ -177,7 +199,7 @@ static void show(void *arg, struct nd_lag *lag)
 	/* The first time at once: who gave a wrong endpoint should not have to wait to be told. */
 	if (!watch->error &&
 	    (s->told_ns == watch->start_ns || now_ns - s->told_ns >= s->options->interval_ns))
-		watch->error = tell_process(s, now_ns);
+		watch->error = tell_process(watch, now_ns);
 	if (!watch->error && now_ns - watch->profiled_ns >= s->options->interval_ns)
 		watch->error = tell_profile(watch, now_ns);
 	s->options->work(s->options->arg, WORK_NS);
@@ -189,6 +211,7 @@ static int tell_last(struct export_watch *watch, struct nd_err *err)
 	struct export_session *s = &watch->session;
 	int ret = watch->error;
 
+	look_at_clock(watch, nd_clock_monotonic_ns());
 	if (!ret && !s->resource.len)
 		ret = describe_process(s);
 	if (!ret)
@@ -197,7 +220,7 @@ static int tell_last(struct export_watch *watch, struct nd_err *err)
 		ret = nd_batch_flush(&s->spans, NULL);
 	nd_tail_get_counts(watch->tail, &s->result->tail);
 	if (!ret)
-		ret = tell_process(s, nd_clock_monotonic_ns());
+		ret = tell_process(watch, nd_clock_monotonic_ns());
 	if (!ret)
 		ret = tell_profile(watch, nd_clock_monotonic_ns());
 	return ret ? nd_err_set_errno(err, ret, "cannot tell of %d", s->result->lag.pid) : 0;
@@ -213,15 +236,14 @@ static int init(struct export_watch *watch, struct nd_profile *frames,
 	if (ret)
 		return ret;
 	watch->start_ns = s->told_ns = watch->profiled_ns = nd_clock_monotonic_ns();
-	watch->start_unix_ns = nd_clock_realtime_ns();
-	s->metrics = nd_metrics_new(watch->start_ns, watch->start_unix_ns);
+	look_at_clock(watch, watch->start_ns);
+	s->metrics = nd_metrics_new(watch->start_ns, watch->start_ns + watch->wall.offset_ns);
 	watch->tail = nd_tail_new(&options->tail, keep_span, watch);
 	if (!s->metrics || !watch->tail)
 		return no_memory(err);
 	if (!options->signals[ND_OTLP_PROFILES])
 		return 0;
-	watch->samples = nd_samples_new(frames, ND_NSEC_PER_SEC / PROFILE_HZ, watch->start_ns,
-					watch->start_unix_ns);
+	watch->samples = nd_samples_new(frames, ND_NSEC_PER_SEC / PROFILE_HZ, watch->start_ns);
 	return watch->samples ? 0 : no_memory(err);
 }
 
@@ -243,6 +265,7 @@ static int watch_target(struct export_watch *watch, const struct target *target,
 		.add_span = s->options->signals[ND_OTLP_TRACES] ? add_span : NULL,
 		.add_sample = add_sample,
 		.hz = watch->samples ? PROFILE_HZ : 0,
+		.active = s->options->signals[ND_OTLP_METRICS],
 		.show = show,
 		.ask = ask,
 		.arg = watch,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "analyzer/export/http_metrics.h"
+#include "analyzer/export/links.h"
 #include "analyzer/export/metrics.h"
 #include "analyzer/export/profile.h"
 #include "analyzer/export/resource.h"
@@ -107,6 +108,7 @@ static int read_header(struct export_session *s, const struct nd_buf *data, stru
 	if (ret > 0 && item.kind == ND_ITEM_HEADER) {
 		s->metrics = nd_metrics_new(item.header->start_ns, item.header->start_unix_ns);
 		s->told_ns = item.header->start_ns;
+		nd_wall_set(&s->wall, item.header->start_ns, item.header->start_unix_ns);
 		ret = s->metrics ? nd_resource_add_recorded(s->result->resource, item.header)
 				 : -ENOMEM;
 		if (ret)
@@ -151,6 +153,10 @@ static int count_requests(struct export_session *s, uint64_t until_ns)
 			ret = nd_recording_next(s->recording, &item);
 		if (ret <= 0)
 			return ret;
+		if (item.kind == ND_ITEM_MOMENT && item.moment->unix_ns) {
+			nd_wall_set(&s->wall, item.moment->time_ns, item.moment->unix_ns);
+			nd_metrics_set_clock(s->metrics, s->wall.offset_ns);
+		}
 		s->next = get_span(&item);
 		ret = 0;
 	}
@@ -191,6 +197,22 @@ static int send_metrics(struct export_session *s, const struct nd_buf *data, str
 	return ret ? nd_err_set_errno(err, ret, "cannot make metrics of it") : 0;
 }
 
+/* What its samples were taken in is sent, too, or was, or can be. */
+static int send_linked(struct export_session *s, const struct nd_profile *profile,
+		       const struct nd_buf *data, struct nd_err *err)
+{
+	struct nd_links links = {.find_trace = nd_recorded_links_find};
+	struct nd_recorded_links *recorded;
+	int ret = nd_recorded_links_new(profile, data->data, data->len, &recorded, err);
+
+	if (ret)
+		return ret;
+	links.arg = recorded;
+	ret = nd_export_profile(profile, &links, &s->source, &s->options->sink);
+	nd_recorded_links_free(recorded);
+	return ret ? nd_err_set_errno(err, ret, "cannot make a profile of it") : 0;
+}
+
 static int send_profile(struct export_session *s, const char *path, const struct nd_buf *data,
 			struct nd_err *err)
 {
@@ -207,9 +229,15 @@ static int send_profile(struct export_session *s, const char *path, const struct
 		closing_print_recording(
 			&state, (double)nd_profile_get_info(profile)->duration_ns / 1e9, path);
 	losses_print(profile, LOSSES_ALL);
-	ret = nd_export_profile(profile, NULL, &s->source, &s->options->sink);
+	if (is_recording) {
+		ret = send_linked(s, profile, data, err);
+	} else {
+		ret = nd_export_profile(profile, NULL, &s->source, &s->options->sink);
+		if (ret)
+			nd_err_set_errno(err, ret, "cannot make a profile of it");
+	}
 	nd_profile_free(profile);
-	return ret ? nd_err_set_errno(err, ret, "cannot make a profile of it") : 0;
+	return ret;
 }
 
 static int send_spans(struct export_session *s, const struct nd_buf *data, struct nd_err *err)
@@ -273,8 +301,7 @@ static int read_file(struct export_session *s, const struct target *target,
 		ret = send_all(s, target->path, data, &why);
 	if (!ret)
 		return 0;
-	nd_err_set(err, ret, "cannot export '%s': %s", target->path, why.what);
-	return why.hint[0] ? nd_err_hint(err, "%s", why.hint) : ret;
+	return nd_err_set_why(err, ret, &why, "cannot export '%s'", target->path);
 }
 
 int export_file(const struct target *target, const struct export_options *options,

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "analyzer/profile/import.h"
@@ -71,8 +70,7 @@ static const struct argp_option options[] = {
 	{"threads", OPT_THREADS, NULL, 0, "Keep threads apart", 1},
 	{"by", OPT_BY, "route", 0,
 	 "Keep the routes of HTTP requests apart, GET /users/:id; by the agent, which must be in "
-	 "the "
-	 "process and follows its requests meanwhile",
+	 "the process and follows its requests meanwhile",
 	 1},
 	{"kernel", OPT_KERNEL, NULL, 0, "Take kernel stacks (default where permitted)", 1},
 	{"no-kernel", OPT_NO_KERNEL, NULL, 0, "Take no kernel stacks", 1},
@@ -93,9 +91,8 @@ static const struct argp_option options[] = {
 
 static const char documentation[] =
 	"Show where a running Node.js process spends its CPU time: JavaScript with lines and "
-	"inlined "
-	"functions, C++, kernel and garbage collection in one flame graph. The process is not "
-	"restarted, stopped or changed.\v"
+	"inlined functions, C++, kernel and garbage collection in one flame graph. The process is "
+	"not restarted, stopped or changed.\v"
 	"TARGET is a process id (or several), a recording (.nd) or a profile to render "
 	"(.cpuprofile, folded stacks, pprof), or -- and a command to run. Without, the one Node.js "
 	"process of yours.\n\n"
@@ -108,8 +105,8 @@ static const char documentation[] =
 	"  nodiag flame old.cpuprofile        a profile of another tool\n"
 	"  nodiag flame night.nd              a recording of 'nodiag record'\n\n"
 	"Exit status: 0 done, 1 failed, 2 wrong usage, 3 no such target, 4 not permitted; with -- "
-	"the "
-	"command's own, or 125 if nodiag failed, 126 if it cannot be run, 127 if there is none.";
+	"the command's own, or 125 if nodiag failed, 126 if it cannot be run, 127 if there is "
+	"none.";
 
 static error_t parse_format(struct flame *flame, const char *arg)
 {
@@ -173,21 +170,6 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 static const struct argp argp = {
 	options, parse_option, "[PID... | FILE | -- COMMAND...]", documentation, NULL, NULL, NULL};
-
-/* The name of the answer: what and when, so that answers do not collide. */
-static void make_default_name(const struct flame *flame, char *buf, size_t size)
-{
-	char when[32];
-	time_t now = time(NULL);
-	struct tm tm;
-
-	strftime(when, sizeof(when), "%Y%m%d-%H%M%S", localtime_r(&now, &tm));
-	if (flame->target.kind == TARGET_PIDS)
-		snprintf(buf, size, "flame-%d-%s.%s", flame->target.pids[0], when,
-			 flame->format->extension);
-	else
-		snprintf(buf, size, "flame-%s.%s", when, flame->format->extension);
-}
 
 static int set_info(const struct flame *flame, struct nd_profile *profile)
 {
@@ -327,9 +309,7 @@ static int import(const struct flame *flame, struct nd_profile **ret_profile, st
 		else
 			ret = nd_import_profile(data.data, data.len, ret_profile, &why);
 		if (ret)
-			nd_err_set(err, ret, "cannot read '%s': %s", flame->target.path, why.what);
-		if (ret && why.hint[0])
-			nd_err_hint(err, "%s", why.hint);
+			nd_err_set_why(err, ret, &why, "cannot read '%s'", flame->target.path);
 	}
 	nd_buf_fini(&data);
 	return ret ? EXIT_FAILED : EXIT_DONE;
@@ -377,13 +357,9 @@ static int parse_arguments(struct flame *flame, int argc, char **argv)
 	int ret;
 
 	flame->command = target_split_command(&argc, argv);
-	if (argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, flame)) {
-		if (!flame->err.hint[0])
-			nd_err_hint(&flame->err, "nodiag flame --help");
-		return EXIT_USAGE;
-	}
-	if (flame->arguments.help)
-		return EXIT_DONE;
+	ret = arguments_read(&argp, argc, argv, flame, &flame->err);
+	if (ret || flame->arguments.help)
+		return ret;
 	ret = target_parse(&syntax, flame->arguments.list, flame->arguments.count, flame->command,
 			   &flame->target, &flame->err);
 	return ret || !flame->by_route ? ret : check_routes(flame);
@@ -391,9 +367,10 @@ static int parse_arguments(struct flame *flame, int argc, char **argv)
 
 static int open_output(struct flame *flame, struct out *out)
 {
+	pid_t pid = flame->target.kind == TARGET_PIDS ? flame->target.pids[0] : 0;
 	char name[128];
 
-	make_default_name(flame, name, sizeof(name));
+	out_make_name("flame", pid, flame->format->extension, name, sizeof(name));
 	if (!out_open(out, flame->output ? flame->output : name, flame->force,
 		      flame->format->binary, &flame->err))
 		return EXIT_DONE;
@@ -410,11 +387,10 @@ int command_flame(int argc, char **argv)
 	int ret = parse_arguments(&flame, argc, argv);
 
 	if (!ret && flame.arguments.help) {
-		argp_help(&argp, stdout, flame.arguments.help, argv[0]);
-		if (!out_flush_stdout(&flame.err))
-			return EXIT_DONE;
-		term_error(&flame.err);
-		return EXIT_FAILED;
+		ret = arguments_print_help(&argp, &flame.arguments, argv[0], &flame.err);
+		if (ret)
+			term_error(&flame.err);
+		return ret;
 	}
 	if (!ret && flame.target.kind == TARGET_PIDS && !flame.has_duration)
 		flame.session.duration_ns = DEFAULT_DURATION_NS;

@@ -43,7 +43,8 @@ enum {
 	OPT_SIGNAL,
 	OPT_EVERY,
 	OPT_GROWN,
-	OPT_KEEP
+	OPT_KEEP,
+	OPT_IN_PROCESS
 };
 
 static const struct argp_option options[] = {
@@ -53,6 +54,8 @@ static const struct argp_option options[] = {
 	 "What the process's child may take: 512M, 4G (default 36 times the heap)", 0},
 	{"redact", OPT_REDACT, NULL, 0,
 	 "Leave out what strings say; lengths and hashes stay, and names in the code", 0},
+	{"in-process", OPT_IN_PROCESS, NULL, 0,
+	 "Without a child: the process stands still, for seconds to minutes", 0},
 	{"worker", OPT_WORKER, "N", 0,
 	 "Of the worker with that thread id, which 'nodiag lag' shows", 0},
 	{NULL, 0, NULL, 0, "Taking snapshots when something happens; then FILE is a folder", 1},
@@ -81,8 +84,7 @@ static const struct argp_option options[] = {
 	{NULL, 0, NULL, 0, "Output", 5},
 	{"format", 'f', "FORMAT", 0,
 	 "text, json, or for summary and diff html, a page (default text); for snapshot and "
-	 "convert "
-	 "heapsnapshot, or nd, packed",
+	 "convert heapsnapshot, or nd, packed",
 	 5},
 	{"output", 'o', "FILE", 0,
 	 "Write the snapshot or the page to FILE, - for stdout (default "
@@ -102,25 +104,23 @@ static const char documentation[] =
 	"alive.\v"
 	"snapshot takes one of a running process, which goes on meanwhile: the agent in it, or one "
 	"that is loaded for it, forks it, and the child writes the snapshot down. That needs up to "
-	"12 times the heap in memory, and is refused where it is not there. PID is a process id; "
+	"12 times the heap in memory, and is refused where it is not there; --in-process takes it "
+	"without a child, and says before how long the process will stand still. PID is a process "
+	"id; "
 	"without, the one Node.js process of yours.\n\n"
 	"FILE is a .heapsnapshot of Node.js or Chrome, plain or packed by gzip or zstd, or a .nd "
-	"of "
-	"'nodiag heap convert', or - for "
-	"standard input. 'node --heapsnapshot-signal=SIGUSR2' and v8.writeHeapSnapshot() write "
-	"them.\n\n"
+	"of 'nodiag heap convert', or - for standard input. 'node --heapsnapshot-signal=SIGUSR2' "
+	"and v8.writeHeapSnapshot() write them.\n\n"
 	"summary shows totals, the places where memory gathers, the largest classes and objects, "
 	"strings that are there several times, the modules, functions and scopes that keep it, big "
 	"buffers, and collections that are empty or have much room. With --live it shows what a "
-	"running process has "
-	"in memory, by V8's spaces and by kind, and takes no snapshot. diff shows first who is "
-	"suspected to leak, "
-	"with the way to it, and then the classes that grew; of three snapshots or more, only "
-	"what grew each time. retainers shows what keeps an object, @ID, or the objects of a "
-	"class alive; paths the different ways to it, each of which must be cut to free it; show "
-	"what it refers to. query lists the objects that are as you want them. convert packs a "
-	"snapshot to a tenth of its size, with what its analysis found, so that it opens fast; and "
-	"back, for DevTools.\n\n"
+	"running process has in memory, by V8's spaces and by kind, and takes no snapshot. diff "
+	"shows first who is suspected to leak, with the way to it, and then the classes that grew; "
+	"of three snapshots or more, only what grew each time. retainers shows what keeps an "
+	"object, @ID, or the objects of a class alive; paths the different ways to it, each of "
+	"which must be cut to free it; show what it refers to. query lists the objects that are as "
+	"you want them. convert packs a snapshot to a tenth of its size, with what its analysis "
+	"found, so that it opens fast; and back, for DevTools.\n\n"
 	"Examples:\n"
 	"  nodiag heap snapshot 4711 -o app.heapsnapshot\n"
 	"  nodiag heap summary app.heapsnapshot\n"
@@ -224,6 +224,9 @@ static error_t parse_taking(int key, char *arg, struct heap *heap)
 		return parse_child_memory(heap, arg);
 	case OPT_WORKER:
 		return parse_worker(heap, arg);
+	case OPT_IN_PROCESS:
+		heap->taking.in_process = true;
+		return 0;
 	default:
 		heap->taking.redact = true;
 		return 0;
@@ -305,6 +308,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_MEMORY:
 	case OPT_REDACT:
 	case OPT_WORKER:
+	case OPT_IN_PROCESS:
 		return parse_taking(key, arg, heap);
 	case OPT_NEAR_LIMIT:
 	case OPT_SIGNAL:
@@ -413,8 +417,8 @@ static bool check_groups(struct heap *heap, const struct question *question)
 		const char *names;
 	} groups[] = {
 		{HEAP_TAKING,
-		 "--timeout, --child-memory, --redact and --worker are for 'nodiag heap "
-		 "snapshot'"},
+		 "--timeout, --child-memory, --redact, --in-process and --worker are for 'nodiag "
+		 "heap snapshot'"},
 		{HEAP_WAITING, "--near-limit, --on-signal, --every, --grown and --keep are for "
 			       "'nodiag heap snapshot'"},
 		{HEAP_WRITING, "-o and --force are for 'nodiag heap snapshot', 'nodiag heap "
@@ -437,15 +441,31 @@ static bool check_groups(struct heap *heap, const struct question *question)
 	return true;
 }
 
+/* Whether they go together, of those about taking snapshots. */
+static bool check_taking(struct heap *heap)
+{
+	const struct heap_triggers *triggers = &heap->triggers;
+
+	if (heap->taking.worker && triggers->near_limit)
+		nd_err_set(&heap->err, -EINVAL, "--near-limit is for main threads");
+	else if (heap->taking.in_process && heap->taking.child_memory)
+		nd_err_set(&heap->err, -EINVAL, "with --in-process there is no child");
+	else if (heap->taking.in_process && triggers->near_limit)
+		nd_err_set(&heap->err, -EINVAL,
+			   "a heap that is full can only be looked at by a "
+			   "child, and not --in-process");
+	else if (heap->taking.in_process && (triggers->every_ns || triggers->grown_bytes))
+		nd_err_set(&heap->err, -EINVAL,
+			   "--in-process is for a snapshot now, or for one "
+			   "--on-signal: each stops the process");
+	return !heap->err.code;
+}
+
 /* Whether all options are about what was asked. */
 static int check_options(struct heap *heap, const struct question *question)
 {
-	bool is_fine = check_groups(heap, question);
+	bool is_fine = check_groups(heap, question) && check_taking(heap);
 
-	if (is_fine && heap->taking.worker && heap->triggers.near_limit) {
-		nd_err_set(&heap->err, -EINVAL, "--near-limit is for main threads");
-		is_fine = false;
-	}
 	if (is_fine && heap->is_live && heap->format == HEAP_FORMAT_HTML) {
 		nd_err_set(&heap->err, -EINVAL, "--live has text and JSON");
 		is_fine = false;
@@ -502,18 +522,12 @@ int command_heap(int argc, char **argv)
 		.page.fd = -1,
 		.query = {.type = -1, .max_distance = -1, .retained_by = ND_HEAP_NONE},
 	};
-	int ret;
+	int ret = arguments_read(&argp, argc, argv, &heap, &heap.err);
 
-	if (argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, &heap)) {
-		if (!heap.err.hint[0])
-			nd_err_hint(&heap.err, "nodiag heap --help");
-		ret = EXIT_USAGE;
-	} else if (heap.arguments.help) {
-		argp_help(&argp, stdout, heap.arguments.help, argv[0]);
-		ret = out_flush_stdout(&heap.err) ? EXIT_FAILED : EXIT_DONE;
-	} else {
+	if (!ret && heap.arguments.help)
+		ret = arguments_print_help(&argp, &heap.arguments, argv[0], &heap.err);
+	else if (!ret)
 		ret = run(&heap);
-	}
 	if (ret && heap.err.code)
 		term_error(&heap.err);
 	fini(&heap);

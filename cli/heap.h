@@ -30,12 +30,12 @@ struct nd_intern;
 
 /* Options that are not for every question. */
 enum heap_options {
-	HEAP_TAKING = 1,
-	HEAP_COMPARING = 2,
-	HEAP_SEARCHING = 4,
-	HEAP_WRITING = 8,
-	HEAP_LOOKING = 16,
-	HEAP_WAITING = 32
+	HEAP_TAKING = 1,    /* of 'snapshot', how it is taken */
+	HEAP_COMPARING = 2, /* of 'diff' */
+	HEAP_SEARCHING = 4, /* of 'query' */
+	HEAP_WRITING = 8,   /* of what becomes a file */
+	HEAP_LOOKING = 16,  /* --live */
+	HEAP_WAITING = 32   /* of 'snapshot', when it is taken */
 };
 
 struct heap {

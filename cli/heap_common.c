@@ -22,11 +22,7 @@ int heap_status_of(int code)
 
 int heap_print(struct heap *heap, int ret, const struct nd_buf *text)
 {
-	if (ret)
-		nd_err_set_errno(&heap->err, ret, "cannot print the answer");
-	else
-		fwrite(text->data, 1, text->len, stdout);
-	return ret || out_flush_stdout(&heap->err) ? EXIT_FAILED : EXIT_DONE;
+	return out_print(text, ret, &heap->err) ? EXIT_FAILED : EXIT_DONE;
 }
 
 int heap_analyse(struct heap *heap, const char *path)

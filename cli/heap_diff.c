@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "analyzer/heap/census.h"
 #include "analyzer/heap/diff.h"
@@ -39,6 +40,50 @@ static int take_census(struct heap *heap, char **files, uint32_t count)
 			return EXIT_FAILED;
 	}
 	return EXIT_DONE;
+}
+
+/* Whether a snapshot has other ids than the last one has. */
+static int look_at_ids(struct heap *heap, const struct nd_heap_series *series, uint32_t i,
+		       bool *ret_are_mixed)
+{
+	struct nd_heap_series two = *series;
+	struct nd_heap_diff diff;
+	int ret;
+
+	two.census = &series->census[i];
+	two.count = 1;
+	ret = nd_heap_compare(&two, &diff, &heap->err);
+	if (ret)
+		return ret;
+	*ret_are_mixed = nd_heap_diff_is_mixed(&diff);
+	nd_heap_diff_fini(&diff);
+	return 0;
+}
+
+/*
+ * Where ids are of no use, objects are found again by their ways, for which their file must be read
+ * once more: a pipe's is gone.
+ */
+static int match(struct heap *heap, char **files, const struct nd_heap_series *series,
+		 bool *ret_by_ways)
+{
+	struct nd_heap *before;
+	bool are_mixed;
+	uint32_t i;
+	int ret = 0;
+
+	for (i = 0; i < series->count && !ret; i++) {
+		ret = look_at_ids(heap, series, i, &are_mixed);
+		if (ret || !are_mixed || !strcmp(files[i], "-"))
+			continue;
+		ret = heap_file_read(files[i], &before, &heap->err);
+		if (ret)
+			break;
+		ret = nd_heap_census_match(&heap->census[i], before, series->heap, &heap->err);
+		nd_heap_free(before);
+		*ret_by_ways = true;
+	}
+	return ret;
 }
 
 static int check_growth(const struct heap *heap, int64_t grown)
@@ -81,12 +126,16 @@ static int answer(struct heap *heap, char **files, const struct nd_heap_series *
 	};
 	int ret;
 
-	if (nd_heap_compare(series, &diff, &heap->err))
+	if (match(heap, files, series, &comparison.by_ways) ||
+	    nd_heap_compare(series, &diff, &heap->err))
 		return EXIT_FAILED;
 	if (nd_heap_diff_is_mixed(&diff))
-		term_note("'%s' and '%s' are not of one process: the same ids are of other "
-			  "objects, so what is new cannot be told",
+		term_note("the same ids are of other objects in '%s' and '%s', and the objects are "
+			  "others, too: what is new cannot be told",
 			  files[0], files[series->count]);
+	else if (comparison.by_ways)
+		term_note("the snapshots do not share their ids: objects are the same where the "
+			  "same way leads to them");
 	ret = nd_heap_find_growth(series, &suspects, &heap->err) ? EXIT_FAILED : EXIT_DONE;
 	if (!ret && heap->format == HEAP_FORMAT_HTML &&
 	    heap_page_write_diff(&heap->page, &comparison, &heap->err))

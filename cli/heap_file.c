@@ -48,7 +48,7 @@ static int feed_all(int fd, const char *path, struct nd_heap_reader *reader, str
 			ret = nd_err_set_errno(err, -errno, "it cannot be read");
 		else
 			ret = nd_heap_reader_feed(reader, chunk, (size_t)n, err);
-		bytes += (uint64_t)n;
+		bytes += n < 0 ? 0 : (uint64_t)n;
 		show_progress(path, bytes, &shown_ns);
 	}
 	free(chunk);
@@ -80,10 +80,5 @@ int heap_file_read(const char *path, struct nd_heap **ret_heap, struct nd_err *e
 	ret = read_from(fd, path, ret_heap, &why);
 	if (!is_stdin)
 		close(fd);
-	if (!ret)
-		return 0;
-	nd_err_set(err, ret, "cannot read '%s': %s", path, why.what);
-	if (why.hint[0])
-		nd_err_hint(err, "%s", why.hint);
-	return ret;
+	return ret ? nd_err_set_why(err, ret, &why, "cannot read '%s'", path) : 0;
 }

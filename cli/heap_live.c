@@ -10,7 +10,6 @@
 #include "cli/attach.h"
 #include "cli/channel.h"
 #include "cli/interrupt.h"
-#include "cli/term.h"
 #include "common/clock.h"
 #include "common/err.h"
 #include "common/procfs.h"
@@ -30,12 +29,8 @@ struct look {
 
 static int connect_agent(struct look *look, struct nd_err *err)
 {
-	int ret = channel_open(look->pid, &look->channel, err);
+	int ret = attach_borrow_agent(look->pid, &look->channel, &look->is_ours, err);
 
-	if (ret == -ENOENT) {
-		ret = attach_agent(look->pid, &look->channel, err);
-		look->is_ours = !ret;
-	}
 	if (ret)
 		return ret;
 	if (channel_get_hello(look->channel)->features & ND_FEATURE_GC)
@@ -122,16 +117,6 @@ static int render(struct look *look, const struct heap_live_options *options, st
 	return ret ? nd_err_set_errno(err, ret, "cannot print the answer") : 0;
 }
 
-static void disconnect(struct look *look)
-{
-	struct nd_err ignored;
-
-	if (look->is_ours && !channel_is_over(look->channel) &&
-	    channel_detach(look->channel, &ignored))
-		term_note("%s", ignored.what);
-	channel_close(look->channel);
-}
-
 int heap_live_look(pid_t pid, const struct heap_live_options *options, struct nd_buf *out,
 		   struct nd_err *err)
 {
@@ -149,7 +134,7 @@ int heap_live_look(pid_t pid, const struct heap_live_options *options, struct nd
 		ret = ask_threads(&look, err);
 	if (!ret)
 		ret = render(&look, options, out, err);
-	disconnect(&look);
+	attach_return_agent(look.channel, look.is_ours);
 	interrupt_release();
 	nd_lag_free(look.lag);
 	nd_profile_free(look.frames);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/heap_page.h"
 
-#include <time.h>
-
 #include "analyzer/heap/diff.h"
 #include "analyzer/heap/outline.h"
 #include "analyzer/heap/path.h"
@@ -16,10 +14,8 @@
 int heap_page_open(struct out *page, const char *path, bool force, struct nd_err *err)
 {
 	char name[64];
-	time_t now = time(NULL);
-	struct tm tm;
 
-	strftime(name, sizeof(name), "heap-%Y%m%d-%H%M%S.html", localtime_r(&now, &tm));
+	out_make_name("heap", 0, "html", name, sizeof(name));
 	return out_open(page, path ? path : name, force, false, err);
 }
 

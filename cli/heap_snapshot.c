@@ -26,9 +26,14 @@
 /* How long the event loop may take to come round. */
 #define FORK_MS 15000
 
+/* How often the agent is told how much memory is free, while it waits for a heap that is full. */
+#define TELL_NS ND_NSEC_PER_SEC
+
 /* How often a child is made before they are given up that wait, and the time until the next. */
 #define TRIES	 5
 #define RETRY_MS 200
+
+#define TRY_INSIDE "--in-process takes it without a child, and stops the process for it"
 
 static int open_output(struct taking *taking)
 {
@@ -65,6 +70,11 @@ static int connect_agent(struct taking *taking)
 				  "the agent in %d is older, and knows neither --redact nor "
 				  "--worker",
 				  taking->pid);
+	if (taking->options->in_process && hello->features & ND_FEATURE_SNAPSHOT &&
+	    !(hello->features & ND_FEATURE_INSIDE))
+		return nd_err_set(taking->err, -ENOTSUP,
+				  "the agent in %d is older, and knows no --in-process",
+				  taking->pid);
 	if (hello->features & ND_FEATURE_SNAPSHOT)
 		return 0;
 	nd_err_set(taking->err, -ENOTSUP, "no snapshot can be taken of %d%s%s", taking->pid,
@@ -75,18 +85,22 @@ static int connect_agent(struct taking *taking)
 
 static int set_refused(struct taking *taking, const struct nd_forked *forked, uint64_t free_bytes)
 {
-	if (forked->result != -ENOMEM || forked->need_bytes <= free_bytes)
-		return nd_err_set_errno(taking->err, forked->result, "%d cannot fork", taking->pid);
+	if (forked->result != -ENOMEM || forked->need_bytes <= free_bytes) {
+		nd_err_set_errno(taking->err, forked->result, "%d cannot fork", taking->pid);
+		return nd_err_hint(taking->err, "%s", TRY_INSIDE);
+	}
 	nd_err_set(taking->err, -ENOMEM,
 		   "a snapshot of %" PRIu64 " MiB of heap may need %" PRIu64
 		   " MiB more, and it may have %" PRIu64 " MiB",
 		   forked->used_bytes >> 20, forked->need_bytes >> 20, free_bytes >> 20);
 	if (taking->options->child_memory)
 		return nd_err_hint(taking->err, "give more with --child-memory, or leave it out");
-	return nd_err_hint(taking->err, "raise the memory limit of its cgroup, or free memory");
+	return nd_err_hint(taking->err,
+			   "raise the memory limit of its cgroup, or free memory; or %s",
+			   TRY_INSIDE);
 }
 
-static int fill_wish(const struct taking *taking, struct nd_snapshot_wish *wish)
+static int fill_wish(const struct taking *taking, uint32_t flags, struct nd_snapshot_wish *wish)
 {
 	const struct heap_snapshot_options *options = taking->options;
 
@@ -95,7 +109,7 @@ static int fill_wish(const struct taking *taking, struct nd_snapshot_wish *wish)
 		.free_bytes = memory_get_free(taking->pid),
 		.limit_bytes = options->child_memory,
 		.flags = (options->redact ? ND_SNAPSHOT_REDACT : 0) |
-			 (taking->at_limit ? ND_SNAPSHOT_AT_LIMIT : 0),
+			 (taking->at_limit ? ND_SNAPSHOT_AT_LIMIT : 0) | flags,
 		.tid = options->worker,
 	};
 	if (options->redact && getrandom(wish->key, sizeof(wish->key), 0) != sizeof(wish->key))
@@ -115,6 +129,8 @@ static int ask(struct taking *taking, const struct nd_snapshot_wish *wish)
 	close(ends[1]);
 	if (ret == -ESRCH && wish->tid)
 		return nd_err_hint(taking->err, "'nodiag lag %d' lists its threads", taking->pid);
+	if (ret == -ENOTSUP)
+		return nd_err_hint(taking->err, "%s", TRY_INSIDE);
 	return ret;
 }
 
@@ -127,35 +143,35 @@ static int check_forked(struct taking *taking, const struct nd_snapshot_wish *wi
 		free_bytes = wish->limit_bytes;
 	if (forked->result)
 		return set_refused(taking, forked, free_bytes);
+	taking->used_bytes = forked->used_bytes;
 	term_note("%d: paused for %.0f ms; a child of it writes %" PRIu64 " MiB of heap",
 		  taking->pid, (double)forked->pause_ns / 1e6, forked->used_bytes >> 20);
 	return 0;
 }
 
-static int start(struct taking *taking)
+int heap_taking_begin(struct taking *taking, uint32_t flags, struct nd_snapshot_wish *ret_wish,
+		      struct nd_forked *ret_forked)
 {
-	struct nd_snapshot_wish wish;
-	struct nd_forked forked;
-	int ret = fill_wish(taking, &wish);
+	int ret = fill_wish(taking, flags, ret_wish);
 
 	if (!ret)
-		ret = ask(taking, &wish);
+		ret = ask(taking, ret_wish);
 	if (ret)
 		return ret;
-	ret = channel_wait_forked(taking->channel, FORK_MS, &forked);
+	ret = channel_wait_forked(taking->channel, FORK_MS, ret_forked);
 	if (ret == -ETIMEDOUT) {
 		nd_err_set(taking->err, ret, "the event loop of %d does not come round",
-			   wish.tid ? (pid_t)wish.tid : taking->pid);
+			   ret_wish->tid ? (pid_t)ret_wish->tid : taking->pid);
 		return nd_err_hint(taking->err, "nodiag stack %d shows what it does", taking->pid);
 	}
 	if (ret == -EPIPE)
 		return heap_taking_set_ended(taking);
 	if (ret)
 		return nd_err_set_errno(taking->err, ret, "%d takes no snapshot", taking->pid);
-	return check_forked(taking, &wish, &forked);
+	return 0;
 }
 
-static void close_stream(struct taking *taking)
+void heap_taking_close_stream(struct taking *taking)
 {
 	if (taking->stream >= 0)
 		close(taking->stream);
@@ -164,11 +180,15 @@ static void close_stream(struct taking *taking)
 
 static int take(struct taking *taking)
 {
-	int ret = start(taking);
+	struct nd_snapshot_wish wish;
+	struct nd_forked forked;
+	int ret = heap_taking_begin(taking, 0, &wish, &forked);
 
 	if (!ret)
+		ret = check_forked(taking, &wish, &forked);
+	if (!ret)
 		ret = heap_taking_copy(taking);
-	close_stream(taking);
+	heap_taking_close_stream(taking);
 	return ret;
 }
 
@@ -220,7 +240,7 @@ static int init(struct taking *taking)
 static void fini(struct taking *taking)
 {
 	disconnect(taking);
-	close_stream(taking);
+	heap_taking_close_stream(taking);
 	out_close(&taking->out);
 	nd_heap_reader_free(taking->reader);
 	free(taking->chunk);
@@ -237,7 +257,7 @@ int heap_snapshot_take(pid_t pid, const struct heap_snapshot_options *options, s
 	if (!ret)
 		ret = connect_agent(&taking);
 	if (!ret)
-		ret = take_with_luck(&taking);
+		ret = options->in_process ? heap_taking_inside(&taking) : take_with_luck(&taking);
 	if (!ret)
 		ret = out_commit(&taking.out, "", 0, err);
 	if (!ret)
@@ -261,7 +281,7 @@ int heap_snapshot_arm(pid_t pid, const struct heap_snapshot_options *options,
 	if (!ret)
 		ret = connect_agent(taking);
 	if (!ret)
-		ret = fill_wish(taking, &wish);
+		ret = fill_wish(taking, 0, &wish);
 	if (!ret)
 		ret = ask(taking, &wish);
 	if (ret)
@@ -279,12 +299,33 @@ void heap_snapshot_disarm(struct taking *taking)
 	free(taking);
 }
 
-bool heap_snapshot_wait(const struct taking *taking, int timeout_ms)
+/* What was free when this began may not be so any more. */
+static void tell_free(struct taking *taking)
+{
+	uint64_t now = nd_clock_monotonic_ns();
+
+	if (now - taking->told_ns < TELL_NS)
+		return;
+	taking->told_ns = now;
+	channel_tell_free(taking->channel, memory_get_free(taking->pid));
+}
+
+bool heap_snapshot_wait(struct taking *taking, int timeout_ms)
 {
 	struct pollfd ready[] = {{.fd = taking->stream, .events = POLLIN},
 				 {.fd = channel_get_fd(taking->channel), .events = POLLIN}};
 
+	tell_free(taking);
 	return poll(ready, 2, timeout_ms) > 0;
+}
+
+/* Whether the agent has let go of the stream, without a word: another one was being taken. */
+static bool was_another(const struct taking *taking)
+{
+	struct pollfd ready = {.fd = channel_get_fd(taking->channel), .events = POLLIN};
+	char byte;
+
+	return !recv(taking->stream, &byte, 1, MSG_PEEK | MSG_DONTWAIT) && !poll(&ready, 1, 0);
 }
 
 /* It may have ended before it could say so: its child is there all the same. */
@@ -294,11 +335,18 @@ static int hear_forked(struct taking *taking)
 					      .limit_bytes = taking->options->child_memory};
 	struct nd_forked forked;
 	char byte;
-	int ret = channel_wait_forked(taking->channel, FORK_MS, &forked);
+	int ret;
 
+	if (was_another(taking))
+		return nd_err_set(taking->err, -EALREADY,
+				  "the heap of %d has reached its limit while another snapshot was "
+				  "taken, which shows it",
+				  taking->pid);
+	ret = channel_wait_forked(taking->channel, FORK_MS, &forked);
 	if (ret == -EPIPE && recv(taking->stream, &byte, 1, MSG_PEEK) <= 0)
 		return nd_err_set(taking->err, -ESRCH,
-				  "%d has ended, and its heap had not reached its limit",
+				  "%d has ended, and its heap had not reached its limit, or only "
+				  "while another snapshot was taken",
 				  taking->pid);
 	if (ret == -EPIPE)
 		return 0;

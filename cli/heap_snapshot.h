@@ -15,28 +15,30 @@ struct heap_snapshot_options {
 	bool force;	    /* replace a file */
 	enum heap_format format; /* ND, or else HEAPSNAPSHOT */
 	bool redact;		 /* of strings only lengths and hashes */
+	bool in_process;	 /* without a child: the process stands still */
 	uint32_t worker;	 /* whose heap: the thread's id; 0: the main thread's */
 	uint64_t timeout_ns;
 	uint64_t child_memory; /* what the child may take, in bytes; 0: as much as it should need */
 };
 
 /*
- * Take a heap snapshot of a process by a child that the agent forks from it, and write it while it
- * comes. A file is there when it is whole. The agent is loaded for it where there is none. 0, or a
- * negative errno: -ESRCH when there is no such process, -EPERM and -EACCES.
+ * Take a heap snapshot of a process by a child that the agent forks from it, or in the process
+ * itself, and write it while it comes. A file is there when it is whole. The agent is loaded for it
+ * where there is none. 0, or a negative errno: -ESRCH when there is no such process, -EPERM and
+ * -EACCES.
  */
 int heap_snapshot_take(pid_t pid, const struct heap_snapshot_options *options, struct nd_err *err);
 
 /*
  * The same in advance: have a snapshot taken when the heap has grown to its limit. `*ret_taking`
  * waits for that; heap_snapshot_wait() returns true, after so long at most, when that is so or the
- * process is gone. Then heap_snapshot_collect() takes what comes, whose -ESRCH means that nothing
- * did.
+ * process is gone. Then heap_snapshot_collect() takes what comes. Its -ESRCH means that nothing
+ * did, -EALREADY that a snapshot was being taken just then, and -EAGAIN that the child got stuck.
  */
 struct taking;
 int heap_snapshot_arm(pid_t pid, const struct heap_snapshot_options *options,
 		      struct taking **ret_taking, struct nd_err *err);
-bool heap_snapshot_wait(const struct taking *taking, int timeout_ms);
+bool heap_snapshot_wait(struct taking *taking, int timeout_ms);
 int heap_snapshot_collect(struct taking *taking, const struct heap_snapshot_options *options,
 			  struct nd_err *err);
 void heap_snapshot_disarm(struct taking *taking);

@@ -23,8 +23,6 @@
 /* How long the child's end may take to be told, once its stream has ended. */
 #define END_MS 5000
 
-#define PROGRESS_NS ND_NSEC_PER_SEC
-
 uint32_t heap_taking_timeout_s(const struct taking *taking)
 {
 	return (uint32_t)((taking->options->timeout_ns + ND_NSEC_PER_SEC - 1) / ND_NSEC_PER_SEC);
@@ -36,25 +34,18 @@ int heap_taking_set_ended(struct taking *taking)
 			  taking->pid);
 }
 
-static void show_progress(struct taking *taking)
+int heap_taking_set_late(struct taking *taking)
 {
-	uint64_t now = nd_clock_monotonic_ns();
-
-	if (now - taking->shown_ns < PROGRESS_NS)
-		return;
-	taking->shown_ns = now;
-	if (taking->bytes)
-		term_progress("writing: %" PRIu64 " MiB", taking->bytes >> 20);
-	else
-		term_progress("V8 looks at all objects: %" PRIu64 " s",
-			      (now - taking->start_ns) / ND_NSEC_PER_SEC);
+	nd_err_set(taking->err, -ETIMEDOUT, "the snapshot of %d was not complete in %" PRIu32 " s",
+		   taking->pid, heap_taking_timeout_s(taking));
+	return nd_err_hint(taking->err, "take it again, or give it more time with --timeout");
 }
 
 static int check_patience(struct taking *taking)
 {
 	uint64_t took = nd_clock_monotonic_ns() - taking->start_ns;
 
-	show_progress(taking);
+	heap_taking_show_progress(taking);
 	if (interrupt_was_asked_for())
 		return nd_err_set(taking->err, -EINTR, "interrupted: no snapshot of %d was taken",
 				  taking->pid);
@@ -101,13 +92,8 @@ static int copy_stream(struct taking *taking)
 
 static int set_killed(struct taking *taking, int signal)
 {
-	if (signal == SIGALRM) {
-		nd_err_set(taking->err, -ETIMEDOUT,
-			   "the snapshot of %d was not complete in %" PRIu32 " s", taking->pid,
-			   heap_taking_timeout_s(taking));
-		return nd_err_hint(taking->err,
-				   "take it again, or give it more time with --timeout");
-	}
+	if (signal == SIGALRM)
+		return heap_taking_set_late(taking);
 	nd_err_set(taking->err, -EIO,
 		   "the child of %d that took the snapshot ended by signal %d (%s)", taking->pid,
 		   signal, strsignal(signal));
@@ -121,7 +107,8 @@ static int set_stuck(struct taking *taking)
 {
 	nd_err_set(taking->err, -EAGAIN,
 		   "the child of %d would have to wait for a thread that it has not", taking->pid);
-	return nd_err_hint(taking->err, "take it again when the process has less to do");
+	return nd_err_hint(taking->err, "take it again when the process has less to do, or, while "
+					"it stands still, with --in-process");
 }
 
 /* 0 when what was read is a whole snapshot. */
@@ -136,18 +123,36 @@ static int keep(struct taking *taking, struct nd_heap *heap)
 {
 	int ret = 0;
 
-	if (taking->options->format == HEAP_FORMAT_ND)
+	if (taking->options->format == HEAP_FORMAT_ND) {
+		term_progress("packing");
 		ret = heap_write(heap, HEAP_FORMAT_ND, &taking->out, taking->err);
+	}
 	nd_heap_free(heap);
 	return ret;
 }
 
-/* A child of a heap that was full goes on without the process, and nobody tells of its end. */
+int heap_taking_conclude(struct taking *taking, bool is_whole)
+{
+	struct nd_heap *heap;
+
+	if (!finish_reading(taking, &heap)) {
+		if (is_whole)
+			return keep(taking, heap);
+		nd_heap_free(heap);
+	}
+	if (!taking->damage.code)
+		return nd_err_set(taking->err, -EIO, "the child of %d failed", taking->pid);
+	return nd_err_set(taking->err, taking->damage.code, "V8's snapshot of %d is damaged: %s",
+			  taking->pid, taking->damage.what);
+}
+
+/* A child may go on without the process where a full heap is waited for: nobody tells of its end.
+ */
 static int finish_alone(struct taking *taking)
 {
 	struct nd_heap *heap;
 
-	if (!taking->at_limit || finish_reading(taking, &heap))
+	if (finish_reading(taking, &heap))
 		return heap_taking_set_ended(taking);
 	term_note("%d has ended meanwhile", taking->pid);
 	return keep(taking, heap);
@@ -156,7 +161,6 @@ static int finish_alone(struct taking *taking)
 /* The child's end says why its snapshot is not complete, better than its last byte does. */
 static int finish(struct taking *taking)
 {
-	struct nd_heap *heap;
 	int status, ret = channel_wait_child(taking->channel, END_MS, &status);
 
 	if (ret == -EPIPE)
@@ -168,15 +172,7 @@ static int finish(struct taking *taking)
 		return set_killed(taking, WTERMSIG(status));
 	if (WEXITSTATUS(status) == ND_CHILD_STUCK)
 		return set_stuck(taking);
-	if (!finish_reading(taking, &heap)) {
-		if (!status)
-			return keep(taking, heap);
-		nd_heap_free(heap);
-	}
-	if (!taking->damage.code)
-		return nd_err_set(taking->err, -EIO, "the child of %d failed", taking->pid);
-	return nd_err_set(taking->err, taking->damage.code, "V8's snapshot of %d is damaged: %s",
-			  taking->pid, taking->damage.what);
+	return heap_taking_conclude(taking, !status);
 }
 
 int heap_taking_copy(struct taking *taking)
@@ -184,9 +180,11 @@ int heap_taking_copy(struct taking *taking)
 	int ret;
 
 	taking->start_ns = taking->shown_ns = nd_clock_monotonic_ns();
+	taking->looking_ns = taking->writing_ns = 0;
 	ret = copy_stream(taking);
 	if (!ret)
-		ret = finish(taking);
+		ret = taking->options->in_process ? heap_taking_finish_inside(taking)
+						  : finish(taking);
 	term_progress("%s", "");
 	return ret;
 }

@@ -8,13 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/attach.h"
 #include "cli/channel.h"
+#include "cli/heap_room.h"
 #include "cli/heap_snapshot.h"
 #include "cli/interrupt.h"
+#include "cli/out.h"
 #include "cli/term.h"
 #include "cli/units.h"
 #include "common/clock.h"
@@ -42,6 +43,7 @@ struct watch {
 	uint64_t least_bytes;	   /* what growth is counted from; 0: not known yet */
 	char (*files)[PATH_BYTES]; /* the newest that we wrote, in a ring of triggers->keep */
 	uint32_t written;
+	struct heap_room room;
 	char path[PATH_BYTES]; /* of the next one */
 	struct nd_err *err;
 };
@@ -98,38 +100,15 @@ int heap_triggers_set_keep(struct heap_triggers *triggers, const char *arg, stru
 	return EINVAL;
 }
 
-static int connect_agent(struct watch *watch)
-{
-	int ret = channel_open(watch->pid, &watch->channel, watch->err);
-
-	if (ret == -ENOENT) {
-		ret = attach_agent(watch->pid, &watch->channel, watch->err);
-		watch->is_ours = !ret;
-	}
-	return ret;
-}
-
-static void disconnect(struct watch *watch)
-{
-	struct nd_err ignored;
-
-	heap_snapshot_disarm(watch->armed);
-	if (watch->is_ours && !channel_is_over(watch->channel) &&
-	    channel_detach(watch->channel, &ignored))
-		term_note("%s", ignored.what);
-	channel_close(watch->channel);
-}
-
 static void name_next(struct watch *watch, const char *folder)
 {
-	time_t now = time(NULL);
-	char when[32];
-	struct tm tm;
+	char name[64];
 
-	strftime(when, sizeof(when), "%Y%m%d-%H%M%S", localtime_r(&now, &tm));
-	snprintf(watch->path, sizeof(watch->path), "%s%sheap-%d-%s.%s", folder ? folder : "",
-		 folder ? "/" : "", watch->pid, when,
-		 watch->options.format == HEAP_FORMAT_ND ? "nd" : "heapsnapshot");
+	out_make_name("heap", watch->pid,
+		      watch->options.format == HEAP_FORMAT_ND ? "nd" : "heapsnapshot", name,
+		      sizeof(name));
+	snprintf(watch->path, sizeof(watch->path), "%s%s%s", folder ? folder : "",
+		 folder ? "/" : "", name);
 	watch->options.output = watch->path;
 }
 
@@ -142,6 +121,7 @@ static int keep(struct watch *watch)
 		term_note("cannot remove '%s': %s", file, strerror(errno));
 	memcpy(file, watch->path, sizeof(watch->path));
 	watch->written++;
+	heap_room_learn(&watch->room, watch->path);
 	puts(watch->path);
 	return fflush(stdout) ? nd_err_set_errno(watch->err, -EIO, "cannot print the answer") : 0;
 }
@@ -156,14 +136,40 @@ static int end_one(struct watch *watch, int ret, const struct nd_err *why)
 	return 0;
 }
 
-static int take(struct watch *watch, const char *folder, const char *why)
+/* The main thread's counters. */
+static bool copy_main_slot(const struct watch *watch, struct nd_channel_slot *ret_slot)
+{
+	uint32_t i;
+
+	for (i = 0; i < channel_slots(watch->channel); i++)
+		if (channel_copy_slot(watch->channel, i, ret_slot) &&
+		    ret_slot->kind == ND_THREAD_MAIN)
+			return true;
+	return false;
+}
+
+static bool has_room(struct watch *watch, const char *folder, bool is_asked)
+{
+	struct nd_channel_slot slot;
+	uint64_t used = copy_main_slot(watch, &slot) ? slot.gc.used_bytes : 0;
+
+	return heap_room_is_enough(&watch->room, folder,
+				   heap_room_expect(used, watch->options.format), is_asked);
+}
+
+/* `is_asked`: by the user, who wants to hear why there is none. */
+static int take(struct watch *watch, const char *folder, const char *why, bool is_asked)
 {
 	struct nd_err err = {0};
 	int ret;
 
+	if (!has_room(watch, folder, is_asked))
+		return 0;
 	term_note("%d: %s", watch->pid, why);
 	name_next(watch, folder);
 	ret = heap_snapshot_take(watch->pid, &watch->options, &err);
+	if (ret == -ENOSPC)
+		heap_room_learn_full(&watch->room, folder);
 	return end_one(watch, ret, &err);
 }
 
@@ -173,29 +179,32 @@ static int collect(struct watch *watch, const char *folder)
 	struct nd_err err = {0};
 	int ret;
 
+	if (watch->triggers->most && heap_room_count(folder) >= (int)watch->triggers->most) {
+		term_note("no snapshot: '%s' has %" PRIu32 " of them", folder,
+			  watch->triggers->most);
+		heap_snapshot_disarm(watch->armed);
+		watch->armed = NULL;
+		return 0;
+	}
 	name_next(watch, folder);
 	ret = heap_snapshot_collect(watch->armed, &watch->options, &err);
 	heap_snapshot_disarm(watch->armed);
 	watch->armed = NULL;
-	return end_one(watch, ret, &err);
+	if (ret != -EAGAIN || channel_is_over(watch->channel))
+		return end_one(watch, ret, &err);
+	return take(watch, folder, "its child got stuck, and it goes on: another one", true);
 }
 
 /* What the last full collection left of the main thread's heap; false when there was none since. */
 static bool read_used(struct watch *watch, uint64_t *ret_bytes)
 {
 	struct nd_channel_slot slot;
-	uint32_t i;
 
-	for (i = 0; i < channel_slots(watch->channel); i++) {
-		if (!channel_copy_slot(watch->channel, i, &slot) || slot.kind != ND_THREAD_MAIN)
-			continue;
-		if (slot.gc.count[FULL_COLLECTION] == watch->collections)
-			return false;
-		watch->collections = slot.gc.count[FULL_COLLECTION];
-		*ret_bytes = slot.gc.used_bytes;
-		return true;
-	}
-	return false;
+	if (!copy_main_slot(watch, &slot) || slot.gc.count[FULL_COLLECTION] == watch->collections)
+		return false;
+	watch->collections = slot.gc.count[FULL_COLLECTION];
+	*ret_bytes = slot.gc.used_bytes;
+	return true;
 }
 
 static bool has_grown(struct watch *watch)
@@ -232,11 +241,11 @@ static int look(struct watch *watch, const char *folder)
 	else if (heap_snapshot_wait(watch->armed, LOOK_MS))
 		return collect(watch, folder);
 	if (channel_has_signalled(watch->channel))
-		ret = take(watch, folder, "the signal has come");
+		ret = take(watch, folder, "the signal has come", true);
 	if (!ret && is_due(watch))
-		ret = take(watch, folder, "it is time for a snapshot");
+		ret = take(watch, folder, "it is time for a snapshot", false);
 	if (!ret && has_grown(watch))
-		ret = take(watch, folder, "its heap has grown");
+		ret = take(watch, folder, "its heap has grown", false);
 	return ret;
 }
 
@@ -249,7 +258,7 @@ static bool is_waiting(const struct watch *watch)
 
 static int start(struct watch *watch)
 {
-	int ret = connect_agent(watch);
+	int ret = attach_borrow_agent(watch->pid, &watch->channel, &watch->is_ours, watch->err);
 
 	if (!ret && watch->triggers->signal)
 		ret = channel_take_signal(watch->channel, watch->triggers->signal, watch->err);
@@ -278,9 +287,14 @@ int heap_watch(pid_t pid, const struct heap_snapshot_options *options,
 	while (!ret && is_waiting(&watch) && !interrupt_was_asked_for() &&
 	       (watch.armed || !channel_is_over(watch.channel)))
 		ret = look(&watch, options->output);
-	if (!ret)
+	if (!ret && watch.room.left_out)
+		term_note("%d: %" PRIu32 " snapshots were taken, and %" PRIu32
+			  " left out for want of room",
+			  pid, watch.written, watch.room.left_out);
+	else if (!ret)
 		term_note("%d: %" PRIu32 " snapshots were taken", pid, watch.written);
-	disconnect(&watch);
+	heap_snapshot_disarm(watch.armed);
+	attach_return_agent(watch.channel, watch.is_ours);
 	interrupt_release();
 	free(watch.files);
 	return ret;

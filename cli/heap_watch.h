@@ -15,7 +15,8 @@ struct heap_triggers {
 	int signal;	      /* this was sent to the process */
 	uint64_t every_ns;    /* so much time has passed */
 	uint64_t grown_bytes; /* so much more was left by a full collection than at the last one */
-	uint32_t keep;	      /* files of these that are kept, the newest */
+	uint32_t most; /* snapshots in the folder, of whomever: then no more; 0: any number */
+	uint32_t keep; /* files of these that are kept, the newest */
 };
 
 static inline bool heap_triggers_are_set(const struct heap_triggers *triggers)

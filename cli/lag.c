@@ -73,7 +73,8 @@ static const struct argp_option options[] = {
 	 "them. By the agent only; it costs the process some time",
 	 1},
 	{"trace", OPT_TRACE, NULL, 0,
-	 "Follow HTTP requests, too, and name the one that each stall was for. By the agent only; "
+	 "Follow HTTP requests, too, and name the one that each stall was for, and those that were "
+	 "in the middle of their work when garbage was collected. By the agent only; "
 	 "it costs the process some time. Without, that is done where requests are traced already",
 	 1},
 	{"live", 'l', NULL, 0, "Show the answer so far once a second, until Ctrl-C", 1},
@@ -186,26 +187,17 @@ static const struct argp argp = {
 
 static int parse_arguments(struct lag *lag, int argc, char **argv)
 {
-	const struct target_syntax syntax = {.command = "nodiag lag"};
+	const struct target_syntax syntax = {.command = "nodiag lag", .one_pid = true};
 	int ret;
 
 	lag->command = target_split_command(&argc, argv);
-	if (argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, lag)) {
-		if (!lag->err.hint[0])
-			nd_err_hint(&lag->err, "nodiag lag --help");
-		return EXIT_USAGE;
-	}
-	if (lag->arguments.help)
-		return EXIT_DONE;
+	ret = arguments_read(&argp, argc, argv, lag, &lag->err);
+	if (ret || lag->arguments.help)
+		return ret;
 	ret = target_parse(&syntax, lag->arguments.list, lag->arguments.count, lag->command,
 			   &lag->target, &lag->err);
 	if (ret)
 		return ret;
-	if (lag->target.pids_count > 1) {
-		nd_err_set(&lag->err, -EINVAL, "'%s': give one process id", lag->arguments.list[1]);
-		nd_err_hint(&lag->err, "nodiag lag --help");
-		return EXIT_USAGE;
-	}
 	if (lag->startup && (lag->options.async || lag->options.requests)) {
 		nd_err_set(&lag->err, -EINVAL, "--startup shows no %s",
 			   lag->options.async ? "asynchronous resources" : "requests");
@@ -237,12 +229,9 @@ static int print(struct lag *lag, const char *before, struct nd_err *err)
 	else
 		ret = nd_render_lag(lag->answer, lag->frames, lag->options.threshold_ns,
 				    term_has_colour(lag->colour), &text);
-	if (ret)
-		ret = nd_err_set_errno(err, ret, "cannot print the answer");
-	else
-		fwrite(text.data, 1, text.len, stdout);
+	ret = out_print(&text, ret, err);
 	nd_buf_fini(&text);
-	return ret ? ret : out_flush_stdout(err);
+	return ret;
 }
 
 static void show(void *arg, struct nd_lag *answer)
@@ -263,9 +252,7 @@ static int read_recording(struct lag *lag, struct nd_lag_recorded *ret_recorded)
 		ret = nd_lag_read_recording(lag->answer, lag->frames, data.data, data.len,
 					    ret_recorded, &why);
 		if (ret)
-			nd_err_set(&lag->err, ret, "cannot read '%s': %s", path, why.what);
-		if (ret && why.hint[0])
-			nd_err_hint(&lag->err, "%s", why.hint);
+			nd_err_set_why(&lag->err, ret, &why, "cannot read '%s'", path);
 	}
 	nd_buf_fini(&data);
 	return ret;
@@ -405,12 +392,9 @@ static int print_startup(struct lag *lag, const struct nd_profile *profile)
 	nd_buf_init(&text, ND_OUTPUT_MAX);
 	ret = lag->json ? nd_render_startup_json(profile, &text)
 			: nd_render_startup(profile, term_has_colour(lag->colour), &text);
-	if (ret)
-		nd_err_set_errno(&lag->err, ret, "cannot print the answer");
-	else
-		fwrite(text.data, 1, text.len, stdout);
+	ret = out_print(&text, ret, &lag->err);
 	nd_buf_fini(&text);
-	return ret || out_flush_stdout(&lag->err) ? EXIT_COMMAND_NODIAG : EXIT_DONE;
+	return ret ? EXIT_COMMAND_NODIAG : EXIT_DONE;
 }
 
 static int watch_startup(struct lag *lag)
@@ -452,19 +436,15 @@ static int run(struct lag *lag)
 	return lag->target.kind == TARGET_FILE ? look_back(lag) : watch(lag);
 }
 
-static int print_help(struct lag *lag, char *name)
-{
-	argp_help(&argp, stdout, lag->arguments.help, name);
-	return out_flush_stdout(&lag->err) ? EXIT_FAILED : EXIT_DONE;
-}
-
 int command_lag(int argc, char **argv)
 {
 	struct lag lag = {.options = {.threshold_ns = ND_STALL_THRESHOLD_NS}};
 	int ret = parse_arguments(&lag, argc, argv), status = EXIT_DONE;
 
-	if (!ret)
-		ret = lag.arguments.help ? print_help(&lag, argv[0]) : run(&lag);
+	if (!ret && lag.arguments.help)
+		ret = arguments_print_help(&argp, &lag.arguments, argv[0], &lag.err);
+	else if (!ret)
+		ret = run(&lag);
 	if (ret && lag.err.code)
 		term_error(&lag.err);
 	nd_lag_free(lag.answer);

@@ -100,7 +100,7 @@ static int agent_start(void *impl, const struct lag_observation *o, struct nd_er
 	uint32_t i, slots = channel_slots(agent->channel);
 	uint32_t features = (o->no_stacks ? 0 : ND_FEATURE_STALLS) | (o->hz ? ND_FEATURE_CPU : 0) |
 			    (o->trace ? ND_FEATURE_TRACE | o->spans : 0) |
-			    (o->async ? ND_FEATURE_ASYNC : 0);
+			    (o->async ? ND_FEATURE_ASYNC : 0) | (o->active ? ND_FEATURE_ACTIVE : 0);
 	int ret;
 
 	agent->trace = o->trace;

@@ -301,6 +301,7 @@ int lag_session_run(const struct target *target, const struct lag_options *optio
 		      .spans = options->spans,
 		      .hz = options->hz,
 		      .async = options->async,
+		      .active = options->active,
 		      .no_stacks = options->is_unattended},
 		.child = {.pid = -1, .go_fd = -1, .status_fd = -1},
 		.result = ret_result,

@@ -37,6 +37,7 @@ struct lag_options {
 	 * has ended meanwhile is still there.
 	 */
 	struct channel *channel;
+	bool active;   /* what keeps loops alive, by type; by the agent only */
 	bool async;    /* follow asynchronous resources, which only the agent can */
 	bool requests; /* follow them, for stalls to name theirs; by the agent only */
 	/* Gets the spans of requests, of which only an agent tells; NULL: nobody wants them. */

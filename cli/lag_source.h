@@ -28,6 +28,7 @@ struct lag_observation {
 	uint32_t spans;	       /* of ND_FEATURE_SPANS, besides those of requests */
 	unsigned int hz;       /* CPU samples that the agent is to take besides; 0: none */
 	bool async;	       /* asynchronous resources too, where the agent can */
+	bool active;	       /* what keeps loops alive, by type; likewise */
 	const struct nd_walk_layout *layout; /* of the process's V8; all zeros when not known */
 	struct nd_symbolizer *symbolizer;
 	struct lag_sink sink;

@@ -42,6 +42,10 @@ struct node {
 	bool has_agent;		 /* one that answers this user */
 	uint32_t agent_features; /* enum nd_agent_feature: what works of it */
 	uint32_t agent_reason;	 /* enum nd_agent_reason: why not all does */
+	/* Of its threads: why not all are traced, or tell of their requests; else the main one's.
+	 */
+	uint32_t tracing; /* enum nd_tracing, or a newer one */
+	uint32_t context; /* enum nd_context, likewise */
 };
 
 struct nodes {

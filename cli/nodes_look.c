@@ -145,6 +145,28 @@ static int read_args(struct node *node)
 	return node->text ? 0 : -ENOMEM;
 }
 
+/* The main thread's state counts, but for one of any thread that needs an explanation. */
+static void choose(uint32_t *state, const struct nd_channel_slot *slot, uint32_t of_slot,
+		   const char *(*explain)(uint32_t state))
+{
+	if (!*explain(*state) && (slot->kind == ND_THREAD_MAIN || *explain(of_slot)))
+		*state = of_slot;
+}
+
+static void find_tracing(struct node *node, const struct channel *channel)
+{
+	struct nd_channel_slot slot;
+	uint32_t i;
+
+	for (i = 0; i < channel_slots(channel); i++) {
+		if (!channel_copy_slot(channel, i, &slot) || slot.kind == ND_THREAD_AGENT ||
+		    slot.state != ND_SLOT_LIVE)
+			continue;
+		choose(&node->tracing, &slot, slot.tracing, channel_tracing_text);
+		choose(&node->context, &slot, slot.context, channel_context_text);
+	}
+}
+
 static void find_agent(struct node *node)
 {
 	struct channel *channel;
@@ -154,6 +176,7 @@ static void find_agent(struct node *node)
 	node->has_agent = true;
 	node->agent_features = channel_get_hello(channel)->features;
 	node->agent_reason = channel_get_hello(channel)->reason;
+	find_tracing(node, channel);
 	channel_close(channel);
 }
 

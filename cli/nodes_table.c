@@ -261,6 +261,21 @@ static bool is_noted(const struct nodes *nodes, size_t index)
 	return false;
 }
 
+/* Of those whose requests somebody wanted to follow, why that is not so. */
+static void note_tracing(const struct nodes *nodes)
+{
+	const struct node *node;
+
+	for (node = nodes->list; node < nodes->list + nodes->count; node++) {
+		if (*channel_tracing_text(node->tracing))
+			term_note("%d: its requests are not traced: %s", node->pid,
+				  channel_tracing_text(node->tracing));
+		if (*channel_context_text(node->context))
+			term_note("%d: its samples do not tell of requests: %s", node->pid,
+				  channel_context_text(node->context));
+	}
+}
+
 void nodes_table_note(const struct nodes *nodes)
 {
 	const struct nd_err *why;
@@ -288,6 +303,7 @@ void nodes_table_note(const struct nodes *nodes)
 		if (nodes->list[i].agent_reason)
 			term_note("%d: not all of its agent works: %s", nodes->list[i].pid,
 				  channel_reason_text(nodes->list[i].agent_reason));
+	note_tracing(nodes);
 	if (nodes->is_hidden)
 		term_note("/proc hides the processes of other users (hidepid): run nodiag with "
 			  "sudo");

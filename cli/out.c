@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "common/buf.h"
 #include "common/err.h"
 
 static int open_stdout(struct out *out, bool binary, struct nd_err *err)
@@ -57,6 +59,19 @@ static int open_temporary(struct out *out)
 		return fd;
 	out->temporary[0] = '\0';
 	return -errno;
+}
+
+void out_make_name(const char *what, pid_t pid, const char *extension, char *buf, size_t size)
+{
+	time_t now = time(NULL);
+	char when[32];
+	struct tm tm;
+
+	strftime(when, sizeof(when), "%Y%m%d-%H%M%S", localtime_r(&now, &tm));
+	if (pid)
+		snprintf(buf, size, "%s-%d-%s.%s", what, pid, when, extension);
+	else
+		snprintf(buf, size, "%s-%s.%s", what, when, extension);
 }
 
 int out_open(struct out *out, const char *path, bool force, bool binary, struct nd_err *err)
@@ -212,6 +227,14 @@ void out_close(struct out *out)
 		unlink(out->path);
 	out->fd = -1;
 	out->temporary[0] = '\0';
+}
+
+int out_print(const struct nd_buf *text, int ret, struct nd_err *err)
+{
+	if (ret)
+		return nd_err_set_errno(err, ret, "cannot print the answer");
+	fwrite(text->data, 1, text->len, stdout);
+	return out_flush_stdout(err);
 }
 
 int out_flush_stdout(struct nd_err *err)

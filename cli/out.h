@@ -13,7 +13,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
+struct nd_buf;
 struct nd_err;
 
 struct out {
@@ -25,6 +27,12 @@ struct out {
 	bool is_named; /* it has its name already */
 	uint64_t size; /* bytes written by out_append() */
 };
+
+/*
+ * The name of an answer that was given none: what it is, of which process (0: of several, or of
+ * none), and when, so that answers do not collide: "flame-4242-20240131-235959.html".
+ */
+void out_make_name(const char *what, pid_t pid, const char *extension, char *buf, size_t size);
 
 /*
  * Claim `path`, or stdout for "-". Fails when the file exists, unless `force`, when it cannot be
@@ -57,6 +65,9 @@ int out_sync(struct out *out, struct nd_err *err);
 
 /* Drop what was not committed. May be called twice, and on a zeroed `out` with fd -1. */
 void out_close(struct out *out);
+
+/* Print an answer that was rendered, unless that failed: `ret`. 0, or a negative errno. */
+int out_print(const struct nd_buf *text, int ret, struct nd_err *err);
 
 /* Flush stdout; -EIO or the like when what was printed did not arrive. */
 int out_flush_stdout(struct nd_err *err);

@@ -48,8 +48,8 @@ static const struct argp_option options[] = {
 static const char documentation[] =
 	"List the Node.js processes of this host, the busiest first, whatever they call "
 	"themselves.\v"
-	"THR counts threads, and WRK those of them that are workers. CPU% is of one core, during "
-	"a fifth of a second. SEES is how 'nodiag flame' would look into the process: by eBPF, by "
+	"THR counts threads, and WRK those of them that are workers. CPU% is of one core, during a "
+	"fifth of a second. SEES is how 'nodiag flame' would look into the process: by eBPF, by "
 	"perf_event (no kernel frames), native functions only, or not at all; lines on standard "
 	"error say why.\n\n"
 	"Exit status: 0 done, also when there is no Node.js process, 1 failed, 2 wrong usage.";
@@ -129,16 +129,36 @@ static void add_sees(struct nd_buf *out, const struct node *node)
 	nd_buf_add_char(out, '}');
 }
 
+/* A word for it, and where it is not as it should be, why. */
+static void add_tracing(struct nd_buf *out, const struct node *node)
+{
+	static const char *const tracing[ND_TRACING_COUNT] = {
+		[ND_TRACING_OFF] = "off",
+		[ND_TRACING_ON] = "on",
+		[ND_TRACING_NO_MODULES] = "no_modules",
+		[ND_TRACING_OBSERVED] = "observed",
+		[ND_TRACING_FAILED] = "failed",
+	};
+	static const char *const context[ND_CONTEXT_COUNT] = {
+		[ND_CONTEXT_OFF] = "off",
+		[ND_CONTEXT_ON] = "on",
+		[ND_CONTEXT_UNREADABLE] = "unreadable",
+	};
+
+	add_string(out, "tracing", node->tracing < ND_TRACING_COUNT ? tracing[node->tracing] : "");
+	add_string(out, "untraced", channel_tracing_text(node->tracing));
+	add_string(out, "context", node->context < ND_CONTEXT_COUNT ? context[node->context] : "");
+	add_string(out, "unread", channel_context_text(node->context));
+}
+
 static void add_agent(struct nd_buf *out, const struct node *node)
 {
 	static const struct {
 		uint32_t feature;
 		const char *name;
-	} features[] = {{ND_FEATURE_LOOP, "loop"},
-			{ND_FEATURE_PHASES, "phases"},
-			{ND_FEATURE_GC, "gc"},
-			{ND_FEATURE_STALLS, "stalls"},
-			{ND_FEATURE_CPU, "cpu"}};
+	} features[] = {{ND_FEATURE_LOOP, "loop"}, {ND_FEATURE_PHASES, "phases"},
+			{ND_FEATURE_GC, "gc"},	   {ND_FEATURE_STALLS, "stalls"},
+			{ND_FEATURE_CPU, "cpu"},   {ND_FEATURE_TRACE, "trace"}};
 	const char *separator = "";
 	size_t i;
 
@@ -155,6 +175,7 @@ static void add_agent(struct nd_buf *out, const struct node *node)
 	nd_buf_add_char(out, ']');
 	add_number(out, "reason", node->agent_reason);
 	add_string(out, "why", channel_reason_text(node->agent_reason));
+	add_tracing(out, node);
 	nd_buf_add_char(out, '}');
 }
 
@@ -221,13 +242,9 @@ static int print(const struct ps *ps, struct nd_err *err)
 	else if (ps->nodes.count)
 		nodes_table_add(&ps->nodes, term_width(STDOUT_FILENO), term_has_colour(ps->colour),
 				&text);
-	ret = nd_buf_error(&text);
-	if (ret)
-		nd_err_set_errno(err, ret, "cannot print the list");
-	else
-		fwrite(text.data, 1, text.len, stdout);
+	ret = out_print(&text, nd_buf_error(&text), err);
 	nd_buf_fini(&text);
-	return ret ? ret : out_flush_stdout(err);
+	return ret;
 }
 
 static int list(struct ps *ps)
@@ -249,11 +266,10 @@ static int list(struct ps *ps)
 int command_ps(int argc, char **argv)
 {
 	struct ps ps = {0};
-	int ret = argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, &ps);
+	int ret = arguments_read(&argp, argc, argv, &ps, &ps.err);
 
 	if (ps.arguments.help) {
-		argp_help(&argp, stdout, ps.arguments.help, argv[0]);
-		ret = out_flush_stdout(&ps.err);
+		ret = arguments_print_help(&argp, &ps.arguments, argv[0], &ps.err);
 	} else if (ret || ps.err.code) {
 		nd_err_hint(&ps.err, "nodiag ps --help");
 		term_error(&ps.err);

@@ -7,7 +7,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "analyzer/profile/profile.h"
 #include "analyzer/render/units.h"
@@ -55,8 +54,7 @@ static const struct argp_option options[] = {
 	 1},
 	{"trace", OPT_TRACE, NULL, 0,
 	 "Follow HTTP requests, too, for nodiag trace and flame --by route; the agent must be in "
-	 "the "
-	 "process, and takes the samples",
+	 "the process, and takes the samples",
 	 1},
 	{"kernel", OPT_KERNEL, NULL, 0, "Take kernel stacks (default where permitted)", 1},
 	{"no-kernel", OPT_NO_KERNEL, NULL, 0, "Take no kernel stacks", 1},
@@ -127,27 +125,18 @@ static const struct argp argp = {
 
 static int parse_arguments(struct record *record, int argc, char **argv)
 {
-	const struct target_syntax syntax = {.command = "nodiag record"};
+	const struct target_syntax syntax = {
+		.command = "nodiag record", .one_pid = true, .no_file = true};
 	int ret;
 
 	record->command = target_split_command(&argc, argv);
-	if (argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, record)) {
-		if (!record->err.hint[0])
-			nd_err_hint(&record->err, "nodiag record --help");
-		return EXIT_USAGE;
-	}
-	if (record->arguments.help)
-		return EXIT_DONE;
+	ret = arguments_read(&argp, argc, argv, record, &record->err);
+	if (ret || record->arguments.help)
+		return ret;
 	ret = target_parse(&syntax, record->arguments.list, record->arguments.count,
 			   record->command, &record->target, &record->err);
 	if (ret)
 		return ret;
-	if (record->target.kind == TARGET_FILE || record->target.pids_count > 1) {
-		nd_err_set(&record->err, -EINVAL, "'%s': give one process id",
-			   record->arguments.list[record->target.pids_count > 1]);
-		nd_err_hint(&record->err, "nodiag record --help");
-		return EXIT_USAGE;
-	}
 	if (record->target.kind == TARGET_PIDS && !record->has_duration)
 		record->options.session.duration_ns = DEFAULT_DURATION_NS;
 	return EXIT_DONE;
@@ -155,15 +144,10 @@ static int parse_arguments(struct record *record, int argc, char **argv)
 
 static int open_output(struct record *record, struct out *out)
 {
-	char when[32], name[64];
-	time_t now = time(NULL);
-	struct tm tm;
+	pid_t pid = record->target.kind == TARGET_PIDS ? record->target.pids[0] : 0;
+	char name[64];
 
-	strftime(when, sizeof(when), "%Y%m%d-%H%M%S", localtime_r(&now, &tm));
-	if (record->target.kind == TARGET_PIDS)
-		snprintf(name, sizeof(name), "record-%d-%s.nd", record->target.pids[0], when);
-	else
-		snprintf(name, sizeof(name), "record-%s.nd", when);
+	out_make_name("record", pid, "nd", name, sizeof(name));
 	if (!out_open(out, record->output ? record->output : name, record->force, true,
 		      &record->err))
 		return EXIT_DONE;
@@ -244,12 +228,6 @@ static int run(struct record *record, struct out *out)
 	return ret;
 }
 
-static int print_help(struct record *record, char *name)
-{
-	argp_help(&argp, stdout, record->arguments.help, name);
-	return out_flush_stdout(&record->err) ? EXIT_FAILED : EXIT_DONE;
-}
-
 int command_record(int argc, char **argv)
 {
 	struct record record = {
@@ -260,7 +238,7 @@ int command_record(int argc, char **argv)
 	int ret = parse_arguments(&record, argc, argv);
 
 	if (!ret && record.arguments.help) {
-		ret = print_help(&record, argv[0]);
+		ret = arguments_print_help(&argp, &record.arguments, argv[0], &record.err);
 	} else if (!ret) {
 		ret = open_output(&record, &out);
 		if (!ret)

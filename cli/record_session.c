@@ -429,6 +429,8 @@ static void prepare(struct recording *r)
 		.threshold_ns = r->options->threshold_ns,
 		.async = r->options->async,
 		.trace = r->options->trace,
+		/* Who taps makes metrics; recordings do not have them. */
+		.active = r->options->tap != NULL,
 		.layout = &r->layout,
 		.sink = record_sink_face(&r->sink),
 	};

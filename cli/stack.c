@@ -16,6 +16,7 @@
 #include "cli/losses.h"
 #include "cli/out.h"
 #include "cli/script.h"
+#include "cli/stack_requests.h"
 #include "cli/target.h"
 #include "cli/term.h"
 #include "common/buf.h"
@@ -25,6 +26,7 @@
 #include "probes/snapshot.h"
 #include "proto/limits.h"
 #include "proto/sample.h"
+#include "proto/span.h"
 
 struct stack {
 	struct target target;
@@ -34,6 +36,8 @@ struct stack {
 	enum term_colour colour;
 	struct nd_profile *profile;
 	struct nd_symbolizer *symbolizer;
+	struct stack_requests *requests; /* of the process that is looked at, or NULL */
+	uint64_t taken_ns;		 /* when its snapshot was */
 	struct nd_stacks stacks;
 	struct nd_err err;
 };
@@ -52,8 +56,8 @@ static const struct argp_option option_table[] = {
 static const char documentation[] =
 	"Show the stack of every thread of a running Node.js process, once: JavaScript with the "
 	"lines that are executing, and C++ below it. It works in an endless loop, in Atomics.wait, "
-	"in a native call that does not return. The process is stopped for at most 5 ms, and goes "
-	"on.\v"
+	"in a native call that does not return. Where requests are traced, it says which one a "
+	"thread is in. The process is stopped for at most 5 ms, and goes on.\v"
 	"PID is a process id (or several). Without, the one Node.js process of yours.\n\n"
 	"Examples:\n"
 	"  nodiag stack 4242\n"
@@ -85,14 +89,10 @@ static int parse_arguments(struct stack *stack, int argc, char **argv)
 {
 	const struct target_syntax syntax = {.command = "nodiag stack", .pids_only = true};
 	char **command = target_split_command(&argc, argv);
+	int ret = arguments_read(&argp, argc, argv, stack, &stack->err);
 
-	if (argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, stack)) {
-		if (!stack->err.hint[0])
-			nd_err_hint(&stack->err, "nodiag stack --help");
-		return EXIT_USAGE;
-	}
-	if (stack->arguments.help)
-		return EXIT_DONE;
+	if (ret || stack->arguments.help)
+		return ret;
 	return target_parse(&syntax, stack->arguments.list, stack->arguments.count, command,
 			    &stack->target, &stack->err);
 }
@@ -136,10 +136,15 @@ static int walk(struct stack *stack, const struct nd_snapshot *snapshot,
 static int add_thread(struct stack *stack, const struct nd_thread *info,
 		      const struct nd_sample_cpu *sample)
 {
-	struct nd_thread_stack added = {.info = *info};
+	struct nd_thread_stack added = {
+		.info = *info,
+		.request = stack_requests_find(stack->requests, info->tid),
+	};
 	struct nd_named_stack named = {0};
 	int ret;
 
+	if (added.request && added.request->start_ns < stack->taken_ns)
+		added.request_ns = stack->taken_ns - added.request->start_ns;
 	if (sample) {
 		ret = nd_symbolizer_name_sample(stack->symbolizer, &sample->header, &named);
 		if (ret)
@@ -206,6 +211,21 @@ static void print_closing(const struct stack *stack, pid_t pid, const struct nd_
 		term_note("%d: %s", pid, limits);
 }
 
+static int take(struct stack *stack, pid_t pid, struct nd_snapshot *ret_snapshot)
+{
+	int ret;
+
+	stack->requests = stack_requests_new(pid);
+	ret = nd_snapshot_take(pid, stack_requests_look, stack->requests, ret_snapshot,
+			       &stack->err);
+	stack->taken_ns = nd_clock_monotonic_ns();
+	if (!ret)
+		return 0;
+	stack_requests_free(stack->requests);
+	stack->requests = NULL;
+	return ret;
+}
+
 static int look(struct stack *stack, pid_t pid)
 {
 	struct nd_walk_layout layout;
@@ -222,10 +242,12 @@ static int look(struct stack *stack, pid_t pid)
 	else if (ret)
 		stack->err = why;
 	else
-		ret = nd_snapshot_take(pid, &snapshot, &stack->err);
+		ret = take(stack, pid, &snapshot);
 	if (ret)
 		return target_fail(pid, ret, &stack->err);
 	ret = add_process(stack, pid, &snapshot);
+	stack_requests_free(stack->requests);
+	stack->requests = NULL;
 	print_closing(stack, pid, &snapshot);
 	nd_snapshot_fini(&snapshot);
 	if (!ret)
@@ -244,12 +266,9 @@ static int print(struct stack *stack)
 		ret = nd_render_stacks_json(&stack->stacks, &text);
 	else
 		ret = nd_render_stacks(&stack->stacks, term_has_colour(stack->colour), &text);
-	if (ret)
-		nd_err_set_errno(&stack->err, ret, "cannot print the stacks");
-	else
-		fwrite(text.data, 1, text.len, stdout);
+	ret = out_print(&text, ret, &stack->err);
 	nd_buf_fini(&text);
-	return ret || out_flush_stdout(&stack->err) ? EXIT_FAILED : EXIT_DONE;
+	return ret ? EXIT_FAILED : EXIT_DONE;
 }
 
 /* The first process that cannot be looked at makes the exit status; the others are shown. */
@@ -275,19 +294,13 @@ static int answer(struct stack *stack)
 	return ret ? ret : failed;
 }
 
-static int print_help(struct stack *stack, char *name)
-{
-	argp_help(&argp, stdout, stack->arguments.help, name);
-	return out_flush_stdout(&stack->err) ? EXIT_FAILED : EXIT_DONE;
-}
-
 int command_stack(int argc, char **argv)
 {
 	struct stack stack = {0};
 	int ret = parse_arguments(&stack, argc, argv);
 
 	if (!ret && stack.arguments.help)
-		ret = print_help(&stack, argv[0]);
+		ret = arguments_print_help(&argp, &stack.arguments, argv[0], &stack.err);
 	else if (!ret)
 		ret = init(&stack);
 	if (ret)

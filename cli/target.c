@@ -137,7 +137,7 @@ static int refuse(const struct target_syntax *syntax, const char *what, struct n
 	return EXIT_USAGE;
 }
 
-int target_parse(const struct target_syntax *syntax, char **args, size_t count, char **command,
+static int parse(const struct target_syntax *syntax, char **args, size_t count, char **command,
 		 struct target *ret_target, struct nd_err *err)
 {
 	size_t i;
@@ -170,6 +170,19 @@ int target_parse(const struct target_syntax *syntax, char **args, size_t count, 
 	for (i = 0; i < count && !ret; i++)
 		ret = add_pid(ret_target, args[i], err);
 	return ret;
+}
+
+int target_parse(const struct target_syntax *syntax, char **args, size_t count, char **command,
+		 struct target *ret_target, struct nd_err *err)
+{
+	int ret = parse(syntax, args, count, command, ret_target, err);
+	bool has_many = syntax->one_pid && ret_target->pids_count > 1;
+
+	if (ret || (!has_many && !(syntax->no_file && ret_target->kind == TARGET_FILE)))
+		return ret;
+	nd_err_set(err, -EINVAL, "'%s': give one process id", args[has_many]);
+	nd_err_hint(err, "%s --help", syntax->command);
+	return EXIT_USAGE;
 }
 
 void target_set_not_node(pid_t pid, const struct nd_err *why, struct nd_err *err)

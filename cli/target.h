@@ -22,6 +22,8 @@ enum target_kind { TARGET_PIDS, TARGET_COMMAND, TARGET_FILE };
 struct target_syntax {
 	const char *command; /* "nodiag flame", for hints */
 	bool pids_only;	     /* neither a command behind "--" nor a file */
+	bool one_pid;	     /* no more than one process */
+	bool no_file;	     /* a process or a command */
 };
 
 struct target {

@@ -75,8 +75,7 @@ static const struct argp_option options[] = {
 
 static const char documentation[] =
 	"Show where the time of HTTP requests goes: how many of each route, how long they took, "
-	"how "
-	"many failed, and of the slowest what they asked other services, and who else kept the "
+	"how many failed, and of the slowest what they asked other services, and who else kept the "
 	"event loop while they had to wait.\v"
 	"TARGET is a process id, a recording (.nd), or -- and a command to run with the agent. "
 	"Without, the one Node.js process of yours. The agent must be in the process: 'nodiag "
@@ -102,9 +101,9 @@ static error_t parse_spans(struct trace *trace, const char *list)
 		return 0;
 	nd_err_set(&trace->err, -EINVAL, "'%.*s': there are no spans of that",
 		   (int)strcspn(unknown, ","), unknown);
-	return nd_err_hint(&trace->err,
-			   "give --spans dns,net,tls,fs,child_process,worker, some of these, or "
-			   "all");
+	nd_err_hint(&trace->err,
+		    "give --spans dns,net,tls,fs,child_process,worker, some of these, or all");
+	return EINVAL;
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -140,27 +139,17 @@ static const struct argp argp = {
 
 static int parse_arguments(struct trace *trace, int argc, char **argv)
 {
-	const struct target_syntax syntax = {.command = "nodiag trace"};
+	const struct target_syntax syntax = {.command = "nodiag trace", .one_pid = true};
 	int ret;
 
 	trace->command = target_split_command(&argc, argv);
-	if (argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, trace)) {
-		if (!trace->err.hint[0])
-			nd_err_hint(&trace->err, "nodiag trace --help");
-		return EXIT_USAGE;
-	}
-	if (trace->arguments.help)
-		return EXIT_DONE;
+	ret = arguments_read(&argp, argc, argv, trace, &trace->err);
+	if (ret || trace->arguments.help)
+		return ret;
 	ret = target_parse(&syntax, trace->arguments.list, trace->arguments.count, trace->command,
 			   &trace->target, &trace->err);
 	if (ret)
 		return ret;
-	if (trace->target.pids_count > 1) {
-		nd_err_set(&trace->err, -EINVAL, "'%s': give one process id",
-			   trace->arguments.list[1]);
-		nd_err_hint(&trace->err, "nodiag trace --help");
-		return EXIT_USAGE;
-	}
 	if (trace->target.kind == TARGET_PIDS && !trace->has_duration && !trace->live)
 		trace->session.duration_ns = DEFAULT_DURATION_NS;
 	trace->options.max = trace->json ? ND_TRACE_REQUESTS_MAX : REQUESTS_SHOWN;
@@ -188,14 +177,10 @@ static int print(struct trace *trace, const char *before, struct nd_err *err)
 		return nd_err_set_errno(err, ret, "cannot make the answer");
 	nd_buf_init(&text, ND_OUTPUT_MAX);
 	nd_buf_add_str(&text, before);
-	ret = render(trace, &answer, &text);
-	if (ret)
-		ret = nd_err_set_errno(err, ret, "cannot print the answer");
-	else
-		fwrite(text.data, 1, text.len, stdout);
+	ret = out_print(&text, render(trace, &answer, &text), err);
 	nd_buf_fini(&text);
 	nd_trace_free_answer(&answer);
-	return ret ? ret : out_flush_stdout(err);
+	return ret;
 }
 
 static void show(void *arg, struct nd_lag *lag)
@@ -219,9 +204,7 @@ static int read_recording(struct trace *trace, struct nd_lag_recorded *ret_recor
 			ret = nd_lag_read_recording(trace->lag, trace->frames, data.data, data.len,
 						    ret_recorded, &why);
 		if (ret)
-			nd_err_set(&trace->err, ret, "cannot read '%s': %s", path, why.what);
-		if (ret && why.hint[0])
-			nd_err_hint(&trace->err, "%s", why.hint);
+			nd_err_set_why(&trace->err, ret, &why, "cannot read '%s'", path);
 	}
 	nd_buf_fini(&data);
 	return ret;
@@ -320,19 +303,15 @@ static int run(struct trace *trace)
 	return trace->target.kind == TARGET_FILE ? look_back(trace) : watch(trace);
 }
 
-static int print_help(struct trace *trace, char *name)
-{
-	argp_help(&argp, stdout, trace->arguments.help, name);
-	return out_flush_stdout(&trace->err) ? EXIT_FAILED : EXIT_DONE;
-}
-
 int command_trace(int argc, char **argv)
 {
 	struct trace trace = {.session = {.threshold_ns = ND_STALL_THRESHOLD_NS}};
 	int ret = parse_arguments(&trace, argc, argv);
 
-	if (!ret)
-		ret = trace.arguments.help ? print_help(&trace, argv[0]) : run(&trace);
+	if (!ret && trace.arguments.help)
+		ret = arguments_print_help(&argp, &trace.arguments, argv[0], &trace.err);
+	else if (!ret)
+		ret = run(&trace);
 	if (ret && trace.err.code)
 		term_error(&trace.err);
 	nd_trace_free(trace.session.trace);

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/clock.h"
 
-#include <time.h>
-
-static uint64_t get(clockid_t clock)
+uint64_t nd_clock_read_ns(clockid_t clock)
 {
 	struct timespec ts = {0};
 
@@ -13,15 +11,15 @@ static uint64_t get(clockid_t clock)
 
 uint64_t nd_clock_monotonic_ns(void)
 {
-	return get(CLOCK_MONOTONIC);
+	return nd_clock_read_ns(CLOCK_MONOTONIC);
 }
 
 uint64_t nd_clock_realtime_ns(void)
 {
-	return get(CLOCK_REALTIME);
+	return nd_clock_read_ns(CLOCK_REALTIME);
 }
 
 uint64_t nd_clock_process_cpu_ns(void)
 {
-	return get(CLOCK_PROCESS_CPUTIME_ID);
+	return nd_clock_read_ns(CLOCK_PROCESS_CPUTIME_ID);
 }

@@ -46,6 +46,22 @@ int nd_err_set_errno(struct nd_err *err, int code, const char *fmt, ...)
 	return code;
 }
 
+int nd_err_set_why(struct nd_err *err, int code, const struct nd_err *why, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	set(err, code, fmt, ap);
+	va_end(ap);
+	if (err) {
+		size_t len = strlen(err->what);
+
+		snprintf(err->what + len, sizeof(err->what) - len, ": %s", why->what);
+		snprintf(err->hint, sizeof(err->hint), "%s", why->hint);
+	}
+	return code;
+}
+
 int nd_err_hint(struct nd_err *err, const char *fmt, ...)
 {
 	va_list ap;

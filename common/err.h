@@ -28,6 +28,10 @@ int nd_err_set(struct nd_err *err, int code, const char *fmt, ...)
 int nd_err_set_errno(struct nd_err *err, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* As nd_err_set(), with ": " and what `why` says after the text, and with its hint. */
+int nd_err_set_why(struct nd_err *err, int code, const struct nd_err *why, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
 /* Say what to type next. Returns the code already set, -EINVAL where `err` is NULL. */
 int nd_err_hint(struct nd_err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -111,7 +111,6 @@ int nd_proc_stat_decode_start(const char *text, uint64_t *ret_ticks)
 int nd_procfs_read_age(pid_t pid, uint64_t *ret_ns)
 {
 	uint64_t ticks, second = (uint64_t)sysconf(_SC_CLK_TCK), start_ns, now_ns;
-	struct timespec now;
 	struct nd_buf text;
 	int ret;
 
@@ -123,8 +122,7 @@ int nd_procfs_read_age(pid_t pid, uint64_t *ret_ns)
 	if (ret)
 		return ret;
 	start_ns = ticks / second * ND_NSEC_PER_SEC + ticks % second * ND_NSEC_PER_SEC / second;
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	now_ns = (uint64_t)now.tv_sec * ND_NSEC_PER_SEC + (uint64_t)now.tv_nsec;
+	now_ns = nd_clock_read_ns(CLOCK_BOOTTIME);
 	*ret_ns = now_ns > start_ns ? now_ns - start_ns : 0;
 	return 0;
 }

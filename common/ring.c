@@ -54,6 +54,14 @@ static uint64_t find_padding(const struct nd_ring *ring, uint64_t position, uint
 	return 0;
 }
 
+static void note_touched(struct nd_ring *ring, uint64_t position, uint64_t padding, uint32_t size)
+{
+	uint32_t end = (uint32_t)(position & (ring->size - 1)) + (padding ? ND_RING_HEADER : size);
+
+	if (end > ring->touched)
+		ring->touched = end;
+}
+
 void *nd_ring_reserve(struct nd_ring *ring, uint32_t len)
 {
 	uint64_t position, consumed, padding, *header;
@@ -71,6 +79,7 @@ void *nd_ring_reserve(struct nd_ring *ring, uint32_t len)
 			goto drop;
 		/* A signal handler may have reserved in between. */
 	} while (!advance(&ring->head->produced, &position, position + padding + size));
+	note_touched(ring, position, padding, size);
 	header = header_at(ring, position);
 	if (!padding)
 		return header + 1;
@@ -99,6 +108,22 @@ void nd_ring_commit(struct nd_ring *ring, void *content, uint32_t len)
 	uint64_t position = position_of(ring, (uint64_t)((uint8_t *)header - ring->data));
 
 	__atomic_store_n(header, make_header(position, ND_RING_HEADER + len), __ATOMIC_RELEASE);
+}
+
+uint32_t nd_ring_take_unused(struct nd_ring *ring, uint32_t *ret_from)
+{
+	uint64_t produced = __atomic_load_n(&ring->head->produced, __ATOMIC_RELAXED);
+	uint64_t consumed = __atomic_load_n(&ring->head->consumed, __ATOMIC_ACQUIRE);
+	uint32_t offset = (uint32_t)(produced & (ring->size - 1)), touched = ring->touched;
+
+	/* What is not read begins and ends in the first part; signal handlers do not write so much
+	 * that they would reach the third. */
+	if (touched <= 2 * ND_RING_REWIND || offset > ND_RING_REWIND ||
+	    produced - consumed > offset)
+		return 0;
+	*ret_from = 2 * ND_RING_REWIND;
+	ring->touched = *ret_from;
+	return touched - *ret_from;
 }
 
 int nd_ring_read(struct nd_ring *ring, void *buf, uint32_t size)

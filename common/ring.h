@@ -41,7 +41,8 @@ struct nd_ring_head {
 struct nd_ring {
 	struct nd_ring_head *head;
 	uint8_t *data;
-	uint32_t size; /* of `data`: a power of two, at least 4096 */
+	uint32_t size;	  /* of `data`: a power of two, at least 4096 */
+	uint32_t touched; /* of the writer: bytes of `data` that may hold memory; the rest is new */
 };
 
 #define ND_RING_HEADER 8
@@ -63,6 +64,13 @@ void *nd_ring_reserve(struct nd_ring *ring, uint32_t len);
 
 /* Let the reader see a reserved record, `len` bytes as before. Async-signal-safe. */
 void nd_ring_commit(struct nd_ring *ring, void *content, uint32_t len);
+
+/*
+ * Bytes of `data` from *ret_from on that hold memory for nothing, since a burst is over; they count
+ * as new from then on, and the caller is to give them back to the kernel. 0: there are none, or not
+ * now. For the writer's thread, outside of its signal handlers.
+ */
+uint32_t nd_ring_take_unused(struct nd_ring *ring, uint32_t *ret_from);
 
 /*
  * The reader's side: copy the oldest record into `buf` and move on. Returns its length, 0 when

@@ -39,6 +39,8 @@
 
 struct taker {
 	pid_t pid;
+	nd_snapshot_look *look;
+	void *arg;
 	struct nd_tracee *tracees;
 	size_t count;
 	size_t awaited; /* are interrupted, and have not stopped yet */
@@ -162,6 +164,12 @@ static struct nd_tracee *wait_for_stop(struct taker *taker, uint64_t until_ns)
 	return NULL;
 }
 
+static void look_at(const struct taker *taker, const struct nd_tracee *tracee)
+{
+	if (taker->look && tracee->thread.stack)
+		taker->look(taker->arg, tracee->thread.info.tid);
+}
+
 /* Stop all threads and copy what has stopped. The end of this thread lets them go. */
 static void take_all(struct taker *taker)
 {
@@ -183,6 +191,9 @@ static void take_all(struct taker *taker)
 		if (taker->tracees[i].phase == ND_TRACEE_STOPPED)
 			nd_tracee_copy(&taker->tracees[i], taker->pid, &taker->memory,
 				       taker->begin_ns);
+	for (i = 0; i < taker->count && since_begin(taker) < COPY_UNTIL_NS; i++)
+		if (taker->tracees[i].phase == ND_TRACEE_STOPPED)
+			look_at(taker, &taker->tracees[i]);
 	for (i = 0; i < taker->count; i++) {
 		tracee = &taker->tracees[i];
 		if (tracee->phase == ND_TRACEE_STOPPED && tracee->signal)
@@ -217,6 +228,7 @@ static void take_late(struct taker *taker)
 			continue;
 		later_ns = since_begin(taker);
 		nd_tracee_copy(tracee, taker->pid, &taker->memory, taker->begin_ns + later_ns);
+		look_at(taker, tracee);
 		nd_tracee_release(tracee);
 		tracee->thread.info.later_ns = later_ns;
 		held_ns = nd_clock_monotonic_ns() - taker->looked_ns;
@@ -370,9 +382,10 @@ static int collect(struct taker *taker, struct nd_snapshot *ret, struct nd_err *
 	return 0;
 }
 
-int nd_snapshot_take(pid_t pid, struct nd_snapshot *ret_snapshot, struct nd_err *err)
+int nd_snapshot_take(pid_t pid, nd_snapshot_look *look, void *arg, struct nd_snapshot *ret_snapshot,
+		     struct nd_err *err)
 {
-	struct taker taker = {.pid = pid};
+	struct taker taker = {.pid = pid, .look = look, .arg = arg};
 	int ret = take_undisturbed(&taker);
 
 	if (ret == -ESRCH)

@@ -43,14 +43,19 @@ struct nd_snapshot {
 	uint64_t stopped_ns; /* how long any of them was stopped, at most */
 };
 
+/* Look at a thread that stands still, for some microseconds; called on a thread of nodiag's own. */
+typedef void nd_snapshot_look(void *arg, pid_t tid);
+
 /*
- * Take a snapshot of all threads of a process. -ESRCH when it is gone, -EPERM with a hint when it
+ * Take a snapshot of all threads of a process; `look`, unless NULL, is called with each whose stack
+ * was copied, as far as time allows. -ESRCH when it is gone, -EPERM with a hint when it
  * may not be traced or another process traces it, -E2BIG beyond ND_SNAPSHOT_THREADS_MAX, -ENOMEM.
  * Call nd_snapshot_fini() after success.
  *
  * All signals to the calling thread wait until it is over.
  */
-int nd_snapshot_take(pid_t pid, struct nd_snapshot *ret_snapshot, struct nd_err *err);
+int nd_snapshot_take(pid_t pid, nd_snapshot_look *look, void *arg, struct nd_snapshot *ret_snapshot,
+		     struct nd_err *err);
 void nd_snapshot_fini(struct nd_snapshot *snapshot);
 
 #endif /* NODIAG_PROBES_SNAPSHOT_H */

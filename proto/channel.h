@@ -18,6 +18,7 @@
 
 #include "common/histogram.h"
 #include "common/ring.h"
+#include "proto/context.h"
 #include "proto/event.h"
 
 #define ND_CHANNEL_MAGIC   UINT64_C(0x3147414944f04e00) /* "\0N\360DIAG1" */
@@ -28,8 +29,9 @@
 
 /*
  * Bytes of a thread's ring: more than half a second of 30,000 requests a second, for a reader that
- * does not get a CPU. What is read in time takes ND_RING_REWIND of them in memory; all of them are
- * the process's, of which each worker may have as many.
+ * does not get a CPU. What is read in time takes ND_RING_REWIND of them in memory; what a burst
+ * takes is given back some time later. All of it is the process's, of which each worker may have as
+ * much.
  */
 #define ND_CHANNEL_RING (8u << 20)
 
@@ -68,6 +70,8 @@ enum nd_agent_feature {
 	ND_FEATURE_SNAPSHOT = 1 << 10, /* heap snapshots, by a child */
 	ND_FEATURE_REDACT = 1 << 11,   /* without what strings say, and of workers */
 	ND_FEATURE_TRIGGERS = 1 << 12, /* when the heap is nearly full; and of signals */
+	ND_FEATURE_ACTIVE = 1 << 13,   /* what keeps loops alive, with their handles */
+	ND_FEATURE_INSIDE = 1 << 14,   /* without a child; how far one is; ND_MESSAGE_FREE */
 	/* With ND_FEATURE_TRACE, spans of other things that requests wait for. */
 	ND_FEATURE_SPANS_DNS = 1 << 16,
 	ND_FEATURE_SPANS_NET = 1 << 17,
@@ -116,6 +120,11 @@ struct nd_channel_head {
 	char output[ND_OUTPUT_PATTERN_MAX];
 	uint32_t exports; /* enum nd_channel_export; 0 for nothing */
 	uint32_t pad;
+	/* Objects that V8 has looked at for the snapshot that is being taken, and of how many. */
+	uint32_t snapshot_done;
+	uint32_t snapshot_total; /* 0: it collects garbage first */
+	/* What NODIAG_HEAP_SNAPSHOT asks for: an absolute path of a folder; "" for nothing. */
+	char heap_folder[ND_OUTPUT_PATTERN_MAX];
 };
 
 enum nd_slot_state { ND_SLOT_FREE, ND_SLOT_LIVE, ND_SLOT_ENDED };
@@ -177,6 +186,8 @@ struct nd_channel_slot {
 	uint32_t tracing;    /* enum nd_tracing */
 	uint32_t context;    /* enum nd_context */
 	uint64_t spans_lost; /* requests that the script could make nothing of */
+	struct nd_context_place place;
+	uint64_t kept; /* where its array of struct nd_kept_span is; 0: there is none */
 };
 
 /* Messages on the socket (SOCK_SEQPACKET), one a packet. */
@@ -194,6 +205,8 @@ enum nd_message_type {
 	ND_MESSAGE_CHILD_END,	  /* agent: struct nd_child_end, if there was a child */
 	ND_MESSAGE_SIGNAL,	  /* reader: struct nd_signal, to be told of that signal */
 	ND_MESSAGE_SIGNALLED,	  /* agent: struct nd_signal, when it has come */
+	ND_MESSAGE_WRITTEN,	  /* agent: struct nd_written, in place of a child's end */
+	ND_MESSAGE_FREE,	  /* reader: struct nd_free_memory; there is no answer */
 };
 
 struct nd_message {
@@ -240,6 +253,10 @@ enum nd_snapshot_flag {
 	 * that V8 goes on for a moment. The child lives on when the process ends.
 	 */
 	ND_SNAPSHOT_AT_LIMIT = 1 << 1,
+	/* With ND_FEATURE_INSIDE. The thread writes it itself, and does nothing else meanwhile. */
+	ND_SNAPSHOT_INSIDE = 1 << 2,
+	/* Take none: only say, as if it were to be taken, what it would need. */
+	ND_SNAPSHOT_WEIGH = 1 << 3,
 };
 
 /*
@@ -249,7 +266,7 @@ enum nd_snapshot_flag {
  */
 struct nd_snapshot_wish {
 	struct nd_message message;
-	uint32_t timeout_s;   /* then the child is killed */
+	uint32_t timeout_s;   /* then the child is killed, or the thread gives it up */
 	uint32_t flags;	      /* enum nd_snapshot_flag */
 	uint64_t free_bytes;  /* what the child may have at most; more makes the agent refuse */
 	uint64_t limit_bytes; /* beyond this the child fails; 0: three times its need, or all that
@@ -257,6 +274,15 @@ struct nd_snapshot_wish {
 	uint64_t key[2];
 	uint32_t tid; /* whose heap, in the process's own pid namespace; 0: the main thread's */
 	uint32_t pad;
+};
+
+/*
+ * With ND_FEATURE_INSIDE: so much is free by now, for the child that is forked when the heap has
+ * grown to its limit.
+ */
+struct nd_free_memory {
+	struct nd_message message;
+	uint64_t free_bytes;
 };
 
 /* The least of it, which older readers send. */
@@ -269,7 +295,7 @@ struct nd_signal {
 	uint32_t pad;
 };
 
-/* The process goes on. */
+/* The process goes on; with ND_SNAPSHOT_INSIDE, the thread has begun. */
 struct nd_forked {
 	struct nd_message message;
 	/* 0; or negative: -ENOMEM, it needs more than is free; else what the kernel refused. */
@@ -294,6 +320,18 @@ struct nd_child_end {
 	struct nd_message message;
 	int32_t status; /* of waitpid(2) */
 	uint32_t pad;
+};
+
+/* The thread that took a snapshot itself goes on. */
+struct nd_written {
+	struct nd_message message;
+	/*
+	 * 0; or negative: -ETIMEDOUT; -ENOMEM, it was about to take more than `free_bytes`; -EPIPE,
+	 * nobody reads it; -EIO, V8 gave none.
+	 */
+	int32_t result;
+	uint32_t pad;
+	uint64_t pause_ns;
 };
 
 struct nd_answer {

@@ -29,6 +29,7 @@ int nd_channel_view_init(struct nd_channel_view *view, void *memory, size_t size
 	view->memory = memory;
 	memcpy(&view->head, memory, sizeof(view->head));
 	view->head.output[sizeof(view->head.output) - 1] = '\0';
+	view->head.heap_folder[sizeof(view->head.heap_folder) - 1] = '\0';
 	return is_sound(&view->head, size) ? 0 : -EPROTO;
 }
 

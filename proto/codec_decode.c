@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "proto/budget.h"
+#include "proto/codec_event.h"
+#include "proto/codec_impl.h"
 #include "proto/codec_span.h"
 #include "proto/limits.h"
 #include "proto/nodiag.pb-c.h"
@@ -194,15 +196,6 @@ static int decode_names(const void *data, struct nd_decoded *decoded)
 	return ret ? ret : decode_threads(message, decoded);
 }
 
-/* As it was before the encoder made a number of it. */
-static void unpack_id(uint64_t packed, uint8_t ret_id[ND_SPAN_ID_SIZE])
-{
-	size_t i;
-
-	for (i = ND_SPAN_ID_SIZE; i-- > 0; packed >>= 8)
-		ret_id[i] = (uint8_t)packed;
-}
-
 static int decode_samples(const Nodiag__Events *message, struct nd_decoded *decoded)
 {
 	size_t rows = message->n_sample_thread, i;
@@ -223,7 +216,7 @@ static int decode_samples(const Nodiag__Events *message, struct nd_decoded *deco
 		samples[i].thread = message->sample_thread[i];
 		samples[i].call = CELL(message, sample_call, i);
 		samples[i].weight_ns = CELL(message, sample_weight_ns, i);
-		unpack_id(CELL(message, sample_span, i), samples[i].span_id);
+		nd_codec_unpack_id(CELL(message, sample_span, i), samples[i].span_id);
 	}
 	decoded->events.sample_count = rows;
 	return 0;
@@ -245,175 +238,6 @@ static int decode_losses(const Nodiag__Events *message, struct nd_decoded *decod
 	}
 	decoded->events.loss_count = rows;
 	return 0;
-}
-
-/* As much of a message's array as there is room for. */
-#define COPY(to, message, field)                                                                   \
-	do {                                                                                       \
-		for (size_t at = 0;                                                                \
-		     at < (message)->n_##field && at < sizeof(to) / sizeof((to)[0]); at++)         \
-			(to)[at] = (message)->field[at];                                           \
-	} while (0)
-
-static void read_stall(const Nodiag__Stall *message, struct nd_event_stall *event)
-{
-	event->event.kind = ND_EVENT_STALL;
-	event->start_ns = event->event.time_ns - message->duration_ns;
-	event->cpu_ns = message->cpu_ns;
-	event->run_delay_ns = message->run_delay_ns;
-	event->since_ns = message->since_ns;
-	event->gc_ns = message->gc_ns;
-	COPY(event->phase_ns, message, phase_ns);
-}
-
-static void read_gc(const Nodiag__Gc *message, struct nd_event_gc *event)
-{
-	event->event.kind = ND_EVENT_GC;
-	event->start_ns = event->event.time_ns - message->duration_ns;
-	event->type = message->type;
-	event->flags = message->flags;
-	event->used_before_bytes = message->used_before_bytes;
-	event->used_after_bytes = message->used_after_bytes;
-	event->total_bytes = message->total_bytes;
-	event->limit_bytes = message->limit_bytes;
-	event->external_bytes = message->external_bytes;
-	event->malloced_bytes = message->malloced_bytes;
-	unpack_id(message->span, event->span_id);
-}
-
-static void read_handles(const Nodiag__Handles *message, struct nd_event_handles *event)
-{
-	event->event.kind = ND_EVENT_HANDLES;
-	COPY(event->active, message, active);
-	COPY(event->total, message, total);
-	event->requests = message->requests;
-}
-
-/* A text into its fixed place, which has an end. */
-#define COPY_TEXT(array, text) copy_fixed((array), sizeof(array), &(text))
-
-static void copy_fixed(char *buf, size_t size, const ProtobufCBinaryData *text)
-{
-	size_t len = text->len < size ? text->len : size - 1;
-
-	memset(buf, 0, size);
-	if (len)
-		memcpy(buf, text->data, len);
-}
-
-static void read_memory(const Nodiag__Memory *message, struct nd_event_memory *event)
-{
-	event->event.kind = ND_EVENT_MEMORY;
-	event->external_bytes = message->external_bytes;
-	event->array_buffers_bytes =
-		message->array_buffers_unknown ? UINT64_MAX : message->array_buffers_bytes;
-}
-
-static void read_space(const Nodiag__Space *message, struct nd_event_space *event)
-{
-	event->event.kind = ND_EVENT_SPACE;
-	COPY_TEXT(event->name, message->name);
-	event->size_bytes = message->size_bytes;
-	event->used_bytes = message->used_bytes;
-	event->available_bytes = message->available_bytes;
-	event->physical_bytes = message->physical_bytes;
-}
-
-static void read_async(const Nodiag__Async *message, struct nd_event_async *event)
-{
-	event->event.kind = ND_EVENT_ASYNC;
-	event->reason = message->reason;
-	event->since_ns = message->since_ns;
-	event->resources_lost = message->resources_lost;
-	event->sites_lost = message->sites_lost;
-	event->types_lost = message->types_lost;
-}
-
-static void read_async_type(const Nodiag__AsyncType *message, struct nd_event_async_type *event)
-{
-	event->event.kind = ND_EVENT_ASYNC_TYPE;
-	COPY_TEXT(event->name, message->name);
-	event->created = message->created;
-	event->alive = message->alive;
-	event->ended = message->ended;
-	event->looks = message->looks;
-	event->total_us = message->total_us;
-	event->max_us = message->max_us;
-	COPY(event->lifetime, message, lifetime);
-}
-
-static void read_async_site(const Nodiag__AsyncSite *message, struct nd_event_async_site *event)
-{
-	event->event.kind = ND_EVENT_ASYNC_SITE;
-	COPY_TEXT(event->type, message->type);
-	COPY_TEXT(event->function, message->function);
-	COPY_TEXT(event->file, message->file);
-	event->line = message->line;
-	event->column = message->column;
-	event->created = message->created;
-	event->alive = message->alive;
-	event->ended = message->ended;
-	event->total_us = message->total_us;
-	event->max_us = message->max_us;
-}
-
-/* Kinds that not every agent has. */
-static void read_resource(const Nodiag__Event *message, union nd_recorded_event *event)
-{
-	if (message->memory)
-		read_memory(message->memory, &event->memory);
-	else if (message->space)
-		read_space(message->space, &event->space);
-	else if (message->async)
-		read_async(message->async, &event->async);
-	else if (message->async_type)
-		read_async_type(message->async_type, &event->async_type);
-	else if (message->async_site)
-		read_async_site(message->async_site, &event->async_site);
-}
-
-static uint32_t thread_kind(uint32_t kind)
-{
-	return kind <= ND_THREAD_AGENT ? kind : ND_THREAD_WORKER;
-}
-
-/* False when it is of a kind that is not known here. */
-static bool read_event(const Nodiag__Event *message, uint64_t time_ns, char **room,
-		       union nd_recorded_event *event)
-{
-	event->event.tid = message->tid;
-	event->event.time_ns = time_ns + (uint64_t)message->time_ns;
-	if (message->stall) {
-		read_stall(message->stall, &event->stall);
-	} else if (message->gc) {
-		read_gc(message->gc, &event->gc);
-	} else if (message->blocked) {
-		event->event.kind = ND_EVENT_BLOCKED;
-		event->blocked.start_ns = message->blocked->start_ns;
-		event->blocked.syscall = message->blocked->syscall;
-	} else if (message->handles) {
-		read_handles(message->handles, &event->handles);
-	} else if (message->stack) {
-		event->event.kind = ND_EVENT_SAMPLE;
-		event->named.call = message->stack->call;
-		event->named.syscall = message->stack->syscall;
-		unpack_id(message->stack->span, event->named.span_id);
-	} else if (message->forget) {
-		event->event.kind = ND_EVENT_FORGET;
-	} else if (message->span_started) {
-		return nd_codec_read_span(message->span_started, ND_EVENT_SPAN_START, room,
-					  &event->spanned);
-	} else if (message->span_ended) {
-		return nd_codec_read_span(message->span_ended, ND_EVENT_SPAN, room,
-					  &event->spanned);
-	} else if (message->started || message->ended) {
-		event->event.kind = message->started ? ND_EVENT_THREAD_START : ND_EVENT_THREAD_END;
-		event->thread.thread_kind = thread_kind(message->started ? message->started->kind
-									 : message->ended->kind);
-	} else {
-		read_resource(message, event);
-	}
-	return event->event.kind != 0;
 }
 
 /* Room for the spans of all events. */
@@ -443,8 +267,8 @@ static int decode_event_list(const Nodiag__Events *message, struct nd_decoded *d
 	if (!events || !room)
 		return -ENOMEM;
 	for (i = 0; i < message->n_event; i++)
-		if (read_event(message->event[i], message->time_ns, &room,
-			       &events[decoded->events.event_count]))
+		if (nd_codec_read_event(message->event[i], message->time_ns, &room,
+					&events[decoded->events.event_count]))
 			decoded->events.event_count++;
 	return 0;
 }
@@ -465,7 +289,7 @@ static void read_loop(const Nodiag__Loop *message, struct nd_loop_counters *loop
 	loop->stalls = message->stalls;
 	loop->stall_ns = message->stall_ns;
 	loop->phase = message->phase < ND_PHASE_COUNT ? message->phase : ND_PHASE_OTHER;
-	COPY(loop->phase_ns, message, phase_ns);
+	ND_CODEC_COPY(loop->phase_ns, message, phase_ns);
 	for (i = 0; i < message->n_delay_bucket; i++) {
 		bucket += message->delay_bucket[i];
 		if (bucket < ND_HISTOGRAM_BUCKETS)
@@ -475,8 +299,8 @@ static void read_loop(const Nodiag__Loop *message, struct nd_loop_counters *loop
 
 static void read_collector(const Nodiag__Collector *message, struct nd_gc_counters *gc)
 {
-	COPY(gc->count, message, count);
-	COPY(gc->time_ns, message, time_ns);
+	ND_CODEC_COPY(gc->count, message, count);
+	ND_CODEC_COPY(gc->time_ns, message, time_ns);
 	gc->used_bytes = message->used_bytes;
 	gc->total_bytes = message->total_bytes;
 	gc->limit_bytes = message->limit_bytes;
@@ -495,7 +319,7 @@ static int read_counters(const Nodiag__Counters *message, struct nd_recorded_cou
 	counters->is_baseline = message->is_baseline;
 	slot->generation = message->generation;
 	slot->tid = message->tid;
-	slot->kind = thread_kind(message->kind);
+	slot->kind = nd_codec_thread_kind(message->kind);
 	slot->state = message->state <= ND_SLOT_ENDED ? message->state : ND_SLOT_ENDED;
 	slot->start_ns = message->start_ns;
 	if (message->loop)

@@ -6,7 +6,8 @@
 #include <string.h>
 
 #include "common/buf.h"
-#include "proto/codec_span.h"
+#include "proto/codec_event.h"
+#include "proto/codec_impl.h"
 
 /* Memory of one encoding, freed together. */
 struct scratch {
@@ -146,228 +147,11 @@ int nd_codec_encode_names(const struct nd_names *names, struct nd_buf *out)
 	return finish(&scratch, &message.base, out);
 }
 
-/* What a message's event may consist of. */
-union detail {
-	Nodiag__Stall stall;
-	Nodiag__Gc gc;
-	Nodiag__Blocked blocked;
-	Nodiag__Handles handles;
-	Nodiag__Stack stack;
-	Nodiag__Thread thread;
-	Nodiag__Memory memory;
-	Nodiag__Space space;
-	Nodiag__Async async;
-	Nodiag__AsyncType async_type;
-	Nodiag__AsyncSite async_site;
-	Nodiag__Forget forget;
-	Nodiag__Span span;
-};
-
-/* The schema has arrays of any length for the fixed ones of C, which outlive the message. */
-#define FIXED(message, field, array)                                                               \
-	do {                                                                                       \
-		(message).field = (void *)(uintptr_t)(array);                                      \
-		(message).n_##field = sizeof(array) / sizeof((array)[0]);                          \
-	} while (0)
-
-static void fill_stall(const struct nd_event_stall *event, Nodiag__Stall *message)
-{
-	nodiag__stall__init(message);
-	message->duration_ns = event->event.time_ns - event->start_ns;
-	message->cpu_ns = event->cpu_ns;
-	message->run_delay_ns = event->run_delay_ns;
-	message->since_ns = event->since_ns;
-	message->gc_ns = event->gc_ns;
-	FIXED(*message, phase_ns, event->phase_ns);
-}
-
-/* The bytes of an id as a number, the first one highest. */
-static uint64_t pack_id(const uint8_t id[ND_SPAN_ID_SIZE])
-{
-	uint64_t packed = 0;
-	size_t i;
-
-	for (i = 0; i < ND_SPAN_ID_SIZE; i++)
-		packed = packed << 8 | id[i];
-	return packed;
-}
-
-static void fill_gc(const struct nd_event_gc *event, Nodiag__Gc *message)
-{
-	nodiag__gc__init(message);
-	message->duration_ns = event->event.time_ns - event->start_ns;
-	message->type = event->type;
-	message->flags = event->flags;
-	message->used_before_bytes = event->used_before_bytes;
-	message->used_after_bytes = event->used_after_bytes;
-	message->total_bytes = event->total_bytes;
-	message->limit_bytes = event->limit_bytes;
-	message->external_bytes = event->external_bytes;
-	message->malloced_bytes = event->malloced_bytes;
-	message->span = pack_id(event->span_id);
-}
-
-static void fill_handles(const struct nd_event_handles *event, Nodiag__Handles *message)
-{
-	nodiag__handles__init(message);
-	FIXED(*message, active, event->active);
-	FIXED(*message, total, event->total);
-	message->requests = event->requests;
-}
-
-static Nodiag__Thread *fill_thread(const struct nd_event_thread *event, Nodiag__Thread *message)
-{
-	nodiag__thread__init(message);
-	message->kind = event->thread_kind;
-	return message;
-}
-
-/* Text of a fixed place, which a process wrote: it may have no end. */
-#define TEXT(array)                                                                                \
-	((ProtobufCBinaryData){.len = strnlen(array, sizeof(array)),                               \
-			       .data = (uint8_t *)(uintptr_t)(array)})
-
-static void fill_memory(const struct nd_event_memory *event, Nodiag__Memory *message)
-{
-	nodiag__memory__init(message);
-	message->external_bytes = event->external_bytes;
-	message->array_buffers_unknown = event->array_buffers_bytes == UINT64_MAX;
-	if (!message->array_buffers_unknown)
-		message->array_buffers_bytes = event->array_buffers_bytes;
-}
-
-static void fill_space(const struct nd_event_space *event, Nodiag__Space *message)
-{
-	nodiag__space__init(message);
-	message->name = TEXT(event->name);
-	message->size_bytes = event->size_bytes;
-	message->used_bytes = event->used_bytes;
-	message->available_bytes = event->available_bytes;
-	message->physical_bytes = event->physical_bytes;
-}
-
-static void fill_async(const struct nd_event_async *event, Nodiag__Async *message)
-{
-	nodiag__async__init(message);
-	message->reason = event->reason;
-	message->since_ns = event->since_ns;
-	message->resources_lost = event->resources_lost;
-	message->sites_lost = event->sites_lost;
-	message->types_lost = event->types_lost;
-}
-
-static void fill_async_type(const struct nd_event_async_type *event, Nodiag__AsyncType *message)
-{
-	nodiag__async_type__init(message);
-	message->name = TEXT(event->name);
-	message->created = event->created;
-	message->alive = event->alive;
-	message->ended = event->ended;
-	message->looks = event->looks;
-	message->total_us = event->total_us;
-	message->max_us = event->max_us;
-	FIXED(*message, lifetime, event->lifetime);
-}
-
-static void fill_async_site(const struct nd_event_async_site *event, Nodiag__AsyncSite *message)
-{
-	nodiag__async_site__init(message);
-	message->type = TEXT(event->type);
-	message->function = TEXT(event->function);
-	message->file = TEXT(event->file);
-	message->line = event->line;
-	message->column = event->column;
-	message->created = event->created;
-	message->alive = event->alive;
-	message->ended = event->ended;
-	message->total_us = event->total_us;
-	message->max_us = event->max_us;
-}
-
-/* Kinds that not every agent has; false for others. */
-static bool fill_resource(const union nd_recorded_event *event, union detail *detail,
-			  Nodiag__Event *message)
-{
-	switch (event->event.kind) {
-	case ND_EVENT_MEMORY:
-		fill_memory(&event->memory, message->memory = &detail->memory);
-		return true;
-	case ND_EVENT_SPACE:
-		fill_space(&event->space, message->space = &detail->space);
-		return true;
-	case ND_EVENT_ASYNC:
-		fill_async(&event->async, message->async = &detail->async);
-		return true;
-	case ND_EVENT_ASYNC_TYPE:
-		fill_async_type(&event->async_type, message->async_type = &detail->async_type);
-		return true;
-	case ND_EVENT_ASYNC_SITE:
-		fill_async_site(&event->async_site, message->async_site = &detail->async_site);
-		return true;
-	default:
-		return false;
-	}
-}
-
-static void fill_event(const union nd_recorded_event *event, uint64_t time_ns, union detail *detail,
-		       Nodiag__Event *message)
-{
-	nodiag__event__init(message);
-	message->tid = event->event.tid;
-	message->time_ns = (int64_t)(event->event.time_ns - time_ns);
-	if (fill_resource(event, detail, message))
-		return;
-	switch (event->event.kind) {
-	case ND_EVENT_THREAD_START:
-		message->started = fill_thread(&event->thread, &detail->thread);
-		break;
-	case ND_EVENT_THREAD_END:
-		message->ended = fill_thread(&event->thread, &detail->thread);
-		break;
-	case ND_EVENT_STALL:
-		message->stall = &detail->stall;
-		fill_stall(&event->stall, message->stall);
-		break;
-	case ND_EVENT_GC:
-		message->gc = &detail->gc;
-		fill_gc(&event->gc, message->gc);
-		break;
-	case ND_EVENT_BLOCKED:
-		message->blocked = &detail->blocked;
-		nodiag__blocked__init(message->blocked);
-		message->blocked->start_ns = event->blocked.start_ns;
-		message->blocked->syscall = event->blocked.syscall;
-		break;
-	case ND_EVENT_HANDLES:
-		message->handles = &detail->handles;
-		fill_handles(&event->handles, message->handles);
-		break;
-	case ND_EVENT_FORGET:
-		message->forget = &detail->forget;
-		nodiag__forget__init(message->forget);
-		break;
-	case ND_EVENT_SPAN_START:
-		message->span_started = &detail->span;
-		nd_codec_fill_span(event->spanned.span, message->span_started);
-		break;
-	case ND_EVENT_SPAN:
-		message->span_ended = &detail->span;
-		nd_codec_fill_span(event->spanned.span, message->span_ended);
-		break;
-	default:
-		message->stack = &detail->stack;
-		nodiag__stack__init(message->stack);
-		message->stack->call = event->named.call;
-		message->stack->syscall = event->named.syscall;
-		message->stack->span = pack_id(event->named.span_id);
-	}
-}
-
 static void fill_events(struct scratch *scratch, const struct nd_events *events,
 			Nodiag__Events *message)
 {
 	Nodiag__Event *event = take(scratch, events->event_count, sizeof(*event));
-	union detail *details = take(scratch, events->event_count, sizeof(*details));
+	union nd_codec_detail *details = take(scratch, events->event_count, sizeof(*details));
 	size_t i;
 
 	message->event = take(scratch, events->event_count, sizeof(Nodiag__Event *));
@@ -376,7 +160,7 @@ static void fill_events(struct scratch *scratch, const struct nd_events *events,
 	message->n_event = events->event_count;
 	for (i = 0; i < events->event_count; i++) {
 		message->event[i] = &event[i];
-		fill_event(&events->events[i], events->time_ns, &details[i], &event[i]);
+		nd_codec_fill_event(&events->events[i], events->time_ns, &details[i], &event[i]);
 	}
 }
 
@@ -416,14 +200,14 @@ static void fill_loop(const struct nd_loop_counters *loop, Nodiag__Loop *message
 	message->stalls = loop->stalls;
 	message->stall_ns = loop->stall_ns;
 	message->phase = loop->phase;
-	FIXED(*message, phase_ns, loop->phase_ns);
+	ND_CODEC_FIXED(*message, phase_ns, loop->phase_ns);
 }
 
 static void fill_collector(const struct nd_gc_counters *gc, Nodiag__Collector *message)
 {
 	nodiag__collector__init(message);
-	FIXED(*message, count, gc->count);
-	FIXED(*message, time_ns, gc->time_ns);
+	ND_CODEC_FIXED(*message, count, gc->count);
+	ND_CODEC_FIXED(*message, time_ns, gc->time_ns);
 	message->used_bytes = gc->used_bytes;
 	message->total_bytes = gc->total_bytes;
 	message->limit_bytes = gc->limit_bytes;
@@ -462,7 +246,7 @@ static bool has_spans(const struct nd_events *events)
 	size_t i;
 
 	for (i = 0; i < events->sample_count; i++)
-		if (pack_id(events->samples[i].span_id))
+		if (nd_codec_pack_id(events->samples[i].span_id))
 			return true;
 	return false;
 }
@@ -490,7 +274,7 @@ int nd_codec_encode_events(const struct nd_events *events, struct nd_buf *out)
 		message.n_sample_span = message.sample_span ? events->sample_count : 0;
 	}
 	for (i = 0; i < message.n_sample_span; i++)
-		message.sample_span[i] = pack_id(samples[i].span_id);
+		message.sample_span[i] = nd_codec_pack_id(samples[i].span_id);
 	for (i = message.n_sample_time_ns; i-- > 0;)
 		message.sample_time_ns[i] =
 			(int64_t)(samples[i].time_ns -

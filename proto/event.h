@@ -30,6 +30,7 @@ enum nd_event_kind {
 	ND_EVENT_ASYNC,		   /* struct nd_event_async */
 	ND_EVENT_ASYNC_TYPE,	   /* struct nd_event_async_type */
 	ND_EVENT_ASYNC_SITE,	   /* struct nd_event_async_site */
+	ND_EVENT_RESOURCE,	   /* struct nd_event_resource */
 	ND_EVENT_FORGET = 64,	   /* struct nd_event; not of the agent, see below */
 };
 
@@ -231,6 +232,16 @@ struct nd_event_async_site {
 	uint64_t ended;
 	uint64_t total_us;
 	uint64_t max_us;
+};
+
+/*
+ * Resources of a type that keep the loop alive, as process.getActiveResourcesInfo() counts them.
+ * Those of one look have the same time; the first has no type, and tells of all of them.
+ */
+struct nd_event_resource {
+	struct nd_event event;
+	char type[ND_ASYNC_TYPE_NAME]; /* ends with a NUL */
+	uint64_t count;
 };
 
 /*

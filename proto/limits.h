@@ -121,6 +121,9 @@
  */
 #define ND_REQUESTS_MAX (1u << 16)
 
+/* Requests that are not over, and in which garbage was collected: few are both. */
+#define ND_COLLECTED_REQUESTS_MAX 4096
+
 /* Stacks that wait for their request to end, of 1 to 2 KB each. */
 #define ND_ROUTE_STACKS_MAX 8192
 

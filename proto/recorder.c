@@ -7,9 +7,9 @@
 
 #include "common/buf.h"
 #include "common/clock.h"
-#include "common/intern.h"
-#include "common/set.h"
+#include "common/list.h"
 #include "proto/limits.h"
+#include "proto/tables.h"
 
 /* When to make parts of what came together: what a crash may cost, against what parts cost. */
 #define FLUSH_NS    ND_NSEC_PER_SEC
@@ -24,48 +24,26 @@
 #define SPANS_MAX (64u << 20)
 
 /* How much of each goes into one part, so that it stays below ND_PART_UNPACKED_MAX at the worst. */
-#define PART_SAMPLES	  (128u << 10)
-#define PART_EVENTS	  (8u << 10)
-#define PART_COUNTERS	  1024
-#define PART_NAMES	  (64u << 10)
-#define PART_STRING_BYTES (1u << 20)
+#define PART_SAMPLES  (128u << 10)
+#define PART_EVENTS   (8u << 10)
+#define PART_COUNTERS 1024
 
 /* Room that the last parts and the index may need. */
 #define END_BYTES (32u << 20)
 #define END_PARTS 1024
 
-/* A growing array. */
-struct list {
-	void *items;
-	size_t count;
-	size_t cap;
-	size_t size; /* of an item */
-};
-
-/* How far a table was put into parts, of which some may not be in the file yet. */
-struct progress {
-	uint32_t strings;
-	uint32_t frames;
-	uint32_t calls;
-	uint32_t threads;
-};
-
 struct nd_recorder {
 	struct nd_packer *packer;
-	struct nd_intern *strings;
-	struct nd_set calls;   /* struct nd_name_call; an id of the recording is the set's + 1 */
-	struct nd_set threads; /* struct thread_key */
-	struct list thread_names;
-	struct list samples;
-	struct list events;
-	struct list counters;
+	struct nd_tables names;
+	struct nd_list samples;
+	struct nd_list events;
+	struct nd_list counters;
 	struct nd_buf spans; /* what those among the events have behind them */
-	struct list index;
+	struct nd_list index;
 	uint64_t losses[ND_LOSS_COUNT];
 	uint64_t events_dropped;
 	uint64_t threads_left_out;
-	uint64_t span_ns; /* where the current span begins */
-	struct progress done;
+	uint64_t span_ns;      /* where the current span begins */
 	struct nd_buf payload; /* of a part, before packing */
 	struct nd_buf output;
 	uint64_t size; /* of the file */
@@ -74,47 +52,21 @@ struct nd_recorder {
 	size_t parts_written;
 };
 
-struct thread_key {
-	uint32_t pid;
-	uint32_t tid;
-};
-
-static int append(struct list *list, const void *item)
-{
-	size_t cap = list->cap ? list->cap * 2 : 16;
-	void *grown;
-
-	if (list->count == list->cap) {
-		grown = reallocarray(list->items, cap, list->size);
-		if (!grown)
-			return -ENOMEM;
-		list->items = grown;
-		list->cap = cap;
-	}
-	memcpy((char *)list->items + list->count++ * list->size, item, list->size);
-	return 0;
-}
-
 struct nd_recorder *nd_recorder_new(void)
 {
 	struct nd_recorder *r = calloc(1, sizeof(*r));
 
 	if (!r)
 		return NULL;
-	r->calls.size = sizeof(struct nd_name_call);
-	r->threads.size = sizeof(struct thread_key);
-	r->thread_names.size = sizeof(uint32_t);
 	r->samples.size = sizeof(struct nd_recorded_sample);
 	r->events.size = sizeof(union nd_recorded_event);
 	r->counters.size = sizeof(struct nd_recorded_counters);
 	r->index.size = sizeof(struct nd_index_entry);
-	r->done.strings = 1;
 	nd_buf_init(&r->spans, SPANS_MAX);
 	nd_buf_init(&r->payload, ND_PART_UNPACKED_MAX);
 	nd_buf_init(&r->output, ND_RECORDING_MAX);
 	r->packer = nd_packer_new();
-	r->strings = nd_intern_new();
-	if (r->packer && r->strings && !nd_frame_add_head(&r->output))
+	if (!nd_tables_init(&r->names) && r->packer && !nd_frame_add_head(&r->output))
 		return r;
 	nd_recorder_free(r);
 	return NULL;
@@ -125,10 +77,7 @@ void nd_recorder_free(struct nd_recorder *r)
 	if (!r)
 		return;
 	nd_packer_free(r->packer);
-	nd_intern_free(r->strings);
-	nd_set_fini(&r->calls);
-	nd_set_fini(&r->threads);
-	free(r->thread_names.items);
+	nd_tables_fini(&r->names);
 	free(r->samples.items);
 	free(r->events.items);
 	free(r->counters.items);
@@ -151,7 +100,7 @@ static int add_part(struct nd_recorder *r, int ret, enum nd_part_kind kind, uint
 	if (!ret && r->index.count >= ND_RECORDING_PARTS_MAX)
 		ret = -E2BIG;
 	if (!ret)
-		ret = append(&r->index, &entry);
+		ret = nd_list_add(&r->index, &entry);
 	if (!ret)
 		ret = nd_frame_add_part(r->packer, kind, r->payload.data, r->payload.len,
 					&r->output);
@@ -169,79 +118,29 @@ int nd_recorder_set_header(struct nd_recorder *r, const struct nd_recording_head
 	return add_part(r, ret, ND_PART_HEADER, 0, 0);
 }
 
-static int intern(struct nd_recorder *r, const char *str, uint32_t *ret_id)
-{
-	if (nd_intern_add(r->strings, str, strnlen(str, ND_RECORDING_STRING_MAX), ret_id))
-		return -ENOMEM;
-	return nd_intern_count(r->strings) > ND_RECORDING_STRINGS_MAX ? -E2BIG : 0;
-}
-
 bool nd_recorder_has_thread(const struct nd_recorder *r, uint32_t pid, uint32_t tid)
 {
-	struct thread_key key = {.pid = pid, .tid = tid};
 	uint32_t id;
 
-	return nd_set_find(&r->threads, &key, &id);
+	return nd_tables_find_thread(&r->names, pid, tid, &id);
 }
 
 int nd_recorder_add_thread(struct nd_recorder *r, uint32_t pid, uint32_t tid, const char *name)
 {
-	struct thread_key key = {.pid = pid, .tid = tid};
-	uint32_t id, string;
-	int ret;
-
-	if (nd_set_find(&r->threads, &key, &id))
-		return 0;
-	ret = intern(r, name, &string);
-	if (!ret)
-		ret = append(&r->thread_names, &string);
-	if (ret)
-		return ret;
-	ret = nd_set_add(&r->threads, &key, ND_RECORDING_THREADS_MAX, &id);
-	if (ret)
-		r->thread_names.count--;
-	return ret;
-}
-
-/* The id of a stack: its calls are added from the root on, as far as they are new. */
-static int add_calls(struct nd_recorder *r, const struct nd_call *calls, size_t depth,
-		     uint32_t *ret_call)
-{
-	size_t i = depth < ND_STACK_DEPTH_MAX ? depth : ND_STACK_DEPTH_MAX;
-	struct nd_name_call call = {0};
-	uint32_t id = 0;
-	int ret;
-
-	while (i-- > 0) {
-		call = (struct nd_name_call){
-			.caller = id,
-			.frame = calls[i].frame,
-			.line = calls[i].line,
-			.column = calls[i].column,
-			.tier = calls[i].tier,
-			.inlined = calls[i].inlined,
-		};
-		ret = nd_set_add(&r->calls, &call, ND_RECORDING_CALLS_MAX, &id);
-		if (ret)
-			return ret;
-		id++;
-	}
-	*ret_call = id;
-	return 0;
+	return nd_tables_add_thread(&r->names, pid, tid, name);
 }
 
 int nd_recorder_add_sample(struct nd_recorder *r, const struct nd_stack *stack)
 {
-	struct thread_key key = {.pid = stack->pid, .tid = stack->tid};
 	struct nd_recorded_sample sample = {.time_ns = stack->time_ns, .weight_ns = stack->weight};
-	int ret = nd_recorder_add_thread(r, key.pid, key.tid, "");
+	int ret = nd_tables_add_thread(&r->names, stack->pid, stack->tid, "");
 
 	if (ret)
 		return ret;
-	nd_set_find(&r->threads, &key, &sample.thread);
+	nd_tables_find_thread(&r->names, stack->pid, stack->tid, &sample.thread);
 	memcpy(sample.span_id, stack->span_id, ND_SPAN_ID_SIZE);
-	ret = add_calls(r, stack->calls, stack->depth, &sample.call);
-	return ret ? ret : append(&r->samples, &sample);
+	ret = nd_tables_add_calls(&r->names, stack->calls, stack->depth, &sample.call);
+	return ret ? ret : nd_list_add(&r->samples, &sample);
 }
 
 /* Until the flush a span has an offset in place of its address, which may change. */
@@ -258,7 +157,7 @@ static int add_spanned(struct nd_recorder *r, const struct nd_event *event, size
 	nd_buf_add(&r->spans, event, len);
 	if (nd_buf_add(&r->spans, padding, -len % sizeof(padding)))
 		return nd_buf_error(&r->spans) == -EFBIG ? -E2BIG : -ENOMEM;
-	return append(&r->events, &recorded);
+	return nd_list_add(&r->events, &recorded);
 }
 
 static bool is_span(const struct nd_event *event)
@@ -303,19 +202,19 @@ int nd_recorder_add_event(struct nd_recorder *r, const struct nd_event *event, s
 	memcpy(&recorded, event, sizes[event->kind]);
 	if (event->kind == ND_EVENT_GC && size >= sizeof(recorded.gc))
 		recorded.gc = *(const struct nd_event_gc *)(const void *)event;
-	return append(&r->events, &recorded);
+	return nd_list_add(&r->events, &recorded);
 }
 
 int nd_recorder_add_named(struct nd_recorder *r, const struct nd_event_sample *sample,
 			  const uint8_t *span_id, const struct nd_call *calls, size_t depth)
 {
 	union nd_recorded_event recorded = {.named = {.event = sample->event}};
-	int ret = add_calls(r, calls, depth, &recorded.named.call);
+	int ret = nd_tables_add_calls(&r->names, calls, depth, &recorded.named.call);
 
 	recorded.named.syscall = sample->syscall;
 	if (span_id)
 		memcpy(recorded.named.span_id, span_id, ND_SPAN_ID_SIZE);
-	return ret ? ret : append(&r->events, &recorded);
+	return ret ? ret : nd_list_add(&r->events, &recorded);
 }
 
 int nd_recorder_add_counters(struct nd_recorder *r, uint32_t index,
@@ -324,7 +223,7 @@ int nd_recorder_add_counters(struct nd_recorder *r, uint32_t index,
 	struct nd_recorded_counters counters = {
 		.slot = *slot, .index = index, .is_baseline = is_baseline};
 
-	return append(&r->counters, &counters);
+	return nd_list_add(&r->counters, &counters);
 }
 
 void nd_recorder_set_loss(struct nd_recorder *r, enum nd_loss loss, uint64_t count)
@@ -342,7 +241,7 @@ void nd_recorder_set_agent_losses(struct nd_recorder *r, uint64_t events_dropped
 bool nd_recorder_is_due(const struct nd_recorder *r, uint64_t now_ns)
 {
 	size_t bytes = r->samples.count * SAMPLE_BYTES + r->events.count * EVENT_BYTES +
-		       r->spans.len + (size_t)(r->calls.count - r->done.calls) * CALL_BYTES;
+		       r->spans.len + (size_t)nd_tables_count_new_calls(&r->names) * CALL_BYTES;
 
 	return now_ns - r->span_ns >= FLUSH_NS || bytes >= FLUSH_BYTES;
 }
@@ -351,109 +250,6 @@ bool nd_recorder_is_full(const struct nd_recorder *r)
 {
 	return r->size + r->output.len > ND_RECORDING_MAX - END_BYTES ||
 	       r->index.count > ND_RECORDING_PARTS_MAX - END_PARTS;
-}
-
-/* Frames for one part: as many as its ceilings allow. */
-static int take_frames(struct nd_recorder *r, const struct nd_frame *frames, uint32_t count,
-		       struct list *rows)
-{
-	struct nd_name_frame row;
-	size_t bytes = 0;
-	int ret = 0;
-
-	if (count > ND_RECORDING_FRAMES_MAX)
-		return -E2BIG;
-	for (; r->done.frames < count && rows->count < PART_NAMES && bytes < PART_STRING_BYTES;
-	     r->done.frames++) {
-		const struct nd_frame *frame = &frames[r->done.frames];
-
-		row = (struct nd_name_frame){
-			.line = frame->line, .column = frame->column, .kind = frame->kind};
-		ret = intern(r, frame->name, &row.name);
-		if (!ret)
-			ret = intern(r, frame->file, &row.file);
-		if (!ret)
-			ret = append(rows, &row);
-		if (ret)
-			break;
-		bytes += strlen(frame->name) + strlen(frame->file);
-	}
-	return ret;
-}
-
-static int take_strings(struct nd_recorder *r, struct list *rows)
-{
-	uint32_t count = nd_intern_count(r->strings);
-	const char *str;
-	int ret = 0;
-
-	for (; r->done.strings < count && !ret; r->done.strings++) {
-		str = nd_intern_get(r->strings, r->done.strings);
-		ret = append(rows, &str);
-	}
-	return ret;
-}
-
-static int take_threads(struct nd_recorder *r, struct list *rows)
-{
-	const struct thread_key *keys = (const void *)r->threads.records;
-	const uint32_t *names = r->thread_names.items;
-	struct nd_name_thread row;
-	int ret = 0;
-
-	for (; r->done.threads < r->threads.count && rows->count < PART_NAMES && !ret;
-	     r->done.threads++) {
-		row = (struct nd_name_thread){.pid = keys[r->done.threads].pid,
-					      .tid = keys[r->done.threads].tid,
-					      .name = names[r->done.threads]};
-		ret = append(rows, &row);
-	}
-	return ret;
-}
-
-/* One part of names: functions first, then what is made of them. */
-static int add_names(struct nd_recorder *r, const struct nd_frame *frames, uint32_t frame_count)
-{
-	struct list frame_rows = {.size = sizeof(struct nd_name_frame)};
-	struct list thread_rows = {.size = sizeof(struct nd_name_thread)};
-	struct list string_rows = {.size = sizeof(char *)};
-	struct nd_names names = {.first_string = r->done.strings,
-				 .first_frame = r->done.frames,
-				 .first_call = r->done.calls + 1,
-				 .first_thread = r->done.threads};
-	int ret = take_frames(r, frames, frame_count, &frame_rows);
-
-	if (!ret)
-		ret = take_threads(r, &thread_rows);
-	if (!ret)
-		ret = take_strings(r, &string_rows);
-	if (!ret && r->done.frames == frame_count) {
-		names.calls =
-			(const struct nd_name_call *)(const void *)r->calls.records + r->done.calls;
-		names.call_count = r->calls.count - r->done.calls;
-		if (names.call_count > PART_NAMES)
-			names.call_count = PART_NAMES;
-		r->done.calls += (uint32_t)names.call_count;
-	}
-	names.frames = frame_rows.items;
-	names.frame_count = frame_rows.count;
-	names.threads = thread_rows.items;
-	names.thread_count = thread_rows.count;
-	names.strings = string_rows.items;
-	names.string_count = string_rows.count;
-	if (!ret)
-		ret = nd_codec_encode_names(&names, &r->payload);
-	ret = add_part(r, ret, ND_PART_NAMES, 0, 0);
-	free(frame_rows.items);
-	free(thread_rows.items);
-	free(string_rows.items);
-	return ret;
-}
-
-static bool has_new_names(const struct nd_recorder *r, uint32_t frame_count)
-{
-	return r->done.frames < frame_count || r->done.calls < r->calls.count ||
-	       r->done.threads < r->threads.count;
 }
 
 static size_t at_most(size_t count, size_t max)
@@ -525,8 +321,10 @@ int nd_recorder_flush(struct nd_recorder *r, uint64_t time_ns, uint64_t unix_ns,
 {
 	int ret = 0;
 
-	while (!ret && has_new_names(r, frame_count))
-		ret = add_names(r, frames, frame_count);
+	while (!ret && nd_tables_have_new(&r->names, frame_count)) {
+		ret = nd_tables_encode(&r->names, frames, frame_count, &r->payload);
+		ret = add_part(r, ret, ND_PART_NAMES, 0, 0);
+	}
 	place_spans(r);
 	if (!ret)
 		ret = add_span(r, time_ns, unix_ns);

@@ -3,9 +3,18 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* Room for one descriptor, aligned as it must be. */
+union rights {
+	struct cmsghdr header;
+	char room[CMSG_SPACE(sizeof(int))];
+};
 
 static int check(int len, size_t size)
 {
@@ -46,4 +55,41 @@ int nd_socket_claim_folder(const char *path)
 int nd_socket_make_lock_path(const char *folder, char *buf, size_t size)
 {
 	return check(snprintf(buf, size, "%s/analyzer.lock", folder), size);
+}
+
+int nd_socket_send(int fd, const void *message, size_t size, int passed_fd)
+{
+	union rights rights = {.header = {.cmsg_len = CMSG_LEN(sizeof(int)),
+					  .cmsg_level = SOL_SOCKET,
+					  .cmsg_type = SCM_RIGHTS}};
+	struct iovec data = {(void *)(uintptr_t)message, size};
+	const struct msghdr out = {.msg_iov = &data,
+				   .msg_iovlen = 1,
+				   .msg_control = &rights,
+				   .msg_controllen = sizeof(rights)};
+	ssize_t sent;
+
+	memcpy(CMSG_DATA(&rights.header), &passed_fd, sizeof(int));
+	sent = sendmsg(fd, &out, MSG_NOSIGNAL);
+	if (sent < 0)
+		return -errno;
+	return (size_t)sent == size ? 0 : -EPIPE;
+}
+
+ssize_t nd_socket_receive(int fd, void *buf, size_t size, int *ret_fd)
+{
+	union rights rights;
+	struct iovec data = {buf, size};
+	struct msghdr in = {.msg_iov = &data,
+			    .msg_iovlen = 1,
+			    .msg_control = &rights,
+			    .msg_controllen = sizeof(rights)};
+	ssize_t len = recvmsg(fd, &in, MSG_CMSG_CLOEXEC);
+	const struct cmsghdr *header = len < 0 ? NULL : CMSG_FIRSTHDR(&in);
+
+	*ret_fd = -1;
+	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
+	    header->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(ret_fd, CMSG_DATA(header), sizeof(int));
+	return len < 0 ? -errno : len;
 }

@@ -4,6 +4,7 @@
 
 /*
  * Where an agent's socket is: in a folder that only its user may enter, named after the process.
+ * And messages over it that carry a descriptor.
  */
 
 #include <stddef.h>
@@ -31,5 +32,17 @@ int nd_socket_claim_folder(const char *path);
  * it runs (fcntl(2), of the whole file).
  */
 int nd_socket_make_lock_path(const char *folder, char *buf, size_t size);
+
+/*
+ * Send a message with a copy of a descriptor. 0 or a negative errno; -EPIPE where not all of it was
+ * taken.
+ */
+int nd_socket_send(int fd, const void *message, size_t size, int passed_fd);
+
+/*
+ * Receive a message into `buf`, and the descriptor that came with it, which is the caller's from
+ * then on; -1 where none did. Returns its size or a negative errno.
+ */
+ssize_t nd_socket_receive(int fd, void *buf, size_t size, int *ret_fd);
 
 #endif /* NODIAG_PROTO_SOCKET_H */

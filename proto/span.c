@@ -50,7 +50,8 @@ bool nd_span_is_sound(const struct nd_event *event, size_t size)
 	    span->event.time_ns < span->start_ns || nd_span_get_size(span) > size)
 		return false;
 	for (i = 0; i < ND_SPAN_TEXTS; i++) {
-		if (!span->text_size[i] || at[span->text_size[i] - 1])
+		if (!span->text_size[i] || span->text_size[i] > ND_SPAN_TEXT_MAX ||
+		    at[span->text_size[i] - 1])
 			return false;
 		at += span->text_size[i];
 	}

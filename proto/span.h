@@ -83,7 +83,8 @@ void nd_span_set_texts(struct nd_event_span *span, const char *const texts[ND_SP
 
 /*
  * Whether `size` bytes at `event`, which is of one of the two kinds, are a span whose texts can be
- * got. Nothing else of a span from outside may be used before.
+ * got, and are no longer than ND_SPAN_TEXT_MAX. Nothing else of a span from outside may be used
+ * before.
  */
 bool nd_span_is_sound(const struct nd_event *event, size_t size);
 

@@ -66,7 +66,25 @@ function makeInheritance({ createHook, executionAsyncId, executionAsyncResource,
       if (lastSpan !== undefined)
         remember(id, lastSpan);
     }
+    if (lastSpan !== undefined && lastSpan.resourceId === id && isHandedOn(lastSpan)) {
+      leave(lastSpan);
+      return undefined;
+    }
     return lastSpan;
+  }
+
+  /* Node tells of an upgrade where it reads, whether the requests before were answered or not. */
+  function isHandedOn(span) {
+    return span.connection?.socket.parser === null;
+  }
+
+  /* A connection that is used again, or upgraded, is no longer about the span. */
+  function leave(span) {
+    if (span.resource !== undefined && span.resource[contextOf] === span) {
+      span.resource[contextOf] = undefined;
+      forget(span.resourceId);
+    }
+    lastId = -1;
   }
 
   function init(id, type, trigger, resource) {
@@ -92,14 +110,7 @@ function makeInheritance({ createHook, executionAsyncId, executionAsyncResource,
       lastSpan = span;
       remember(lastId, span);
     },
-    /* A connection that is used again, or upgraded, is no longer about the span. */
-    leave(span) {
-      if (span.resource !== undefined && span.resource[contextOf] === span) {
-        span.resource[contextOf] = undefined;
-        forget(span.resourceId);
-      }
-      lastId = -1;
-    },
+    leave,
     /* A resource of its own that the body arrives by was made in the name of another. */
     followBody(readable, span, resource) {
       if (resource !== undefined) {

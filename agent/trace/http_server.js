@@ -16,7 +16,8 @@ function readHeaders(span, raw) {
   let hasBody = false, remote, state, baggage;
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const first = raw[i].charCodeAt(0) | 32;
-    if (first === 104 /* h */ && span.host === undefined && isName(raw[i], "host")) {
+    if (first === 104 /* h */ && span.host === undefined &&
+        (raw[i] === "Host" || isName(raw[i], "host"))) {
       span.host = raw[i + 1];
     } else if (first === 116 /* t */) {
       if (isName(raw[i], "traceparent"))

@@ -3,7 +3,8 @@
 /*
  * The script of a thread that finds its HTTP requests, and keeps which one is being handled, by
  * Node's diagnostics channels and what follows asynchronous calls. What it finds goes to
- * agent/trace.c, by functions that take a span as `enum number` and `enum argument` there have it.
+ * agent/trace_span.c, by functions that take a span as `enum number` and `enum argument` there have
+ * it.
  *
  * It runs in the program's own JavaScript, so nothing may be thrown out of it, no listener may
  * change what the program sees, and no request may be kept alive by it.
@@ -88,7 +89,7 @@ class Span {
   begin() {
     this.share();
     numbers[STATUS] = numbers[VERSION] = 0;
-    begin(this.given(), this.method, undefined, this.target, this.host);
+    begin(this.given(), this.method, undefined, this.target, this.host, this.peer);
     this.start = numbers[START];
   }
 
@@ -98,7 +99,10 @@ class Span {
       numbers[START] = this.start;
       numbers[STATUS] = status;
       numbers[VERSION] = version;
-      end(this.given(), this.method, this.route, this.target, this.host, this.peer, this.error);
+      if (this.kind === SERVER)
+        finish(this.route, this.error);
+      if (numbers[KIND] !== 0)
+        end(this.given(), this.method, this.route, this.target, this.host, this.peer, this.error);
     }
     this.request = this.response = this.connection = this.handled = undefined;
     this.resource = this.next = undefined;
@@ -140,7 +144,7 @@ function guard(listener) {
 }
 
 function isName(text, lower) {
-  return text === lower || text.toLowerCase() === lower;
+  return text.length === lower.length && (text === lower || text.toLowerCase() === lower);
 }
 
 /* The span goes on with the trace that its request came with. */

@@ -17,6 +17,16 @@ void nd_batch_fini(struct nd_batch *batch)
 	nd_buf_fini(&batch->items);
 }
 
+int nd_batch_add_metric(struct nd_batch *batch, const struct nd_otlp_metric *metric)
+{
+	int ret;
+
+	if (!metric->point_count)
+		return 0;
+	ret = nd_otlp_encode_metric(metric, &batch->items);
+	return ret ? ret : nd_batch_added(batch, metric->point_count);
+}
+
 int nd_batch_flush(struct nd_batch *batch, const struct nd_buf *dictionary)
 {
 	const struct nd_otlp_envelope envelope = {

@@ -45,6 +45,9 @@ void nd_batch_fini(struct nd_batch *batch);
 /* So many items were encoded: give them away if they are a request by now. */
 int nd_batch_added(struct nd_batch *batch, uint64_t count);
 
+/* Encode a metric, unless it has no points, which count as items. */
+int nd_batch_add_metric(struct nd_batch *batch, const struct nd_otlp_metric *metric);
+
 /* Give away what there is, if there is anything. `dictionary` is that of profiles, or NULL. */
 int nd_batch_flush(struct nd_batch *batch, const struct nd_buf *dictionary);
 

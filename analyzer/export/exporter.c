@@ -224,8 +224,8 @@ static void read_http(const struct nd_http_answer *http, struct outcome *ret)
 	else if (!strncmp(http->content_type, "text/plain", 10))
 		snprintf(ret->answer.message, sizeof(ret->answer.message), "%s", http->body.data);
 	if (http->retry_after[0])
-		nd_retry_after_decode(http->retry_after, nd_clock_realtime_ns() / ND_NSEC_PER_SEC,
-				      &ret->pause_s);
+		nd_retry_after_decode(http->retry_after, http->date,
+				      nd_clock_realtime_ns() / ND_NSEC_PER_SEC, &ret->pause_s);
 }
 
 static void read_grpc(const struct nd_http_answer *http, struct outcome *ret)

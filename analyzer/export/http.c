@@ -109,6 +109,7 @@ static size_t take_headers(char *line, size_t size, size_t count, void *arg)
 
 	take_header(line, size * count, "retry-after:", answer->retry_after,
 		    sizeof(answer->retry_after));
+	take_header(line, size * count, "date:", answer->date, sizeof(answer->date));
 	take_header(line, size * count, "content-type:", answer->content_type,
 		    sizeof(answer->content_type));
 	take_header(line, size * count, "grpc-status:", answer->trailers.status,
@@ -219,7 +220,8 @@ int nd_http_post(struct nd_http_call *call, const struct nd_export_target *targe
 	nd_buf_reset(&answer->body);
 	answer->status = 0;
 	answer->is_final = false;
-	answer->error[0] = answer->retry_after[0] = answer->content_type[0] = '\0';
+	answer->error[0] = answer->retry_after[0] = answer->date[0] = answer->content_type[0] =
+		'\0';
 	answer->trailers = (struct nd_grpc_trailers){0};
 	call->error[0] = '\0';
 	if (add_headers(call, target) || !set_options(call, target, body, len) ||

@@ -24,6 +24,7 @@ struct nd_http_answer {
 	bool is_final;	       /* without an answer: trying again would change nothing */
 	char error[256];       /* without an answer: why */
 	char retry_after[64];  /* the header, or "" */
+	char date[64];	       /* the same */
 	char content_type[64]; /* likewise */
 	struct nd_grpc_trailers trailers;
 	struct nd_buf body;

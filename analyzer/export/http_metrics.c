@@ -349,14 +349,9 @@ static int write_metric(struct writer *writer, const char *name, const char *uni
 		.points = writer->points,
 		.point_count = writer->count,
 	};
-	size_t points = writer->count;
-	int ret;
 
 	writer->count = 0;
-	if (!points)
-		return 0;
-	ret = nd_otlp_encode_metric(&metric, &writer->batch->items);
-	return ret ? ret : nd_batch_added(writer->batch, points);
+	return nd_batch_add_metric(writer->batch, &metric);
 }
 
 static int write_durations(struct writer *writer, const struct nd_http_metrics *requests,

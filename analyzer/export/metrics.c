@@ -47,6 +47,7 @@ struct nd_metrics *nd_metrics_new(uint64_t start_ns, uint64_t start_unix_ns)
 	if (metrics) {
 		metrics->start_ns = start_ns;
 		metrics->start_unix_ns = start_unix_ns;
+		metrics->unix_offset_ns = start_unix_ns - start_ns;
 	}
 	return metrics;
 }
@@ -59,9 +60,19 @@ void nd_metrics_free(struct nd_metrics *metrics)
 	free(metrics);
 }
 
+void nd_metrics_set_clock(struct nd_metrics *metrics, uint64_t unix_offset_ns)
+{
+	uint64_t start_unix_ns = metrics->start_ns + unix_offset_ns;
+
+	/* Counted from the first beginning, so that steps back and forth come to the same one. */
+	if (start_unix_ns < metrics->start_unix_ns)
+		metrics->start_unix_ns = start_unix_ns;
+	metrics->unix_offset_ns = unix_offset_ns;
+}
+
 uint64_t nd_metrics_unix_ns(const struct nd_metrics *metrics, uint64_t time_ns)
 {
-	return metrics->start_unix_ns + (time_ns - metrics->start_ns);
+	return time_ns + metrics->unix_offset_ns;
 }
 
 /* Another point of the metric that is being written; `key` is one more attribute, or NULL. */
@@ -92,16 +103,12 @@ static int write_metric(struct writer *writer, const char *name, const char *uni
 		.points = writer->points,
 		.point_count = writer->point_count,
 	};
-	size_t i, count = writer->point_count;
-	int ret;
+	size_t i;
 
-	writer->point_count = 0;
-	if (!count)
-		return 0;
-	for (i = 0; i < count && kind != ND_OTLP_GAUGE; i++)
+	for (i = 0; i < writer->point_count && kind != ND_OTLP_GAUGE; i++)
 		writer->points[i].start_unix_ns = writer->metrics->start_unix_ns;
-	ret = nd_otlp_encode_metric(&metric, &writer->batch->items);
-	return ret ? ret : nd_batch_added(writer->batch, count);
+	writer->point_count = 0;
+	return nd_batch_add_metric(writer->batch, &metric);
 }
 
 static int write_delays(struct writer *writer)
@@ -273,6 +280,25 @@ static int write_gc(struct writer *writer)
 			    ND_OTLP_HISTOGRAM);
 }
 
+static int write_resources(struct writer *writer)
+{
+	const struct nd_loop_view *view;
+	size_t i;
+
+	for (view = writer->views; view < writer->views + writer->view_count; view++)
+		for (i = 0; !view->loop->ended && i < view->loop->resources; i++) {
+			const struct nd_lag_resource *resource = &view->loop->resource[i];
+			struct nd_otlp_point *point =
+				add_point(writer, view, "v8js.resource.type", resource->type);
+
+			point->is_integer = true;
+			point->integer = (int64_t)resource->count;
+		}
+	return write_metric(writer, "v8js.resource.active", "{resource}",
+			    "Active resources that are keeping the event loop alive.",
+			    ND_OTLP_GAUGE);
+}
+
 /* A number of a heap, or of one of its spaces. */
 struct heap_metric {
 	const char *name;
@@ -347,8 +373,9 @@ static int write_heap(struct writer *writer)
 	return ret;
 }
 
-/* The most points that a loop has in one metric: kinds of collections, or spaces. */
+/* The most points that a loop has in one metric: spaces, or types of resources. */
 #define POINTS_OF_A_LOOP ND_LAG_SPACES_MAX
+_Static_assert(ND_LAG_RESOURCES_MAX <= POINTS_OF_A_LOOP, "there is no room for them");
 
 static int write_loops(struct writer *writer)
 {
@@ -362,6 +389,8 @@ static int write_loops(struct writer *writer)
 		ret = write_gc(writer);
 	if (!ret)
 		ret = write_spaces(writer);
+	if (!ret)
+		ret = write_resources(writer);
 	return ret ? ret : write_heap(writer);
 }
 

@@ -23,6 +23,13 @@ struct nd_metrics *nd_metrics_new(uint64_t start_ns, uint64_t start_unix_ns);
 void nd_metrics_free(struct nd_metrics *metrics);
 
 /*
+ * The wall clock is `unix_offset_ns` ahead of the monotonic one, from now on. Who receives the
+ * metrics takes another beginning for another process that counts from zero, so that this stays
+ * what it was, unless it would come after what is told.
+ */
+void nd_metrics_set_clock(struct nd_metrics *metrics, uint64_t unix_offset_ns);
+
+/*
  * Add what the loops did until `time_ns`. A loop that ended is in it once more and then no longer.
  * Errors as in analyzer/export/batch.h.
  */

@@ -14,7 +14,9 @@ struct nd_loop_history;
 
 struct nd_metrics {
 	uint64_t start_ns;
-	uint64_t start_unix_ns;
+	uint64_t start_unix_ns;		/* as it was told: it moves only where it must */
+	uint64_t process_start_unix_ns; /* the same of the process; 0: not told yet */
+	uint64_t unix_offset_ns;
 	struct nd_loop_history *histories; /* of each loop that is told of */
 	size_t history_count;
 };

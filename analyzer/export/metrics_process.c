@@ -52,7 +52,6 @@ static int write_metric(const struct writer *writer, const struct metric *what,
 	};
 	bool is_whole = what->unit[0] != 's';
 	size_t i;
-	int ret;
 
 	for (i = 0; i < metric.point_count; i++) {
 		attributes[i] = (struct nd_otlp_attribute){
@@ -68,8 +67,7 @@ static int write_metric(const struct writer *writer, const struct metric *what,
 		else
 			points[i].number = numbers[i];
 	}
-	ret = nd_otlp_encode_metric(&metric, &writer->batch->items);
-	return ret ? ret : nd_batch_added(writer->batch, metric.point_count);
+	return nd_batch_add_metric(writer->batch, &metric);
 }
 
 static int write_stat(const struct writer *writer, const char *text)
@@ -191,20 +189,28 @@ static int write_file(const struct writer *writer, const char *name,
 	return ret;
 }
 
+/* The kernel counts from the start of the process, which is as old by each clock and at each time.
+ */
+static uint64_t find_start(struct nd_metrics *metrics, uint64_t time_unix_ns, uint64_t age_ns)
+{
+	uint64_t *start_unix_ns = &metrics->process_start_unix_ns;
+
+	if (!*start_unix_ns || *start_unix_ns > time_unix_ns)
+		*start_unix_ns = time_unix_ns > age_ns ? time_unix_ns - age_ns : 0;
+	return *start_unix_ns;
+}
+
 int nd_metrics_add_process(struct nd_metrics *metrics, pid_t pid, uint64_t time_ns,
 			   struct nd_batch *batch)
 {
-	struct writer writer = {.batch = batch,
-				.time_unix_ns = nd_metrics_unix_ns(metrics, time_ns),
-				.start_unix_ns = metrics->start_unix_ns,
-				.pid = pid};
+	struct writer writer = {
+		.batch = batch, .time_unix_ns = nd_metrics_unix_ns(metrics, time_ns), .pid = pid};
 	uint64_t age_ns;
 	int ret = nd_procfs_read_age(pid, &age_ns);
 
 	if (ret)
 		return ret;
-	/* The kernel counts from the start of the process. */
-	writer.start_unix_ns = writer.time_unix_ns > age_ns ? writer.time_unix_ns - age_ns : 0;
+	writer.start_unix_ns = find_start(metrics, writer.time_unix_ns, age_ns);
 	ret = write_status(&writer);
 	if (!ret)
 		ret = write_file(&writer, "stat", write_stat);

@@ -33,7 +33,7 @@ struct entry {
 
 struct writer {
 	const struct nd_profile *profile;
-	const struct nd_requests *requests; /* or NULL */
+	const struct nd_links *links; /* or NULL */
 	const struct nd_profile_info *info;
 	const struct nd_frame *frames;
 	const struct nd_node *nodes;
@@ -195,14 +195,15 @@ static int end(struct writer *writer)
 /* The link to a span, if its trace is known. */
 static int find_link(struct writer *writer, const uint8_t *span_id, uint32_t *ret_index)
 {
-	const struct nd_request *request = NULL;
+	const struct nd_links *links = writer->links;
+	const uint8_t *trace_id = NULL;
 	struct nd_otlp_link link;
 
-	if (writer->requests && nd_span_id_is_set(span_id))
-		request = nd_requests_find(writer->requests, span_id);
-	if (!request)
+	if (links && nd_span_id_is_set(span_id))
+		trace_id = links->find_trace(links->arg, span_id);
+	if (!trace_id)
 		return 0;
-	memcpy(link.trace_id, request->trace_id, sizeof(link.trace_id));
+	memcpy(link.trace_id, trace_id, sizeof(link.trace_id));
 	memcpy(link.span_id, span_id, sizeof(link.span_id));
 	return nd_otlp_dictionary_add_link(writer->dictionary, &link, ret_index);
 }
@@ -342,11 +343,11 @@ static int write_all(struct writer *writer)
 	return ret;
 }
 
-int nd_export_profile(const struct nd_profile *profile, const struct nd_requests *requests,
+int nd_export_profile(const struct nd_profile *profile, const struct nd_links *links,
 		      const struct nd_source *source, const struct nd_sink *sink)
 {
 	struct writer writer = {.profile = profile,
-				.requests = requests,
+				.links = links,
 				.info = nd_profile_get_info(profile),
 				.stacks = {.size = sizeof(struct stack)}};
 	uint32_t unused;

@@ -58,18 +58,15 @@ static bool decode_seconds(const char *text, uint64_t *ret_seconds)
 	return true;
 }
 
-bool nd_retry_after_decode(const char *text, uint64_t now_unix_s, uint64_t *ret_seconds)
+/* RFC 9110, 5.6.7: the form that is written, and the two that have to be read. */
+static bool decode_date(const char *text, uint64_t *ret_unix_s)
 {
-	/* RFC 9110, 5.6.7: the form that is written, and the two that have to be read. */
 	static const char *const forms[] = {"%a, %d %b %Y %H:%M:%S GMT",
 					    "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y"};
 	const char *end;
 	time_t when;
 	size_t i;
 
-	text += strspn(text, " \t");
-	if (decode_seconds(text, ret_seconds))
-		return true;
 	for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
 		struct tm tm = {0};
 
@@ -79,8 +76,23 @@ bool nd_retry_after_decode(const char *text, uint64_t now_unix_s, uint64_t *ret_
 		when = timegm(&tm);
 		if (when < 0)
 			return false;
-		*ret_seconds = (uint64_t)when > now_unix_s ? clamp((uint64_t)when - now_unix_s) : 0;
+		*ret_unix_s = (uint64_t)when;
 		return true;
 	}
 	return false;
+}
+
+bool nd_retry_after_decode(const char *text, const char *date, uint64_t now_unix_s,
+			   uint64_t *ret_seconds)
+{
+	uint64_t when_s;
+
+	text += strspn(text, " \t");
+	if (decode_seconds(text, ret_seconds))
+		return true;
+	if (!decode_date(text, &when_s))
+		return false;
+	decode_date(date, &now_unix_s);
+	*ret_seconds = when_s > now_unix_s ? clamp(when_s - now_unix_s) : 0;
+	return true;
 }

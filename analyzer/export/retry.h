@@ -31,9 +31,11 @@ struct nd_retry {
 void nd_retry_fail(struct nd_retry *retry, uint64_t now_ns, uint64_t pause_ns, uint32_t random);
 
 /*
- * Read Retry-After: a number of seconds, or a date (RFC 9110), of which `now_unix_s` is subtracted.
- * At most ND_RETRY_AFTER_MAX. False when it is neither.
+ * Read Retry-After: a number of seconds, or a date (RFC 9110), which is as far away as it is from
+ * `date`, the Date of the same answer: the server's clock need not agree with ours. Where that is
+ * no date, `now_unix_s` is. At most ND_RETRY_AFTER_MAX. False when it is neither.
  */
-bool nd_retry_after_decode(const char *text, uint64_t now_unix_s, uint64_t *ret_seconds);
+bool nd_retry_after_decode(const char *text, const char *date, uint64_t now_unix_s,
+			   uint64_t *ret_seconds);
 
 #endif /* NODIAG_ANALYZER_EXPORT_RETRY_H */

@@ -17,7 +17,6 @@ struct nd_samples {
 	struct nd_requests *requests;
 	uint64_t period_ns;
 	uint64_t start_ns; /* of this interval */
-	uint64_t unix_offset_ns;
 	bool is_empty;
 	struct nd_call calls[ND_STACK_DEPTH_MAX]; /* of the stack that is being added */
 };
@@ -33,7 +32,7 @@ static int begin(struct nd_samples *samples, uint64_t time_ns)
 }
 
 struct nd_samples *nd_samples_new(const struct nd_profile *frames, uint64_t period_ns,
-				  uint64_t start_ns, uint64_t start_unix_ns)
+				  uint64_t start_ns)
 {
 	struct nd_samples *samples = calloc(1, sizeof(*samples));
 
@@ -41,7 +40,6 @@ struct nd_samples *nd_samples_new(const struct nd_profile *frames, uint64_t peri
 		return NULL;
 	samples->frames = frames;
 	samples->period_ns = period_ns;
-	samples->unix_offset_ns = start_unix_ns - start_ns;
 	samples->requests = nd_requests_new();
 	if (samples->requests && !begin(samples, start_ns))
 		return samples;
@@ -100,22 +98,30 @@ int nd_samples_add_span(struct nd_samples *samples, const struct nd_event_span *
 	return nd_requests_add_event(samples->requests, &span->event, nd_span_get_size(span));
 }
 
-int nd_samples_flush(struct nd_samples *samples, uint64_t time_ns, const struct nd_source *source,
-		     const struct nd_sink *sink)
+static const uint8_t *find_trace(const void *arg, const uint8_t *span_id)
+{
+	const struct nd_request *request = nd_requests_find(arg, span_id);
+
+	return request ? request->trace_id : NULL;
+}
+
+int nd_samples_flush(struct nd_samples *samples, uint64_t time_ns, uint64_t unix_offset_ns,
+		     const struct nd_source *source, const struct nd_sink *sink)
 {
 	const struct nd_profile_info info = {
 		.sample_type = "cpu",
 		.unit = "nanoseconds",
 		.period = samples->period_ns,
 		.start_ns = samples->start_ns,
-		.start_unix_ns = samples->start_ns + samples->unix_offset_ns,
+		.start_unix_ns = samples->start_ns + unix_offset_ns,
 		.duration_ns = time_ns - samples->start_ns,
 	};
+	const struct nd_links links = {find_trace, samples->requests};
 	int ret = 0;
 
 	if (!samples->is_empty)
 		ret = nd_profile_set_info(samples->profile, &info);
 	if (!ret && !samples->is_empty)
-		ret = nd_export_profile(samples->profile, samples->requests, source, sink);
+		ret = nd_export_profile(samples->profile, &links, source, sink);
 	return ret ? ret : begin(samples, time_ns);
 }

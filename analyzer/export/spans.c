@@ -10,6 +10,7 @@
 #include "analyzer/utf8.h"
 #include "common/clock.h"
 #include "common/err.h"
+#include "common/wall.h"
 #include "proto/recording.h"
 #include "proto/span.h"
 
@@ -241,7 +242,7 @@ struct reader {
 	const struct nd_recorded_spans *what;
 	struct nd_batch batch;
 	struct nd_tail *tail;
-	uint64_t offset_ns; /* between its clocks */
+	struct nd_wall wall; /* as it was while the spans ended */
 	uint64_t settled_ns;
 	uint64_t count;
 };
@@ -250,7 +251,7 @@ static int keep(void *arg, const struct nd_event_span *span)
 {
 	struct reader *reader = arg;
 
-	return nd_export_span(span, reader->offset_ns, &reader->batch);
+	return nd_export_span(span, reader->wall.offset_ns, &reader->batch);
 }
 
 static int read_span(struct reader *reader, const struct nd_event_span *span)
@@ -272,8 +273,12 @@ static int read_items(struct reader *reader, struct nd_recording *recording)
 
 	while ((ret = nd_recording_next(recording, &item)) > 0) {
 		ret = 0;
-		if (item.kind == ND_ITEM_HEADER)
-			reader->offset_ns = item.header->start_unix_ns - item.header->start_ns;
+		/* It may come again, and be older than the last moment then. */
+		if (item.kind == ND_ITEM_HEADER && !reader->wall.offset_ns)
+			nd_wall_set(&reader->wall, item.header->start_ns,
+				    item.header->start_unix_ns);
+		if (item.kind == ND_ITEM_MOMENT && item.moment->unix_ns)
+			nd_wall_set(&reader->wall, item.moment->time_ns, item.moment->unix_ns);
 		if (item.kind == ND_ITEM_EVENT && (item.event->event.kind == ND_EVENT_SPAN_START ||
 						   item.event->event.kind == ND_EVENT_SPAN))
 			ret = read_span(reader, item.event->spanned.span);

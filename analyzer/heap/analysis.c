@@ -52,8 +52,7 @@ static int analyse_graph(struct nd_heap *heap, struct nd_heap_analysis *a)
 	return ret;
 }
 
-/* What plain objects look like is asked for when classes of another heap are compared with these.
- */
+/* Only who compares classes with those of another heap asks what plain objects look like. */
 int nd_heap_find_interfaces(const struct nd_heap *heap, struct nd_intern *names,
 			    struct nd_heap_analysis *a, struct nd_err *err)
 {

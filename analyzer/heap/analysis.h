@@ -96,4 +96,15 @@ static inline uint32_t nd_heap_next_up(const struct nd_heap_analysis *analysis, 
 	return nd_heap_first_leaf(analysis, analysis->sibling[node]);
 }
 
+/* What is above before what is below: from `top` on, until ND_HEAP_NONE says that it is over. */
+static inline uint32_t nd_heap_next_down(const struct nd_heap_analysis *analysis, uint32_t top,
+					 uint32_t node)
+{
+	if (analysis->child[node] != ND_HEAP_NONE)
+		return analysis->child[node];
+	while (node != top && analysis->sibling[node] == ND_HEAP_NONE)
+		node = analysis->dominator[node];
+	return node == top ? ND_HEAP_NONE : analysis->sibling[node];
+}
+
 #endif /* NODIAG_ANALYZER_HEAP_ANALYSIS_H */

@@ -7,12 +7,24 @@
 
 #include "analyzer/heap/heap.h"
 #include "analyzer/heap/interfaces.h"
+#include "analyzer/heap/match.h"
 #include "analyzer/heap/sizes.h"
+#include "common/array.h"
 #include "common/err.h"
 #include "common/intern.h"
 
 /* A list by id may have so many places for each object; pages never touched cost nothing. */
 #define PLACES_MAX 16
+
+static void forget_ids(struct nd_heap_census *c)
+{
+	free(c->dense[0]);
+	free(c->dense[1]);
+	nd_set_fini(&c->sparse);
+	free(c->sparse_index);
+	c->dense[0] = c->dense[1] = c->sparse_index = NULL;
+	c->dense_count[0] = c->dense_count[1] = 0;
+}
 
 void nd_heap_census_fini(struct nd_heap_census *c)
 {
@@ -20,10 +32,7 @@ void nd_heap_census_fini(struct nd_heap_census *c)
 	free(c->class_of);
 	nd_heap_classes_fini(&c->classes);
 	nd_heap_shapes_fini(&c->shapes);
-	free(c->dense[0]);
-	free(c->dense[1]);
-	nd_set_fini(&c->sparse);
-	free(c->sparse_index);
+	forget_ids(c);
 }
 
 /* How long the lists are to be: up to the largest id, unless that is far away. */
@@ -46,9 +55,8 @@ static int add_sparse(struct nd_heap_census *c, uint32_t id, uint32_t index)
 
 	if (nd_set_add(&c->sparse, &id, UINT32_MAX, &at))
 		return -ENOMEM;
-	/* A power of two is full. */
-	if (c->sparse.count > count && !(count & (count - 1))) {
-		list = reallocarray(c->sparse_index, count ? 2 * (size_t)count : 1, sizeof(*list));
+	if (c->sparse.count > count) {
+		list = nd_array_grow(c->sparse_index, count, sizeof(*list));
 		if (!list)
 			return -ENOMEM;
 		c->sparse_index = list;
@@ -57,9 +65,20 @@ static int add_sparse(struct nd_heap_census *c, uint32_t id, uint32_t index)
 	return 0;
 }
 
-static int index_ids(const struct nd_heap *heap, struct nd_heap_census *c)
+static int add(struct nd_heap_census *c, uint32_t id, uint32_t index)
 {
-	uint32_t i, place, odd;
+	uint32_t odd = id & 1, place = id >> 1;
+
+	if (place >= c->dense_count[odd])
+		return add_sparse(c, id, index);
+	c->dense[odd][place] = index + 1;
+	return 0;
+}
+
+/* `twin` says which object of the census each one of the heap is; NULL: they are the same. */
+static int index_ids(const struct nd_heap *heap, const uint32_t *twin, struct nd_heap_census *c)
+{
+	uint32_t i, odd;
 	int ret = 0;
 
 	c->sparse.size = sizeof(uint32_t);
@@ -69,15 +88,24 @@ static int index_ids(const struct nd_heap *heap, struct nd_heap_census *c)
 		if (!c->dense[odd])
 			return -ENOMEM;
 	}
-	for (i = 0; i < heap->node_count && !ret; i++) {
-		odd = heap->id[i] & 1;
-		place = heap->id[i] >> 1;
-		if (place < c->dense_count[odd])
-			c->dense[odd][place] = i + 1;
-		else
-			ret = add_sparse(c, heap->id[i], i);
-	}
+	for (i = 0; i < heap->node_count && !ret; i++)
+		if (!twin || twin[i] != ND_HEAP_NONE)
+			ret = add(c, heap->id[i], twin ? twin[i] : i);
 	return ret;
+}
+
+int nd_heap_census_match(struct nd_heap_census *c, const struct nd_heap *before,
+			 const struct nd_heap *after, struct nd_err *err)
+{
+	uint32_t *twin = nd_heap_match(before, after);
+	int ret = twin ? 0 : -ENOMEM;
+
+	if (!ret) {
+		forget_ids(c);
+		ret = index_ids(after, twin, c);
+	}
+	free(twin);
+	return ret ? nd_err_set(err, ret, "out of memory for comparing by ways") : 0;
 }
 
 uint32_t nd_heap_census_find(const struct nd_heap_census *c, uint32_t id)
@@ -106,7 +134,7 @@ static int take(struct nd_heap *heap, struct nd_intern *names, struct nd_heap_ce
 	if (nd_heap_classify(heap, &c->classes, c->class_of) ||
 	    nd_heap_find_shapes(heap, names, &c->shapes, c->class_of))
 		return -ENOMEM;
-	return index_ids(heap, c);
+	return index_ids(heap, NULL, c);
 }
 
 int nd_heap_census_take(struct nd_heap *heap, struct nd_intern *names, struct nd_heap_census *ret,

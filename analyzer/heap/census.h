@@ -48,6 +48,13 @@ void nd_heap_census_fini(struct nd_heap_census *census);
 int nd_heap_census_class(struct nd_heap_census *census, const struct nd_heap_interfaces *interfaces,
 			 struct nd_intern *names);
 
+/*
+ * From now on go by the ids of a later heap, whose numbers are not those of the one that this was
+ * taken of, `before`; see match.h. 0, or -ENOMEM with `err` set.
+ */
+int nd_heap_census_match(struct nd_heap_census *census, const struct nd_heap *before,
+			 const struct nd_heap *after, struct nd_err *err);
+
 /* The object of an id, or ND_HEAP_NONE. */
 uint32_t nd_heap_census_find(const struct nd_heap_census *census, uint32_t id);
 

@@ -55,10 +55,7 @@ static uint32_t *join(struct nd_heap_diff *diff, const struct nd_heap_classes *c
 	return joined;
 }
 
-/*
- * All bytes of each class in one snapshot; a class that has no more of them than before is steady.
- * `bytes` has an element for each class of all snapshots, and is left with those of this one.
- */
+/* A class that has no more bytes in a snapshot than it had in the one before is steady. */
 static void mark_steady(struct nd_heap_diff *diff, uint64_t *bytes, const uint64_t *before)
 {
 	uint32_t i;

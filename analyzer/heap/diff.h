@@ -37,10 +37,13 @@ struct nd_heap_diff {
 	uint32_t reclassed; /* of these, those that have another class there */
 };
 
-/* Whether the snapshots cannot be of one process, where an id stays with its object. */
+/*
+ * Whether the snapshots do not share their ids, as where two children or two processes gave them
+ * out. Where they do, hardly an object has another class than before.
+ */
 static inline bool nd_heap_diff_is_mixed(const struct nd_heap_diff *diff)
 {
-	return diff->reclassed > diff->matched / 10;
+	return diff->reclassed > diff->matched / 100;
 }
 
 static inline int64_t nd_heap_delta_bytes(const struct nd_heap_delta *delta)

@@ -2,8 +2,7 @@
 #ifndef NODIAG_ANALYZER_HEAP_FUNCTIONS_H
 #define NODIAG_ANALYZER_HEAP_FUNCTIONS_H
 
-/* What a program's functions keep: closures by where they are defined, and scopes of their calls.
- */
+/* What a program's functions keep: closures, by their definition, and the scopes of their calls. */
 
 #include <stdint.h>
 
@@ -32,8 +31,7 @@ struct nd_heap_keepers {
 	 */
 	struct nd_heap_table scopes;
 
-	/* Nodes that the snapshot says are of no page any more (analyzer/heap/detached.h), by
-	 * class. */
+	/* Nodes that are of no page any more (analyzer/heap/detached.h), by class. */
 	struct nd_heap_table detached;
 };
 

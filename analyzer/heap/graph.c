@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/array.h"
 #include "common/intern.h"
 
 #define PAIR_START " / part of key ("
@@ -40,16 +41,14 @@ static int add_pair(struct nd_heap_pairs *pairs, struct nd_intern *texts, const 
 
 	if (nd_intern_add(texts, text, len, &id))
 		return -ENOMEM;
-	/* Ids count up from 1, since 0 is the empty text. A power of two is full. */
-	if (id > pairs->count && !(pairs->count & (pairs->count - 1))) {
-		tables = reallocarray(pairs->table, pairs->count ? 2 * (size_t)pairs->count : 1,
-				      sizeof(*tables));
+	/* Ids count up from 1, since 0 is the empty text. */
+	if (id > pairs->count) {
+		tables = nd_array_grow(pairs->table, pairs->count, sizeof(*tables));
 		if (!tables)
 			return -ENOMEM;
 		pairs->table = tables;
-	}
-	if (id > pairs->count)
 		pairs->table[pairs->count++] = table;
+	}
 	*ret_pair = id;
 	return 0;
 }

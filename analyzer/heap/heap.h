@@ -87,7 +87,7 @@ struct nd_heap {
 	struct nd_heap_location *location; /* by node */
 
 	char *string_bytes; /* each ends with a NUL; UTF-8, but lone surrogates have three bytes */
-	size_t *string_start;
+	size_t *string_start; /* string_count + 1 of them */
 
 	uint64_t extra_native_bytes; /* memory outside of the heap that has no node */
 

@@ -9,6 +9,7 @@
 
 #include "analyzer/heap/analysis.h"
 #include "analyzer/heap/heap.h"
+#include "common/array.h"
 #include "common/buf.h"
 
 /* Parts of a path that tell files apart: every package has an index.js. */
@@ -38,14 +39,11 @@ static int add_first(struct nd_set *set, uint32_t record, uint32_t **values, uin
 	*ret_id = id;
 	if (set->count == count)
 		return 0;
-	/* A power of two is full. */
-	if (!(count & (count - 1))) {
-		list = reallocarray(*values, count ? 2 * (size_t)count : 1, sizeof(*list));
-		if (!list)
-			return -ENOMEM;
-		*values = list;
-	}
-	(*values)[id] = value;
+	list = nd_array_grow(*values, count, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	*values = list;
+	list[id] = value;
 	return 0;
 }
 

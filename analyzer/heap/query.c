@@ -41,7 +41,7 @@ static int find_classes(struct asking *q)
 static int find_below(struct asking *q)
 {
 	const struct nd_heap_analysis *a = q->analysis;
-	uint32_t top = q->query->retained_by, node = top;
+	uint32_t top = q->query->retained_by, node;
 
 	if (top == ND_HEAP_NONE)
 		return 0;
@@ -49,19 +49,10 @@ static int find_below(struct asking *q)
 	q->is_below = calloc(q->heap->node_count / 8 + 1, 1);
 	if (!q->is_below)
 		return -ENOMEM;
-	for (;;) {
+	for (node = top; node != ND_HEAP_NONE; node = nd_heap_next_down(a, top, node))
 		if (node != top)
 			nd_heap_set_bit(q->is_below, node);
-		if (a->child[node] != ND_HEAP_NONE) {
-			node = a->child[node];
-			continue;
-		}
-		while (node != top && a->sibling[node] == ND_HEAP_NONE)
-			node = a->dominator[node];
-		if (node == top)
-			return 0;
-		node = a->sibling[node];
-	}
+	return 0;
 }
 
 static bool is_match(const struct asking *q, uint32_t node)

@@ -30,6 +30,12 @@ void nd_heap_reader_free(struct nd_heap_reader *reader);
 int nd_heap_reader_feed(struct nd_heap_reader *reader, const void *data, size_t len,
 			struct nd_err *err);
 
+/*
+ * About how much of the snapshot has come, from 0 to below 1, by what its head promises: 0 before
+ * that is known, and of one that is packed.
+ */
+double nd_heap_reader_get_share(const struct nd_heap_reader *reader);
+
 /* That was all. The caller frees the heap. Errors as above. */
 int nd_heap_reader_finish(struct nd_heap_reader *reader, struct nd_heap **ret_heap,
 			  struct nd_err *err);

@@ -9,6 +9,7 @@
 #include "analyzer/heap/analysis.h"
 #include "analyzer/heap/heap.h"
 #include "analyzer/heap/path.h"
+#include "common/array.h"
 #include "common/buf.h"
 #include "common/intern.h"
 
@@ -40,16 +41,12 @@ static int gather(const struct nd_heap *heap, const struct nd_heap_analysis *ana
 			if (nd_heap_edge_to(heap, e) != node || from == heap->root ||
 			    nd_heap_edge_type(heap, e) == ND_HEAP_EDGE_WEAK)
 				continue;
-			/* A power of two is full. */
-			if (!(count & (count - 1))) {
-				more = reallocarray(list, count ? 2 * (size_t)count : 1,
-						    sizeof(*list));
-				if (!more) {
-					free(list);
-					return -ENOMEM;
-				}
-				list = more;
+			more = nd_array_grow(list, count, sizeof(*list));
+			if (!more) {
+				free(list);
+				return -ENOMEM;
 			}
+			list = more;
 			list[count++] = (struct found){{from, e}, analysis->distance[from]};
 		}
 	*ret = list;
@@ -100,13 +97,10 @@ static struct nd_heap_way *find_way(struct nd_heap_ways *ways, struct nd_intern 
 		return NULL;
 	if (id < count)
 		return &ways->way[id];
-	/* A power of two is full. */
-	if (!(count & (count - 1))) {
-		way = reallocarray(ways->way, count ? 2 * (size_t)count : 1, sizeof(*way));
-		if (!way)
-			return NULL;
-		ways->way = way;
-	}
+	way = nd_array_grow(ways->way, count, sizeof(*way));
+	if (!way)
+		return NULL;
+	ways->way = way;
 	way = &ways->way[count];
 	*way = (struct nd_heap_way){.words = strdup(nd_intern_get(texts, id))};
 	if (!way->words)

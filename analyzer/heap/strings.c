@@ -145,8 +145,6 @@ static int add_start(struct nd_heap_strings *s, struct nd_err *err)
 	uint32_t cap = s->start_cap ? s->start_cap * 2 : FIRST_STARTS;
 	size_t *start;
 
-	if (s->count >= ND_HEAP_STRINGS_MAX)
-		return nd_err_set(err, -E2BIG, "it has more than %u strings", ND_HEAP_STRINGS_MAX);
 	if (s->count == s->start_cap) {
 		start = reallocarray(s->start, cap, sizeof(*start));
 		if (!start)
@@ -162,6 +160,8 @@ static int begin_string(struct nd_heap_strings *s, struct nd_err *err)
 {
 	int ret = reserve(s, 0, err);
 
+	if (!ret && s->count == ND_HEAP_STRINGS_MAX)
+		ret = nd_err_set(err, -E2BIG, "it has more than %u strings", ND_HEAP_STRINGS_MAX);
 	s->state = INSIDE;
 	return ret ? ret : add_start(s, err);
 }

@@ -54,6 +54,7 @@ struct nd_heap_summary {
 int nd_heap_summarize(const struct nd_heap_paths *paths,
 		      const struct nd_heap_collections *collections, uint32_t limit,
 		      struct nd_heap_summary *ret, struct nd_err *err);
+
 /* Leave `limit` elements of each list. */
 void nd_heap_summary_cut(struct nd_heap_summary *summary, uint32_t limit);
 

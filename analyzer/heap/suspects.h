@@ -5,10 +5,12 @@
 /*
  * Who is likely to leak: the places at which memory gathers, those with most of it first.
  *
- * Between snapshots, everything new is charged to its nearest dominator that was there before: that
- * one survived, and got it. In a single snapshot, what the roots dominate is looked at, by itself
- * and in groups of one class, as Eclipse MAT does. From there the way goes down the tree of
- * dominators for as long as one object has most of it, to the point where it gathers.
+ * Between snapshots, everything new is charged to its nearest dominator that was there before, or
+ * where that is the whole program, to the nearest object on the shortest way to it that was: that
+ * one survived, and got it. In a single snapshot, what only the whole program dominates is looked
+ * at: by itself where it is large, else together with all that is next to the same object on their
+ * shortest ways. From there the way goes down the tree of dominators for as long as one object has
+ * most of it, to the point where it gathers.
  */
 
 #include <stdint.h>

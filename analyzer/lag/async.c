@@ -5,21 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-
+#include "common/list.h"
+#include "common/set.h"
 #include "proto/limits.h"
 
+/* A type in one thread. Keys have no padding, as common/set.h wants it. */
 struct type_key {
 	uint32_t tid;
 	char name[ND_ASYNC_TYPE_NAME];
-};
-
-/* A type in one thread: the sums as they were told last. */
-struct type_row {
-	UT_hash_handle hh;
-	struct type_key key;
-	struct nd_event_async_type sums;
 };
 
 struct site_key {
@@ -31,53 +24,60 @@ struct site_key {
 	uint32_t column;
 };
 
-struct site_row {
-	UT_hash_handle hh;
-	struct site_key key;
-	struct nd_event_async_site sums;
+/* Events by their keys: the sums as they were told last. */
+struct table {
+	struct nd_set keys;
+	struct nd_list sums; /* beside the keys */
+	uint32_t max;
 };
 
 struct nd_async {
-	struct type_row *type_rows;
-	struct site_row *site_rows;
+	struct table types; /* struct type_key, struct nd_event_async_type */
+	struct table sites; /* struct site_key, struct nd_event_async_site */
 	struct nd_async_thread *threads;
 	struct nd_event_async *states; /* of each of these */
 	size_t threads_count;
 	uint64_t left_out;
 	/* What nd_async_types() hands out. */
-	struct nd_async_type *types;
-	struct nd_async_site *sites;
+	struct nd_async_type *type_list;
+	struct nd_async_site *site_list;
 };
 
 struct nd_async *nd_async_new(void)
 {
-	return calloc(1, sizeof(struct nd_async));
+	struct nd_async *async = calloc(1, sizeof(*async));
+
+	if (!async)
+		return NULL;
+	async->types = (struct table){
+		.keys.size = sizeof(struct type_key),
+		.sums.size = sizeof(struct nd_event_async_type),
+		.max = ND_ASYNC_TYPES_MAX,
+	};
+	async->sites = (struct table){
+		.keys.size = sizeof(struct site_key),
+		.sums.size = sizeof(struct nd_event_async_site),
+		.max = ND_ASYNC_SITES_MAX,
+	};
+	return async;
+}
+
+static void fini_table(struct table *table)
+{
+	nd_set_fini(&table->keys);
+	free(table->sums.items);
 }
 
 void nd_async_free(struct nd_async *async)
 {
-	struct type_row *type, *next_type;
-	struct site_row *site, *next_site;
-
 	if (!async)
 		return;
-	/* uthash keeps its elements in a list too, which outlives the table. */
-	type = async->type_rows;
-	HASH_CLEAR(hh, async->type_rows);
-	for (; type; type = next_type) {
-		next_type = type->hh.next;
-		free(type);
-	}
-	site = async->site_rows;
-	HASH_CLEAR(hh, async->site_rows);
-	for (; site; site = next_site) {
-		next_site = site->hh.next;
-		free(site);
-	}
+	fini_table(&async->types);
+	fini_table(&async->sites);
 	free(async->threads);
 	free(async->states);
-	free(async->types);
-	free(async->sites);
+	free(async->type_list);
+	free(async->site_list);
 	free(async);
 }
 
@@ -113,59 +113,41 @@ static int add_thread(struct nd_async *async, const struct nd_event_async *event
 	return 0;
 }
 
-static int add_type(struct nd_async *async, const struct nd_event_async_type *event)
+/* The sums of a key, in the place of those that were told before. */
+static int put(struct nd_async *async, struct table *table, const void *key, const void *sums)
 {
-	struct type_key key = {.tid = event->event.tid};
-	struct type_row *row;
+	uint32_t id;
+	int ret = nd_set_add(&table->keys, key, table->max, &id);
 
-	copy_text(key.name, event->name, sizeof(key.name));
-	HASH_FIND(hh, async->type_rows, &key, sizeof(key), row);
-	if (!row && HASH_CNT(hh, async->type_rows) == ND_ASYNC_TYPES_MAX) {
+	if (ret == -E2BIG) {
 		async->left_out++;
 		return 0;
 	}
-	if (!row) {
-		row = calloc(1, sizeof(*row));
-		if (!row)
-			return -ENOMEM;
-		row->key = key;
-		HASH_ADD(hh, async->type_rows, key, sizeof(row->key), row);
-		if (!row->hh.tbl) {
-			free(row);
-			return -ENOMEM;
-		}
-	}
-	row->sums = *event;
+	if (ret)
+		return ret;
+	if (id == table->sums.count)
+		return nd_list_add(&table->sums, sums);
+	memcpy((char *)table->sums.items + id * table->sums.size, sums, table->sums.size);
 	return 0;
+}
+
+static int add_type(struct nd_async *async, const struct nd_event_async_type *event)
+{
+	struct type_key key = {.tid = event->event.tid};
+
+	copy_text(key.name, event->name, sizeof(key.name));
+	return put(async, &async->types, &key, event);
 }
 
 static int add_site(struct nd_async *async, const struct nd_event_async_site *event)
 {
 	struct site_key key = {
 		.tid = event->event.tid, .line = event->line, .column = event->column};
-	struct site_row *row;
 
 	copy_text(key.type, event->type, sizeof(key.type));
 	copy_text(key.function, event->function, sizeof(key.function));
 	copy_text(key.file, event->file, sizeof(key.file));
-	HASH_FIND(hh, async->site_rows, &key, sizeof(key), row);
-	if (!row && HASH_CNT(hh, async->site_rows) == ND_ASYNC_SITES_MAX) {
-		async->left_out++;
-		return 0;
-	}
-	if (!row) {
-		row = calloc(1, sizeof(*row));
-		if (!row)
-			return -ENOMEM;
-		row->key = key;
-		HASH_ADD(hh, async->site_rows, key, sizeof(row->key), row);
-		if (!row->hh.tbl) {
-			free(row);
-			return -ENOMEM;
-		}
-	}
-	row->sums = *event;
-	return 0;
+	return put(async, &async->sites, &key, event);
 }
 
 int nd_async_add_event(struct nd_async *async, const struct nd_event *event, size_t size)
@@ -181,20 +163,20 @@ int nd_async_add_event(struct nd_async *async, const struct nd_event *event, siz
 
 void nd_async_end_thread(struct nd_async *async, uint32_t tid)
 {
-	struct type_row *type;
-	struct site_row *site;
+	struct nd_event_async_type *types = async->types.sums.items;
+	struct nd_event_async_site *sites = async->sites.sums.items;
 	size_t i;
 
 	/* Nothing can be begun in a thread that is about to end, which is no failure of Node's. */
 	for (i = 0; i < async->threads_count; i++)
 		if (async->threads[i].tid == tid && async->threads[i].reason == ND_ASYNC_FAILED)
 			async->threads[i].reason = ND_ASYNC_OK;
-	for (type = async->type_rows; type; type = type->hh.next)
-		if (type->key.tid == tid)
-			type->sums.alive = 0;
-	for (site = async->site_rows; site; site = site->hh.next)
-		if (site->key.tid == tid)
-			site->sums.alive = 0;
+	for (i = 0; i < async->types.sums.count; i++)
+		if (types[i].event.tid == tid)
+			types[i].alive = 0;
+	for (i = 0; i < async->sites.sums.count; i++)
+		if (sites[i].event.tid == tid)
+			sites[i].alive = 0;
 }
 
 const struct nd_async_thread *nd_async_threads(const struct nd_async *async, size_t *ret_count)
@@ -257,24 +239,25 @@ static void add_up_site(struct nd_async_site *to, const struct nd_async_site *fr
 /* All places, those of a type together and in the order of the answer. */
 static struct nd_async_site *list_sites(const struct nd_async *async, size_t *ret_count)
 {
-	size_t count = HASH_CNT(hh, async->site_rows), i, kept = 0;
+	const struct site_key *keys = (const void *)async->sites.keys.records;
+	const struct nd_event_async_site *sums = async->sites.sums.items;
+	size_t count = async->sites.sums.count, i, kept = 0;
 	struct nd_async_site *sites = calloc(count ? count : 1, sizeof(*sites));
-	const struct site_row *row;
 
 	if (!sites)
 		return NULL;
-	for (row = async->site_rows, i = 0; row; row = row->hh.next)
-		sites[i++] = (struct nd_async_site){
-			.type = row->key.type,
-			.function = row->key.function,
-			.file = row->key.file,
-			.line = row->key.line,
-			.column = row->key.column,
-			.created = row->sums.created,
-			.alive = row->sums.alive,
-			.ended = row->sums.ended,
-			.total_us = row->sums.total_us,
-			.max_us = row->sums.max_us,
+	for (i = 0; i < count; i++)
+		sites[i] = (struct nd_async_site){
+			.type = keys[i].type,
+			.function = keys[i].function,
+			.file = keys[i].file,
+			.line = keys[i].line,
+			.column = keys[i].column,
+			.created = sums[i].created,
+			.alive = sums[i].alive,
+			.ended = sums[i].ended,
+			.total_us = sums[i].total_us,
+			.max_us = sums[i].max_us,
 		};
 	qsort(sites, count, sizeof(*sites), compare_places);
 	for (i = 0; i < count; i++)
@@ -304,18 +287,19 @@ static void add_up_type(struct nd_async_type *to, const struct nd_event_async_ty
 
 static struct nd_async_type *list_types(const struct nd_async *async, size_t *ret_count)
 {
-	size_t count = HASH_CNT(hh, async->type_rows), i, used = 0;
+	const struct type_key *keys = (const void *)async->types.keys.records;
+	const struct nd_event_async_type *sums = async->types.sums.items;
+	size_t count = async->types.sums.count, i, at, used = 0;
 	struct nd_async_type *types = calloc(count ? count : 1, sizeof(*types));
-	const struct type_row *row;
 
 	if (!types)
 		return NULL;
-	for (row = async->type_rows; row; row = row->hh.next) {
-		for (i = 0; i < used && strcmp(types[i].name, row->key.name) != 0;)
-			i++;
-		if (i == used)
-			types[used++].name = row->key.name;
-		add_up_type(&types[i], &row->sums);
+	for (i = 0; i < count; i++) {
+		for (at = 0; at < used && strcmp(types[at].name, keys[i].name) != 0;)
+			at++;
+		if (at == used)
+			types[used++].name = keys[i].name;
+		add_up_type(&types[at], &sums[i]);
 	}
 	qsort(types, used, sizeof(*types), compare_types);
 	*ret_count = used;
@@ -349,10 +333,10 @@ const struct nd_async_type *nd_async_types(struct nd_async *async, size_t *ret_c
 	}
 	for (i = 0; i < count; i++)
 		give_sites(&types[i], sites, sites_count);
-	free(async->types);
-	free(async->sites);
-	async->types = types;
-	async->sites = sites;
+	free(async->type_list);
+	free(async->site_list);
+	async->type_list = types;
+	async->site_list = sites;
 	*ret_count = count;
 	return types;
 }

@@ -73,7 +73,7 @@ const struct nd_async_thread *nd_async_threads(const struct nd_async *async, siz
 
 /*
  * The types, most alive first, then most created; NULL when out of memory. Valid until the next
- * call.
+ * event, and the next call.
  */
 const struct nd_async_type *nd_async_types(struct nd_async *async, size_t *ret_count);
 

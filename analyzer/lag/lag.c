@@ -8,33 +8,24 @@
 #include "analyzer/lag/async.h"
 #include "analyzer/lag/culprits.h"
 #include "analyzer/lag/stall.h"
+#include "analyzer/lag/threads.h"
 #include "analyzer/profile/profile.h"
+#include "analyzer/trace/collections.h"
 #include "analyzer/trace/requests.h"
 #include "common/array.h"
 #include "proto/limits.h"
-
-/* A thread that was observed. */
-struct thread {
-	struct nd_lag_loop loop;
-	uint64_t busy_since_ns;
-	uint32_t phase;
-	bool is_final;	       /* its counters have been read for the last time */
-	struct nd_stall *open; /* what is known of the iteration that lasts, or NULL */
-};
+#include "proto/span.h"
 
 struct nd_lag {
 	const struct nd_profile *frames;
-	uint32_t known; /* enum nd_loop_known */
-	struct thread *threads;
-	size_t threads_count;
-	uint64_t threads_left_out;
+	struct nd_lag_threads threads;
 	struct nd_stall **ended; /* not decided about yet */
 	size_t ended_count;
 	size_t ended_before; /* of these, those that were there at the last nd_lag_settle() */
 	struct nd_culprits culprits;
 	struct nd_async *async;
 	struct nd_requests *requests;
-	struct nd_lag_loop *loops; /* what nd_lag_loops() hands out */
+	struct nd_collections *collections;
 	int (*listen)(void *arg, const struct nd_lag_stall *stall);
 	void *listen_arg;
 	int (*observe)(void *arg, struct nd_lag *lag, uint64_t time_ns);
@@ -49,12 +40,13 @@ struct nd_lag *nd_lag_new(const struct nd_profile *frames)
 		return NULL;
 	lag->async = nd_async_new();
 	lag->requests = nd_requests_new();
-	if (!lag->async || !lag->requests) {
+	lag->collections = lag->requests ? nd_collections_new(lag->requests) : NULL;
+	if (!lag->async || !lag->collections) {
 		nd_lag_free(lag);
 		return NULL;
 	}
 	lag->frames = frames;
-	lag->known = ND_LOOP_PHASES | ND_LOOP_GC | ND_LOOP_EVENTS;
+	lag->threads.known = ND_LOOP_PHASES | ND_LOOP_GC | ND_LOOP_EVENTS;
 	return lag;
 }
 
@@ -67,16 +59,7 @@ void nd_lag_set_listener(struct nd_lag *lag,
 
 void nd_lag_set_known(struct nd_lag *lag, uint32_t known)
 {
-	lag->known = known;
-}
-
-static void free_stall(struct nd_stall *stall)
-{
-	size_t i;
-
-	for (i = 0; stall && i < stall->stacks; i++)
-		free(stall->stack[i].calls);
-	free(stall);
+	lag->threads.known = known;
 }
 
 void nd_lag_free(struct nd_lag *lag)
@@ -85,16 +68,14 @@ void nd_lag_free(struct nd_lag *lag)
 
 	if (!lag)
 		return;
-	for (i = 0; i < lag->threads_count; i++)
-		free_stall(lag->threads[i].open);
+	nd_lag_threads_fini(&lag->threads);
 	for (i = 0; i < lag->ended_count; i++)
-		free_stall(lag->ended[i]);
+		nd_stall_free(lag->ended[i]);
 	nd_culprits_fini(&lag->culprits);
 	nd_async_free(lag->async);
+	nd_collections_free(lag->collections);
 	nd_requests_free(lag->requests);
-	free(lag->threads);
 	free(lag->ended);
-	free(lag->loops);
 	free(lag);
 }
 
@@ -110,163 +91,12 @@ int nd_lag_observe(struct nd_lag *lag, uint64_t time_ns)
 	return lag->observe ? lag->observe(lag->observe_arg, lag, time_ns) : 0;
 }
 
-/* The thread of that id that lives, or one that did. */
-static struct thread *find_thread(struct nd_lag *lag, uint32_t tid)
-{
-	struct thread *found = NULL, *thread;
-	size_t i;
-
-	for (i = 0; i < lag->threads_count; i++) {
-		thread = &lag->threads[i];
-		if (thread->loop.tid == tid && (!found || found->loop.ended))
-			found = thread;
-	}
-	return found;
-}
-
-/* The thread of a slot; one that only events spoke of so far has no start yet. */
-static struct thread *find_slot_thread(struct nd_lag *lag, const struct nd_channel_slot *slot)
-{
-	struct thread *thread;
-	size_t i;
-
-	for (i = 0; i < lag->threads_count; i++) {
-		thread = &lag->threads[i];
-		if (thread->loop.tid == slot->tid &&
-		    (thread->loop.start_ns == slot->start_ns || !thread->loop.start_ns))
-			return thread;
-	}
-	return NULL;
-}
-
-/* Room in the place of one that has ended; NULL when all live. */
-static struct thread *drop_ended(struct nd_lag *lag)
-{
-	size_t i;
-
-	lag->threads_left_out++;
-	for (i = 0; i < lag->threads_count; i++)
-		if (lag->threads[i].loop.ended) {
-			free_stall(lag->threads[i].open);
-			return &lag->threads[i];
-		}
-	return NULL;
-}
-
-/* 0 with NULL where there is no place for it. */
-static int add_thread(struct nd_lag *lag, uint32_t tid, struct thread **ret_thread)
-{
-	struct thread *grown, *thread;
-
-	if (lag->threads_count == ND_LAG_THREADS_MAX) {
-		thread = drop_ended(lag);
-	} else {
-		grown = nd_array_grow(lag->threads, lag->threads_count, sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		lag->threads = grown;
-		thread = &lag->threads[lag->threads_count++];
-	}
-	if (thread)
-		*thread = (struct thread){.loop.tid = tid};
-	*ret_thread = thread;
-	return 0;
-}
-
-static void subtract(uint64_t *ret, const uint64_t *first, const uint64_t *now, size_t count)
-{
-	size_t i;
-
-	for (i = 0; i < count; i++)
-		ret[i] = now[i] >= first[i] ? now[i] - first[i] : 0;
-}
-
-static void read_loop(struct thread *thread, const struct nd_loop_counters *first,
-		      const struct nd_loop_counters *now, uint64_t now_ns)
-{
-	struct nd_lag_loop *loop = &thread->loop;
-
-	loop->iterations = now->iterations - first->iterations;
-	loop->busy_ns = now->busy_ns - first->busy_ns;
-	loop->idle_ns = now->idle_ns - first->idle_ns;
-	loop->events = now->events - first->events;
-	loop->stalls = now->stalls - first->stalls;
-	loop->stall_ns = now->stall_ns - first->stall_ns;
-	subtract(loop->phase_ns, first->phase_ns, now->phase_ns, ND_PHASE_COUNT);
-	subtract(loop->delay, first->delay, now->delay, ND_HISTOGRAM_BUCKETS);
-	thread->busy_since_ns = now->busy_since_ns;
-	thread->phase = now->phase;
-	if (now->busy_since_ns && now->busy_since_ns < now_ns)
-		loop->busy_ns += now_ns - now->busy_since_ns;
-	if (now->idle_since_ns && now->idle_since_ns < now_ns)
-		loop->idle_ns += now_ns - now->idle_since_ns;
-	/* What began before the observation belongs to it only from there on. */
-	if (first->busy_since_ns && loop->busy_ns > loop->observed_ns)
-		loop->busy_ns = loop->observed_ns;
-	if (loop->idle_ns > loop->observed_ns)
-		loop->idle_ns = loop->observed_ns;
-}
-
-/* The longest of the observed iterations: exact where it is the longest ever, else its bucket's. */
-static uint64_t find_max(const struct nd_lag_loop *loop, const struct nd_loop_counters *first,
-			 const struct nd_loop_counters *now)
-{
-	uint32_t i;
-
-	if (now->max_ns > first->max_ns)
-		return now->max_ns;
-	for (i = ND_HISTOGRAM_BUCKETS; i-- > 0;)
-		if (loop->delay[i])
-			return i + 1 < ND_HISTOGRAM_BUCKETS ? nd_histogram_start(i + 1)
-							    : nd_histogram_start(i);
-	return 0;
-}
-
-int nd_lag_set_counters(struct nd_lag *lag, const struct nd_channel_slot *first,
-			const struct nd_channel_slot *now, uint64_t start_ns, uint64_t now_ns)
-{
-	struct thread *thread = find_slot_thread(lag, now);
-	struct nd_lag_loop *loop;
-	uint64_t from;
-	int ret;
-
-	/* One that had ended before is not of this observation. */
-	if (first->state == ND_SLOT_ENDED && first->start_ns == now->start_ns)
-		return 0;
-	if (!thread) {
-		ret = add_thread(lag, now->tid, &thread);
-		if (ret || !thread)
-			return ret;
-	}
-	thread->loop.start_ns = now->start_ns;
-	loop = &thread->loop;
-	loop->kind = now->kind;
-	loop->known = lag->known;
-	if (thread->is_final)
-		return 0;
-	thread->is_final = now->state != ND_SLOT_LIVE;
-	loop->ended |= thread->is_final;
-	from = now->loop.start_ns > start_ns ? now->loop.start_ns : start_ns;
-	loop->observed_ns = now->loop.start_ns && now_ns > from ? now_ns - from : 0;
-	read_loop(thread, &first->loop, &now->loop, now_ns);
-	loop->max_ns = find_max(loop, &first->loop, &now->loop);
-	subtract(loop->gc_count, first->gc.count, now->gc.count, ND_GC_TYPES);
-	subtract(loop->gc_ns, first->gc.time_ns, now->gc.time_ns, ND_GC_TYPES);
-	loop->heap_used_bytes = now->gc.used_bytes;
-	loop->heap_total_bytes = now->gc.total_bytes;
-	loop->heap_limit_bytes = now->gc.limit_bytes;
-	loop->external_bytes = now->gc.external_bytes;
-	return 0;
-}
-
 /* What is known of a thread's current iteration; 0 with NULL where there is no place for it. */
 static int open_stall(struct nd_lag *lag, uint32_t tid, struct nd_stall **ret_stall)
 {
-	struct thread *thread = find_thread(lag, tid);
-	int ret = 0;
+	struct nd_lag_thread *thread = NULL;
+	int ret = nd_lag_threads_get(&lag->threads, tid, &thread);
 
-	if (!thread)
-		ret = add_thread(lag, tid, &thread);
 	if (thread && !thread->open) {
 		thread->open = calloc(1, sizeof(*thread->open));
 		if (!thread->open)
@@ -299,7 +129,7 @@ int nd_lag_add_stack(struct nd_lag *lag, const struct nd_event *event, const uin
 /* The stacks that the thread's current iteration has from before it began. */
 static void forget_before(struct nd_lag *lag, uint32_t tid, uint64_t time_ns)
 {
-	struct thread *thread = find_thread(lag, tid);
+	struct nd_lag_thread *thread = nd_lag_threads_find(&lag->threads, tid);
 	struct nd_stall *stall = thread ? thread->open : NULL;
 	size_t i, kept = 0;
 
@@ -334,7 +164,7 @@ static int end_stall(struct nd_lag *lag, const struct nd_event_stall *event)
 	stall->event = *event;
 	ret = keep_stall(lag, stall);
 	if (!ret)
-		find_thread(lag, event->event.tid)->open = NULL;
+		nd_lag_threads_find(&lag->threads, event->event.tid)->open = NULL;
 	return ret;
 }
 
@@ -358,87 +188,25 @@ static int add_blocked(struct nd_lag *lag, const struct nd_event_blocked *event)
 	return 0;
 }
 
-static void add_pause(struct nd_gc_pauses *pauses, uint64_t took_ns)
+static int add_gc(struct nd_lag *lag, const struct nd_event *event, size_t size)
 {
-	static const double bounds[ND_GC_BUCKETS - 1] = ND_GC_BOUNDS;
-	size_t i;
+	struct nd_event_gc gc = {0};
 
-	for (i = 0; i < ND_GC_BUCKETS - 1; i++)
-		if ((double)took_ns / 1e9 <= bounds[i])
-			break;
-	pauses->count[i]++;
-	pauses->ns += took_ns;
+	if (size < ND_EVENT_GC_SIZE_MIN)
+		return 0;
+	/* An older agent's is shorter. */
+	memcpy(&gc, event, size < sizeof(gc) ? size : sizeof(gc));
+	return nd_collections_add(lag->collections, &gc, nd_lag_threads_add_gc(&lag->threads, &gc));
 }
 
-static void add_gc(struct nd_lag *lag, const struct nd_event_gc *event)
+static int add_span(struct nd_lag *lag, const struct nd_event *event, size_t size)
 {
-	struct thread *thread = find_thread(lag, event->event.tid);
-	int index = event->type ? __builtin_ctz(event->type) : 0;
-	uint64_t took = event->event.time_ns - event->start_ns;
+	const struct nd_event_span *span = (const void *)event;
+	int ret = nd_requests_add_event(lag->requests, event, size);
 
-	if (!thread || index >= ND_GC_TYPES)
-		return;
-	if (took > thread->loop.gc_max_ns[index])
-		thread->loop.gc_max_ns[index] = took;
-	add_pause(&thread->loop.gc_pauses[index], took);
-}
-
-static void add_handles(struct nd_lag *lag, const struct nd_event_handles *event)
-{
-	struct thread *thread = find_thread(lag, event->event.tid);
-
-	if (!thread)
-		return;
-	thread->loop.has_handles = true;
-	thread->loop.requests = event->requests;
-	memcpy(thread->loop.handles_active, event->active, sizeof(event->active));
-	memcpy(thread->loop.handles_total, event->total, sizeof(event->total));
-}
-
-static void add_memory(struct nd_lag *lag, const struct nd_event_memory *event)
-{
-	struct thread *thread = find_thread(lag, event->event.tid);
-
-	if (!thread)
-		return;
-	thread->loop.has_memory = true;
-	thread->loop.held_bytes = event->external_bytes;
-	thread->loop.array_buffers_bytes = event->array_buffers_bytes;
-}
-
-/* Its place: that of the same name, or a new one; NULL when there is none. */
-static struct nd_lag_space *find_space(struct nd_lag_loop *loop, const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < loop->spaces; i++)
-		if (!strncmp(loop->space[i].name, name, ND_SPACE_NAME - 1))
-			return &loop->space[i];
-	return loop->spaces < ND_LAG_SPACES_MAX ? &loop->space[loop->spaces++] : NULL;
-}
-
-static void add_space(struct nd_lag *lag, const struct nd_event_space *event)
-{
-	struct thread *thread = find_thread(lag, event->event.tid);
-	struct nd_lag_space *space = thread ? find_space(&thread->loop, event->name) : NULL;
-
-	if (!space)
-		return;
-	memcpy(space->name, event->name, ND_SPACE_NAME - 1);
-	space->size_bytes = event->size_bytes;
-	space->used_bytes = event->used_bytes;
-	space->available_bytes = event->available_bytes;
-	space->physical_bytes = event->physical_bytes;
-}
-
-/* Its slot may be another thread's before the counters are looked at again. */
-static void end_thread(struct nd_lag *lag, uint32_t tid)
-{
-	struct thread *thread = find_thread(lag, tid);
-
-	if (thread)
-		thread->loop.ended = true;
-	nd_async_end_thread(lag->async, tid);
+	if (ret || event->kind != ND_EVENT_SPAN || !nd_span_is_sound(event, size))
+		return ret;
+	return nd_collections_end_span(lag->collections, span->span_id);
 }
 
 int nd_lag_add_event(struct nd_lag *lag, const struct nd_event *event, size_t size)
@@ -452,30 +220,23 @@ int nd_lag_add_event(struct nd_lag *lag, const struct nd_event *event, size_t si
 			       ? 0
 			       : add_blocked(lag, (const void *)event);
 	case ND_EVENT_GC:
-		if (size >= ND_EVENT_GC_SIZE_MIN)
-			add_gc(lag, (const void *)event);
-		return 0;
+		return add_gc(lag, event, size);
 	case ND_EVENT_HANDLES:
-		if (size >= sizeof(struct nd_event_handles))
-			add_handles(lag, (const void *)event);
-		return 0;
 	case ND_EVENT_MEMORY:
-		if (size >= sizeof(struct nd_event_memory))
-			add_memory(lag, (const void *)event);
-		return 0;
 	case ND_EVENT_SPACE:
-		if (size >= sizeof(struct nd_event_space))
-			add_space(lag, (const void *)event);
+	case ND_EVENT_RESOURCE:
+		nd_lag_threads_add_event(&lag->threads, event, size);
 		return 0;
 	case ND_EVENT_THREAD_END:
-		end_thread(lag, event->tid);
+		nd_lag_threads_add_event(&lag->threads, event, size);
+		nd_async_end_thread(lag->async, event->tid);
 		return 0;
 	case ND_EVENT_FORGET:
 		forget_before(lag, event->tid, event->time_ns);
 		return 0;
 	case ND_EVENT_SPAN_START:
 	case ND_EVENT_SPAN:
-		return nd_requests_add_event(lag->requests, event, size);
+		return add_span(lag, event, size);
 	default:
 		return nd_async_add_event(lag->async, event, size);
 	}
@@ -501,7 +262,7 @@ static int charge(struct nd_lag *lag, const struct nd_stall *stall)
 	int ret;
 
 	nd_culprit_describe(stall, stack, &culprit);
-	culprit.has_phase = (lag->known & ND_LOOP_PHASES) != 0;
+	culprit.has_phase = (lag->threads.known & ND_LOOP_PHASES) != 0;
 	nd_requests_want(lag->requests, culprit.span_id);
 	ret = tell(lag, stall, &culprit);
 	if (!ret)
@@ -519,7 +280,7 @@ static int charge_first(struct nd_lag *lag, size_t count)
 	for (i = 0; i < count && !ret; i++)
 		ret = charge(lag, lag->ended[i]);
 	for (count = i, i = 0; i < count; i++)
-		free_stall(lag->ended[i]);
+		nd_stall_free(lag->ended[i]);
 	lag->ended_count -= count;
 	if (count)
 		memmove(lag->ended, lag->ended + count,
@@ -536,7 +297,7 @@ int nd_lag_settle(struct nd_lag *lag)
 }
 
 /* An iteration that is over the threshold and not over at the end. */
-static int end_open(struct nd_lag *lag, struct thread *thread, uint64_t now_ns)
+static int end_open(struct nd_lag *lag, struct nd_lag_thread *thread, uint64_t now_ns)
 {
 	struct nd_stall *stall = thread->open;
 	int ret;
@@ -565,9 +326,9 @@ int nd_lag_finish(struct nd_lag *lag, uint64_t now_ns)
 	size_t i;
 	int ret = 0;
 
-	for (i = 0; i < lag->threads_count && !ret; i++)
-		if (!lag->threads[i].loop.ended)
-			ret = end_open(lag, &lag->threads[i], now_ns);
+	for (i = 0; i < lag->threads.count && !ret; i++)
+		if (!lag->threads.list[i].loop.ended)
+			ret = end_open(lag, &lag->threads.list[i], now_ns);
 	if (!ret)
 		ret = charge_first(lag, lag->ended_count);
 	lag->ended_before = 0;
@@ -579,6 +340,11 @@ const struct nd_requests *nd_lag_requests(const struct nd_lag *lag)
 	return lag->requests;
 }
 
+struct nd_collections *nd_lag_collections(struct nd_lag *lag)
+{
+	return lag->collections;
+}
+
 struct nd_async *nd_lag_async(struct nd_lag *lag)
 {
 	return lag->async;
@@ -586,35 +352,19 @@ struct nd_async *nd_lag_async(struct nd_lag *lag)
 
 void nd_lag_left_out(const struct nd_lag *lag, uint64_t *ret_threads, uint64_t *ret_stalls)
 {
-	*ret_threads = lag->threads_left_out;
+	*ret_threads = lag->threads.left_out;
 	*ret_stalls = lag->culprits.left_out;
 }
 
-static int compare_loops(const void *a, const void *b)
+int nd_lag_set_counters(struct nd_lag *lag, const struct nd_channel_slot *first,
+			const struct nd_channel_slot *now, uint64_t start_ns, uint64_t now_ns)
 {
-	const struct nd_lag_loop *x = a, *y = b;
-
-	if (x->kind != y->kind)
-		return x->kind < y->kind ? -1 : 1;
-	return x->tid < y->tid ? -1 : x->tid > y->tid;
+	return nd_lag_threads_set_counters(&lag->threads, first, now, start_ns, now_ns);
 }
 
 const struct nd_lag_loop *nd_lag_loops(struct nd_lag *lag, size_t *ret_count)
 {
-	struct nd_lag_loop *loops =
-		calloc(lag->threads_count ? lag->threads_count : 1, sizeof(*loops));
-	size_t i;
-
-	*ret_count = 0;
-	if (!loops)
-		return NULL;
-	for (i = 0; i < lag->threads_count; i++)
-		if (lag->threads[i].loop.observed_ns)
-			loops[(*ret_count)++] = lag->threads[i].loop;
-	qsort(loops, *ret_count, sizeof(*loops), compare_loops);
-	free(lag->loops);
-	lag->loops = loops;
-	return loops;
+	return nd_lag_threads_list(&lag->threads, ret_count);
 }
 
 const struct nd_culprit *nd_lag_culprits(struct nd_lag *lag, size_t *ret_count)

@@ -20,6 +20,7 @@
 
 struct nd_async;
 struct nd_call;
+struct nd_collections;
 struct nd_lag;
 struct nd_profile;
 struct nd_requests;
@@ -93,6 +94,15 @@ struct nd_lag_space {
 	uint64_t physical_bytes;
 };
 
+/* Types of resources that are told apart; those beyond are "(others)". */
+#define ND_LAG_RESOURCES_MAX 24
+
+/* Resources that keep a loop alive, as process.getActiveResourcesInfo() has them. */
+struct nd_lag_resource {
+	char type[ND_ASYNC_TYPE_NAME]; /* "Timeout", "TCPSocketWrap" */
+	uint64_t count;
+};
+
 /* A loop during the time it was observed. */
 struct nd_lag_loop {
 	uint32_t tid;
@@ -114,6 +124,9 @@ struct nd_lag_loop {
 	uint64_t gc_ns[ND_GC_TYPES];
 	uint64_t gc_max_ns[ND_GC_TYPES];
 	struct nd_gc_pauses gc_pauses[ND_GC_TYPES]; /* those that events told of */
+	/* Between the first collection that was seen and the last young one. */
+	uint64_t allocated_bytes;
+	uint64_t allocated_ns;
 	uint64_t heap_used_bytes; /* after the last collection; 0 where there was none */
 	uint64_t heap_total_bytes;
 	uint64_t heap_limit_bytes;
@@ -124,6 +137,9 @@ struct nd_lag_loop {
 	uint64_t array_buffers_bytes; /* of these; UINT64_MAX: not known */
 	struct nd_lag_space space[ND_LAG_SPACES_MAX];
 	size_t spaces;
+	/* What kept it alive, when it was looked at last. */
+	struct nd_lag_resource resource[ND_LAG_RESOURCES_MAX];
+	size_t resources;
 	/* The loop's handles by uv_handle_type, when it was asked last. */
 	bool has_handles;
 	uint32_t handles_active[ND_HANDLE_TYPES];
@@ -218,6 +234,9 @@ const struct nd_culprit *nd_lag_culprits(struct nd_lag *lag, size_t *ret_count);
 
 /* The asynchronous resources of all threads. */
 struct nd_async *nd_lag_async(struct nd_lag *lag);
+
+/* Pauses of the collector by the requests that they were in. */
+struct nd_collections *nd_lag_collections(struct nd_lag *lag);
 
 /* The requests that were handled meanwhile, as far as they were traced. */
 const struct nd_requests *nd_lag_requests(const struct nd_lag *lag);

@@ -125,6 +125,15 @@ static enum nd_stall_kind kind_of_leaf(const struct nd_profile *frames, const st
 	}
 }
 
+void nd_stall_free(struct nd_stall *stall)
+{
+	size_t i;
+
+	for (i = 0; stall && i < stall->stacks; i++)
+		free(stall->stack[i].calls);
+	free(stall);
+}
+
 int nd_stall_read_stack(const struct nd_profile *frames, const struct nd_event *event,
 			const struct nd_call *calls, size_t depth, struct nd_stall_stack *ret_stack)
 {
@@ -202,6 +211,21 @@ static bool has_slept(const struct nd_stall *stall, uint64_t wall_ns)
 }
 
 /*
+ * Whether it could have run for half of the time. The delay is counted since the agent's thread
+ * last looked before, and on a machine that gives it no CPU either, that may be long before: then
+ * only what cannot have been before the stall is sure.
+ */
+static bool was_descheduled(const struct nd_stall *stall, uint64_t wall_ns, bool surely)
+{
+	const struct nd_event_stall *event = &stall->event;
+	uint64_t before_ns = 0;
+
+	if (surely && event->since_ns < event->start_ns)
+		before_ns = event->start_ns - event->since_ns;
+	return event->since_ns && event->run_delay_ns >= wall_ns - wall_ns / 2 + before_ns;
+}
+
+/*
  * The measured times decide where they can: pauses of the collector are exact, and so is the CPU
  * time; the stacks say whether a thread that used none had asked the kernel for something. The
  * collector also sleeps, until its helpers are done.
@@ -210,12 +234,14 @@ enum nd_stall_kind nd_stall_find_kind(const struct nd_stall *stall)
 {
 	uint64_t wall = stall->event.event.time_ns - stall->event.start_ns;
 	size_t looks = stall->stacks + stall->blocked;
+	bool was_asked = 2 * count_in_syscalls(stall) > looks; /* the kernel, for something */
 
 	if (stall->event.gc_ns >= wall - wall / 2)
 		return ND_STALL_GC;
-	if (stall->event.since_ns && stall->event.run_delay_ns >= wall - wall / 2)
+	if (was_descheduled(stall, wall, true) ||
+	    (!was_asked && was_descheduled(stall, wall, false)))
 		return ND_STALL_DESCHEDULED;
-	if (has_slept(stall, wall) || 2 * count_in_syscalls(stall) > looks)
+	if (was_asked || has_slept(stall, wall))
 		return ask_stacks(stall, true) == ND_STALL_GC ? ND_STALL_GC : ND_STALL_BLOCKED;
 	if (stall->event.since_ns && stall->event.cpu_ns < wall / 2)
 		return ND_STALL_DESCHEDULED;

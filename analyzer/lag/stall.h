@@ -46,6 +46,9 @@ struct nd_stall {
 	size_t stacks;
 };
 
+/* Free a stall that is on the heap, and the stacks it has; NULL is fine. */
+void nd_stall_free(struct nd_stall *stall);
+
 /* Fill in `ret_stack` from named calls; copies them. -ENOMEM. */
 int nd_stall_read_stack(const struct nd_profile *frames, const struct nd_event *event,
 			const struct nd_call *calls, size_t depth,

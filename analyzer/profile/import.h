@@ -48,10 +48,10 @@ int nd_import_pprof(const void *data, size_t len, struct nd_profile **ret_profil
 		    struct nd_err *err);
 
 /*
- * The CPU samples of a recording (proto/recording.h), with their timeline; `threads` keeps threads
- * apart. What is missing in it is said in `ret_state`, which may be NULL, and counted as
- * ND_LOSS_RECORDING. -ENODATA when it was made without CPU samples, -ENOTSUP when it is of a format
- * that is too new.
+ * The CPU samples of a recording (proto/recording.h), with their timeline, in which they have the
+ * spans that they were taken in; `threads` keeps threads apart. What is missing in it is said in
+ * `ret_state`, which may be NULL, and counted as ND_LOSS_RECORDING. -ENODATA when it was made
+ * without CPU samples, -ENOTSUP when it is of a format that is too new.
  */
 int nd_import_recording(const void *data, size_t len, bool threads, struct nd_profile **ret_profile,
 			struct nd_recording_state *ret_state, struct nd_err *err);

@@ -91,9 +91,9 @@ static int read_sample(struct reader *reader, const struct nd_recorded_sample *s
 	    add_thread(reader, sample->thread, &stack, calls))
 		return no_memory(reader);
 	stack.calls = calls;
+	memcpy(stack.span_id, sample->span_id, sizeof(stack.span_id));
 	if (!reader->by_route)
 		return check(reader, nd_profile_add_stack(reader->profile, &stack));
-	memcpy(stack.span_id, sample->span_id, sizeof(stack.span_id));
 	reader->has_span_ids |= nd_span_id_is_set(stack.span_id);
 	return check(reader, nd_by_route_add_stack(reader->by_route, &stack));
 }

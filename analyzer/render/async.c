@@ -15,19 +15,10 @@
 #define TYPES_WITH_PLACES 8
 #define PLACES_SHOWN	  4
 
-#define BOLD  "\033[1m"
-#define DIM   "\033[2m"
-#define PLAIN "\033[0m"
-
 struct writer {
 	bool colour;
 	struct nd_buf *out;
 };
-
-static const char *sgr(const struct writer *w, const char *sequence)
-{
-	return w->colour ? sequence : "";
-}
 
 /* A number, with the sign of an estimate or without. */
 static void add_count(const struct writer *w, uint64_t count, bool is_estimated)
@@ -60,9 +51,11 @@ static void add_type(const struct writer *w, const struct nd_async_type *type)
 	add_lifetime(w, nd_async_percentile(type, 0.5), type->ended);
 	add_lifetime(w, nd_async_percentile(type, 0.99), type->ended);
 	add_lifetime(w, type->max_us, type->ended);
-	nd_buf_addf(w->out, "  %s", sgr(w, BOLD));
+	nd_buf_add_str(w->out, "  ");
+	nd_terminal_begin(w->out, w->colour, ND_TERMINAL_BOLD);
 	nd_terminal_add(w->out, type->name);
-	nd_buf_addf(w->out, "%s\n", sgr(w, PLAIN));
+	nd_terminal_end(w->out, w->colour);
+	nd_buf_add_char(w->out, '\n');
 }
 
 static void add_place(const struct writer *w, const struct nd_async_site *site)
@@ -120,9 +113,11 @@ int nd_render_async(struct nd_async *async, bool colour, struct nd_buf *out)
 		    count ? ", most alive first" : ": none was created");
 	if (!count)
 		return 0;
-	nd_buf_addf(out, "%s%11s%11s%11s%11s%11s%11s%11s  %s%s\n", sgr(&w, DIM), "alive", "created",
-		    "ended", "lived", "p50", "p99", "longest", "type, and where it was created",
-		    sgr(&w, PLAIN));
+	nd_terminal_begin(out, colour, ND_TERMINAL_DIM);
+	nd_buf_addf(out, "%11s%11s%11s%11s%11s%11s%11s  type, and where it was created", "alive",
+		    "created", "ended", "lived", "p50", "p99", "longest");
+	nd_terminal_end(out, colour);
+	nd_buf_add_char(out, '\n');
 	for (i = 0; i < count && i < TYPES_SHOWN; i++) {
 		add_type(&w, &types[i]);
 		if (i < TYPES_WITH_PLACES)

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "analyzer/render/units.h"
 #include "common/buf.h"
 
 #define ELLIPSIS "\xe2\x80\xa6"
@@ -36,6 +37,26 @@ static size_t offset_of(const struct nd_buf *text, size_t column)
 void nd_cell_add_spaces(struct nd_buf *out, size_t count)
 {
 	nd_buf_addf(out, "%*s", (int)count, "");
+}
+
+void nd_cell_add_right(struct nd_buf *out, const char *str, size_t width)
+{
+	size_t columns = nd_cell_columns(str, strlen(str));
+
+	nd_cell_add_spaces(out, columns < width ? width - columns : 0);
+	nd_buf_add_str(out, str);
+}
+
+void nd_cell_add_amount(struct nd_buf *out, uint64_t amount, const char *unit, size_t width)
+{
+	char text[ND_UNITS_MAX];
+
+	nd_cell_add_right(out, nd_units_weight(amount, unit, text), width);
+}
+
+void nd_cell_add_time(struct nd_buf *out, uint64_t ns, size_t width)
+{
+	nd_cell_add_amount(out, ns, "nanoseconds", width);
 }
 
 size_t nd_cell_add_cut(struct nd_buf *out, const struct nd_buf *text, size_t width)

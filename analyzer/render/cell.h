@@ -7,6 +7,7 @@
  */
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct nd_buf;
 
@@ -14,6 +15,11 @@ struct nd_buf;
 size_t nd_cell_columns(const char *str, size_t len);
 
 void nd_cell_add_spaces(struct nd_buf *out, size_t count);
+
+/* A text, or an amount as nd_units_weight() has it, that ends at a column if it is not too long. */
+void nd_cell_add_right(struct nd_buf *out, const char *str, size_t width);
+void nd_cell_add_amount(struct nd_buf *out, uint64_t amount, const char *unit, size_t width);
+void nd_cell_add_time(struct nd_buf *out, uint64_t ns, size_t width);
 
 /*
  * Append printable `text` in `width` columns at most, and return how many it took. What is too long

@@ -35,6 +35,7 @@ struct nd_heap_comparison {
 	const struct nd_heap_paths *paths; /* of the last one */
 	char *const *names;		   /* of the files, one more than the series has */
 	uint32_t limit;			   /* of classes */
+	bool by_ways; /* some were compared by ways, as they do not share their ids; match.h */
 };
 
 int nd_render_heap_diff(const struct nd_heap_comparison *comparison, bool colour,

@@ -11,11 +11,10 @@
 #include "analyzer/render/heap_json.h"
 #include "analyzer/render/heap_text.h"
 #include "analyzer/render/json_text.h"
+#include "analyzer/render/terminal.h"
 #include "common/buf.h"
 
-#define BOLD "1"
-#define DIM  "2"
-#define RED  "1;31"
+#define RED "1;31"
 
 #define TIMES "\xc3\x97"
 
@@ -29,7 +28,7 @@ static void add_heading(const struct nd_heap_text *t, const struct nd_heap_compa
 	uint32_t i;
 
 	for (i = 0; i <= c->series->count; i++) {
-		nd_heap_text_styled(t, BOLD, c->names[i]);
+		nd_heap_text_styled(t, ND_TERMINAL_BOLD, c->names[i]);
 		nd_buf_add_str(t->out, ": ");
 		nd_heap_text_bytes(t, nd_heap_series_bytes(c->series, i), 0);
 		nd_buf_add_char(t->out, '\n');
@@ -74,9 +73,11 @@ static void add_classes(const struct nd_heap_text *t, const struct nd_heap_compa
 	const struct nd_heap_delta *delta;
 	uint32_t i, shown = 0;
 
-	nd_heap_text_styled(
-		t, BOLD, c->series->count > 1 ? "\nclasses that grew each time\n" : "\nclasses\n");
-	nd_heap_text_styled(t, DIM, "      growth       added     removed         now  class\n");
+	nd_heap_text_styled(t, ND_TERMINAL_BOLD,
+			    c->series->count > 1 ? "\nclasses that grew each time\n"
+						 : "\nclasses\n");
+	nd_heap_text_styled(t, ND_TERMINAL_DIM,
+			    "      growth       added     removed         now  class\n");
 	for (i = 0; i < c->diff->count && shown < c->limit; i++) {
 		delta = &c->diff->delta[i];
 		if (!nd_heap_is_told(c->series, c->diff, delta))
@@ -152,7 +153,8 @@ int nd_render_heap_diff_json(const struct nd_heap_comparison *c, struct nd_buf *
 	nd_buf_addf(out, "{\"format\":\"nodiag-heap-diff\",\"version\":%d", VERSION);
 	nd_buf_addf(out, ",\"grown_bytes\":%" PRId64 ",\"new_bytes\":%" PRIu64, c->diff->grown,
 		    c->suspects->bytes);
-	nd_buf_addf(out, ",\"one_process\":%s", nd_heap_diff_is_mixed(c->diff) ? "false" : "true");
+	nd_buf_addf(out, ",\"one_process\":%s,\"compared_by\":\"%s\"",
+		    nd_heap_diff_is_mixed(c->diff) ? "false" : "true", c->by_ways ? "ways" : "ids");
 	add_json_files(c, out);
 	nd_buf_add_str(out, ",\n\"suspects\":[");
 	nd_heap_json_suspects(c->paths, c->suspects, steps, out);

@@ -8,10 +8,9 @@
 #include "analyzer/heap/path.h"
 #include "analyzer/heap/summary.h"
 #include "analyzer/render/heap_text.h"
+#include "analyzer/render/terminal.h"
 #include "common/buf.h"
 #include "common/intern.h"
-
-#define BOLD "1"
 
 /* Columns of a module's name. */
 #define NAME_COLUMNS 100
@@ -28,7 +27,7 @@ static void add_modules(const struct nd_heap_text *t, const struct nd_heap_summa
 	const struct nd_heap_module *module;
 	uint32_t i, rows = rows_of(s, s->modules.count);
 
-	nd_heap_text_styled(t, BOLD, "\n    objects       keeps          module\n");
+	nd_heap_text_styled(t, ND_TERMINAL_BOLD, "\n    objects       keeps          module\n");
 	for (i = 0; i < rows; i++) {
 		module = &s->modules.module[i];
 		nd_heap_text_count(t, module->count, 11);
@@ -63,7 +62,8 @@ static void add_closures(const struct nd_heap_text *t, const struct nd_heap_summ
 
 	if (!rows)
 		return;
-	nd_heap_text_styled(t, BOLD, "\n   closures        self    retained          such as\n");
+	nd_heap_text_styled(t, ND_TERMINAL_BOLD,
+			    "\n   closures        self    retained          such as\n");
 	for (i = 0; i < rows; i++) {
 		add_group(t, s, &s->keepers.closures.row[i]);
 		nd_heap_text_object(t, s->keepers.closures.row[i].example);
@@ -78,7 +78,7 @@ static void add_scopes(const struct nd_heap_text *t, const struct nd_heap_summar
 	if (!rows)
 		return;
 	nd_heap_text_styled(
-		t, BOLD,
+		t, ND_TERMINAL_BOLD,
 		"\n     scopes        self    retained          of calls that are over, "
 		"kept by\n");
 	for (i = 0; i < rows; i++) {
@@ -96,7 +96,8 @@ static void add_detached(const struct nd_heap_text *t, const struct nd_heap_summ
 
 	if (!rows)
 		return;
-	nd_heap_text_styled(t, BOLD, "\n      nodes        self    retained          detached\n");
+	nd_heap_text_styled(t, ND_TERMINAL_BOLD,
+			    "\n      nodes        self    retained          detached\n");
 	for (i = 0; i < rows; i++) {
 		add_group(t, s, &s->keepers.detached.row[i]);
 		nd_heap_text_class(t, &a->classes, a->class_of[s->keepers.detached.row[i].example]);
@@ -140,7 +141,7 @@ static void add_collections(const struct nd_heap_text *t, const struct nd_heap_s
 	uint32_t i, rows = rows_of(s, c->slack_count);
 	int kind;
 
-	nd_heap_text_styled(t, BOLD,
+	nd_heap_text_styled(t, ND_TERMINAL_BOLD,
 			    "\n        all       empty        have  free room  collections\n");
 	for (kind = 0; kind < ND_HEAP_COLLECTION_KINDS; kind++)
 		if (c->kind[kind].count)

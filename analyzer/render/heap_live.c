@@ -48,11 +48,12 @@ static void add_row(struct nd_buf *out, const char *name, uint64_t bytes)
 static void add_resident(const struct nd_heap_live *live, bool colour, struct nd_buf *out)
 {
 	uint64_t sum = sum_resident(&live->smaps), bytes;
-	char text[ND_UNITS_MAX];
 	int kind;
 
-	nd_buf_addf(out, "%s    %-22s%12s%s\n", colour ? "\033[2m" : "", "in memory",
-		    nd_units_weight(sum, "bytes", text), colour ? "\033[0m" : "");
+	nd_terminal_begin(out, colour, ND_TERMINAL_DIM);
+	add_row(out, "in memory", sum);
+	nd_terminal_end(out, colour);
+	nd_buf_add_char(out, '\n');
 	for (kind = 0; kind < ND_RESIDENT_COUNT; kind++) {
 		bytes = live->smaps.resident_bytes[kind];
 		add_row(out, parts[kind].text, bytes);

@@ -7,9 +7,8 @@
 #include "analyzer/render/heap.h"
 #include "analyzer/render/heap_json.h"
 #include "analyzer/render/heap_text.h"
+#include "analyzer/render/terminal.h"
 #include "common/buf.h"
-
-#define BOLD "1"
 
 /* Grows by one when a field changes its meaning or goes; see docs/format-json.md. */
 #define VERSION 1
@@ -44,7 +43,7 @@ static void add_fields(const struct nd_heap_text *t, uint32_t node, bool own, ui
 		if (is_own(heap, e) != own)
 			continue;
 		if (!count)
-			nd_heap_text_styled(t, BOLD,
+			nd_heap_text_styled(t, ND_TERMINAL_BOLD,
 					    own ? "\n   retained  field\n"
 						: "\n   retained  V8's own\n");
 		if (count++ < limit)

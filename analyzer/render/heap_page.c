@@ -74,9 +74,10 @@ static void add_diff_head(struct nd_heap_page *page, const struct answer *answer
 	nd_buf_add_str(page->json, "\"kind\":\"diff\",\"files\":[");
 	for (i = 0; i <= c->series->count; i++)
 		add_file(page, c->names[i], nd_heap_series_bytes(c->series, i));
-	nd_buf_addf(page->json, "],\"new\":%" PRIu64 ",\"grown\":%" PRId64 ",\"mixed\":%s",
-		    c->suspects->bytes, c->diff->grown,
-		    nd_heap_diff_is_mixed(c->diff) ? "true" : "false");
+	nd_buf_addf(
+		page->json, "],\"new\":%" PRIu64 ",\"grown\":%" PRId64 ",\"mixed\":%s,\"ways\":%s",
+		c->suspects->bytes, c->diff->grown,
+		nd_heap_diff_is_mixed(c->diff) ? "true" : "false", c->by_ways ? "true" : "false");
 }
 
 static void add_path(struct nd_heap_page *page, uint32_t node)

@@ -9,9 +9,8 @@
 #include "analyzer/render/heap.h"
 #include "analyzer/render/heap_json.h"
 #include "analyzer/render/heap_text.h"
+#include "analyzer/render/terminal.h"
 #include "common/buf.h"
-
-#define BOLD "1"
 
 /* Grows by one when a field changes its meaning or goes; see docs/format-json.md. */
 #define VERSION 1
@@ -29,7 +28,7 @@ int nd_render_heap_matches(const struct nd_heap_paths *paths, const struct nd_he
 	nd_heap_text_bytes(&t, matches->retained, 0);
 	nd_buf_add_char(out, '\n');
 	if (matches->node_count)
-		nd_heap_text_styled(&t, BOLD,
+		nd_heap_text_styled(&t, ND_TERMINAL_BOLD,
 				    "       self    retained  object, and the way to it\n");
 	for (i = 0; i < matches->node_count; i++) {
 		node = matches->node[i];

@@ -11,9 +11,8 @@
 #include "analyzer/render/heap_json.h"
 #include "analyzer/render/heap_text.h"
 #include "analyzer/render/json_text.h"
+#include "analyzer/render/terminal.h"
 #include "common/buf.h"
-
-#define BOLD "1"
 
 /* Of the ways of a class. */
 #define WAY_COLUMNS 160
@@ -26,7 +25,7 @@ static void add_way(const struct nd_heap_text *t, uint32_t node)
 	struct nd_heap_step steps[ND_HEAP_STEPS_MAX];
 	uint32_t count = nd_heap_find_way(t->paths, node, steps);
 
-	nd_heap_text_styled(t, BOLD, "\nshortest way from the root\n");
+	nd_heap_text_styled(t, ND_TERMINAL_BOLD, "\nshortest way from the root\n");
 	nd_heap_text_steps(t, steps, count);
 }
 
@@ -41,7 +40,8 @@ int nd_render_heap_retainers(const struct nd_heap_paths *paths, uint32_t node, u
 		return -ENOMEM;
 	nd_heap_text_head(&t, node);
 	add_way(&t, node);
-	nd_heap_text_styled(&t, BOLD, "\nwhat refers to it, the nearest to the root first\n");
+	nd_heap_text_styled(&t, ND_TERMINAL_BOLD,
+			    "\nwhat refers to it, the nearest to the root first\n");
 	for (i = 0; i < count && i < limit; i++) {
 		nd_buf_add_str(out, "  ");
 		nd_heap_text_edge(&t, list[i].edge);
@@ -92,8 +92,9 @@ int nd_render_heap_ways(const struct nd_heap_paths *paths, const char *class,
 	const struct nd_heap_way *way;
 	uint32_t i;
 
-	nd_heap_text_styled(&t, BOLD, "    objects        self    retained  shortest way to ");
-	nd_heap_text_styled(&t, BOLD, class);
+	nd_heap_text_styled(&t, ND_TERMINAL_BOLD,
+			    "    objects        self    retained  shortest way to ");
+	nd_heap_text_styled(&t, ND_TERMINAL_BOLD, class);
 	nd_buf_add_char(out, '\n');
 	for (i = 0; i < ways->count && i < limit; i++) {
 		way = &ways->way[i];

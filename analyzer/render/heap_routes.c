@@ -9,10 +9,9 @@
 #include "analyzer/render/heap_json.h"
 #include "analyzer/render/heap_text.h"
 #include "analyzer/render/json_text.h"
+#include "analyzer/render/terminal.h"
 #include "common/buf.h"
 #include "proto/limits.h"
-
-#define BOLD "1"
 
 #define WAY_COLUMNS 160
 
@@ -60,9 +59,10 @@ int nd_render_heap_routes(const struct nd_heap_paths *paths, uint32_t node,
 		nd_buf_add_str(out, "nothing keeps it alive but the root\n");
 		return nd_buf_error(out);
 	}
-	nd_heap_text_styled(&t, BOLD, "\nall ways go through the last of these\n");
+	nd_heap_text_styled(&t, ND_TERMINAL_BOLD, "\nall ways go through the last of these\n");
 	nd_heap_text_steps(&t, steps, nd_heap_find_way(paths, routes->gate, steps));
-	nd_heap_text_styled(&t, BOLD, "\nfrom there on, no object is on two of these\n");
+	nd_heap_text_styled(&t, ND_TERMINAL_BOLD,
+			    "\nfrom there on, no object is on two of these\n");
 	for (i = 0; i < routes->count; i++)
 		add_route(&t, &routes->route[i], i + 1);
 	if (routes->has_more)

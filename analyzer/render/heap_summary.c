@@ -9,10 +9,8 @@
 #include "analyzer/render/heap_keepers.h"
 #include "analyzer/render/heap_text.h"
 #include "analyzer/render/json_text.h"
+#include "analyzer/render/terminal.h"
 #include "common/buf.h"
-
-#define BOLD "1"
-#define DIM  "2"
 
 #define TIMES "\xc3\x97"
 
@@ -45,7 +43,7 @@ static void add_suspects(const struct nd_heap_text *t, const struct nd_heap_summ
 
 	if (!s->suspects.count)
 		return;
-	nd_heap_text_styled(t, BOLD, "\nwhere memory gathers\n");
+	nd_heap_text_styled(t, ND_TERMINAL_BOLD, "\nwhere memory gathers\n");
 	for (i = 0; i < s->suspects.count; i++) {
 		suspect = &s->suspects.suspect[i];
 		nd_heap_text_bytes(t, suspect->bytes, 10);
@@ -69,7 +67,8 @@ static void add_classes(const struct nd_heap_text *t, const struct nd_heap_summa
 	const struct nd_heap_class *class;
 	uint32_t i;
 
-	nd_heap_text_styled(t, BOLD, "\n    objects        self    retained          class\n");
+	nd_heap_text_styled(t, ND_TERMINAL_BOLD,
+			    "\n    objects        self    retained          class\n");
 	for (i = 0; i < s->class_count; i++) {
 		class = &a->class[s->class[i]];
 		nd_heap_text_count(t, class->count, 11);
@@ -87,7 +86,8 @@ static void add_objects(const struct nd_heap_text *t, const struct nd_heap_summa
 	const struct nd_heap_analysis *a = s->paths->analysis;
 	uint32_t i;
 
-	nd_heap_text_styled(t, BOLD, "\n   retained          object, and the way to it\n");
+	nd_heap_text_styled(t, ND_TERMINAL_BOLD,
+			    "\n   retained          object, and the way to it\n");
 	for (i = 0; i < s->object_count; i++) {
 		nd_heap_text_bytes(t, a->retained[s->object[i]], 11);
 		nd_heap_text_share(t, a->retained[s->object[i]], s->bytes);
@@ -107,7 +107,7 @@ static void add_duplicates(const struct nd_heap_text *t, const struct nd_heap_su
 		return;
 	nd_buf_add_str(t->out, "\nstrings that are there several times waste ");
 	nd_heap_text_bytes(t, s->waste, 0);
-	nd_heap_text_styled(t, BOLD, "\n      waste      copies  string\n");
+	nd_heap_text_styled(t, ND_TERMINAL_BOLD, "\n      waste      copies  string\n");
 	for (i = 0; i < s->duplicate_count; i++) {
 		nd_heap_text_bytes(t, nd_heap_duplicate_waste(&s->duplicate[i]), 11);
 		nd_heap_text_count(t, s->duplicate[i].count, 12);
@@ -123,7 +123,7 @@ int nd_render_heap_summary(const struct nd_heap_summary *s, const char *name, bo
 {
 	const struct nd_heap_text t = {s->paths, colour, out};
 
-	nd_heap_text_styled(&t, BOLD, name);
+	nd_heap_text_styled(&t, ND_TERMINAL_BOLD, name);
 	nd_buf_add_str(out, ": ");
 	nd_heap_text_count(&t, s->objects, 0);
 	nd_buf_add_str(out, " objects, ");

@@ -22,32 +22,23 @@
 
 void nd_heap_text_styled(const struct nd_heap_text *t, const char *sgr, const char *text)
 {
-	if (t->colour)
-		nd_buf_addf(t->out, "\033[%sm%s\033[0m", sgr, text);
-	else
-		nd_buf_add_str(t->out, text);
-}
-
-static void add_right(const struct nd_heap_text *t, const char *text, size_t width)
-{
-	size_t len = strlen(text);
-
-	nd_cell_add_spaces(t->out, len < width ? width - len : 0);
+	nd_terminal_begin(t->out, t->colour, sgr);
 	nd_buf_add_str(t->out, text);
+	nd_terminal_end(t->out, t->colour);
 }
 
 void nd_heap_text_bytes(const struct nd_heap_text *t, uint64_t bytes, size_t width)
 {
 	char text[ND_UNITS_MAX];
 
-	add_right(t, nd_units_weight(bytes, "bytes", text), width);
+	nd_cell_add_right(t->out, nd_units_weight(bytes, "bytes", text), width);
 }
 
 void nd_heap_text_count(const struct nd_heap_text *t, uint64_t count, size_t width)
 {
 	char text[ND_UNITS_MAX];
 
-	add_right(t, nd_units_weight(count, NULL, text), width);
+	nd_cell_add_right(t->out, nd_units_weight(count, NULL, text), width);
 }
 
 void nd_heap_text_growth(const struct nd_heap_text *t, int64_t bytes, size_t width)
@@ -56,7 +47,7 @@ void nd_heap_text_growth(const struct nd_heap_text *t, int64_t bytes, size_t wid
 
 	nd_units_weight((uint64_t)(bytes < 0 ? -bytes : bytes), "bytes", text);
 	snprintf(sign, sizeof(sign), "%c%s", bytes < 0 ? '-' : '+', text);
-	add_right(t, sign, width);
+	nd_cell_add_right(t->out, sign, width);
 }
 
 void nd_heap_text_share(const struct nd_heap_text *t, uint64_t part, uint64_t whole)

@@ -10,12 +10,8 @@
 #include "analyzer/render/render.h"
 #include "analyzer/render/request.h"
 #include "analyzer/render/terminal.h"
-#include "analyzer/render/units.h"
 #include "analyzer/trace/requests.h"
 #include "common/buf.h"
-
-#define BOLD "1"
-#define DIM  "2"
 
 /* The bar of a row in which all of the time is. */
 #define BAR_COLUMNS 32
@@ -54,41 +50,6 @@ struct writer {
 	struct nd_buf *out;
 };
 
-static void add_sgr(const struct writer *w, const char *sgr)
-{
-	if (w->colour)
-		nd_buf_addf(w->out, "\033[%sm", sgr);
-}
-
-static void end_sgr(const struct writer *w)
-{
-	if (w->colour)
-		nd_buf_add_str(w->out, "\033[0m");
-}
-
-/* Text that ends at a column. */
-static void add_right(const struct writer *w, const char *text, size_t width)
-{
-	size_t columns = nd_cell_columns(text, strlen(text));
-
-	nd_cell_add_spaces(w->out, columns < width ? width - columns : 0);
-	nd_buf_add_str(w->out, text);
-}
-
-static void add_time(const struct writer *w, uint64_t ns, size_t width)
-{
-	char text[ND_UNITS_MAX];
-
-	add_right(w, nd_units_weight(ns, "nanoseconds", text), width);
-}
-
-static void add_amount(const struct writer *w, uint64_t amount, const char *unit, size_t width)
-{
-	char text[ND_UNITS_MAX];
-
-	add_right(w, nd_units_weight(amount, unit, text), width);
-}
-
 static double percent(uint64_t part, uint64_t whole)
 {
 	return whole ? 100.0 * (double)part / (double)whole : 0;
@@ -107,13 +68,13 @@ static void add_delay(const struct writer *w, const struct nd_lag_loop *loop)
 		return;
 	}
 	nd_buf_add_str(w->out, "  delay    mean ");
-	add_time(w, loop->busy_ns / loop->iterations, 0);
+	nd_cell_add_time(w->out, loop->busy_ns / loop->iterations, 0);
 	for (i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
 		nd_buf_addf(w->out, ", %s ", columns[i].name);
-		add_time(w, nd_lag_percentile(loop, columns[i].share), 0);
+		nd_cell_add_time(w->out, nd_lag_percentile(loop, columns[i].share), 0);
 	}
 	nd_buf_add_str(w->out, ", max ");
-	add_time(w, loop->max_ns, 0);
+	nd_cell_add_time(w->out, loop->max_ns, 0);
 	nd_buf_add_char(w->out, '\n');
 }
 
@@ -149,10 +110,10 @@ static void add_gc(const struct writer *w, const struct nd_lag_loop *loop)
 			continue;
 		nd_buf_addf(w->out, "%s%" PRIu64 " %s (", separator, loop->gc_count[type],
 			    nd_gc_type_text(type));
-		add_time(w, loop->gc_ns[type], 0);
+		nd_cell_add_time(w->out, loop->gc_ns[type], 0);
 		if (loop->gc_max_ns[type]) {
 			nd_buf_add_str(w->out, ", longest ");
-			add_time(w, loop->gc_max_ns[type], 0);
+			nd_cell_add_time(w->out, loop->gc_max_ns[type], 0);
 		}
 		nd_buf_add_char(w->out, ')');
 		separator = ", ";
@@ -161,14 +122,15 @@ static void add_gc(const struct writer *w, const struct nd_lag_loop *loop)
 	if (!loop->heap_used_bytes)
 		return;
 	nd_buf_add_str(w->out, "  heap     ");
-	add_amount(w, loop->heap_used_bytes, "bytes", 0);
+	nd_cell_add_amount(w->out, loop->heap_used_bytes, "bytes", 0);
 	nd_buf_add_str(w->out, " used of ");
-	add_amount(w, loop->heap_total_bytes, "bytes", 0);
+	nd_cell_add_amount(w->out, loop->heap_total_bytes, "bytes", 0);
 	nd_buf_add_str(w->out, ", limit ");
-	add_amount(w, loop->heap_limit_bytes, "bytes", 0);
+	nd_cell_add_amount(w->out, loop->heap_limit_bytes, "bytes", 0);
 	nd_buf_add_str(w->out, ", outside of it ");
-	add_amount(w, loop->external_bytes, "bytes", 0);
+	nd_cell_add_amount(w->out, loop->external_bytes, "bytes", 0);
 	nd_buf_add_char(w->out, '\n');
+	nd_render_lag_allocated(loop, w->out);
 }
 
 /* "2 timer, 1 of 3 tcp": those that are active, of those that there are. */
@@ -220,13 +182,13 @@ static void add_row(const struct writer *w, size_t index, const struct row *row,
 	/* Counters are the program's, and what they add up to may be nonsense. */
 	int bar = (int)((share < 100 ? share : 100) * BAR_COLUMNS / 100 + 0.5);
 
-	add_right(w, picture[index].text, 16);
-	add_amount(w, row->count, NULL, 12);
+	nd_cell_add_right(w->out, picture[index].text, 16);
+	nd_cell_add_amount(w->out, row->count, NULL, 12);
 	nd_buf_addf(w->out, "  %5.1f %%  ", share);
-	add_sgr(w, picture[index].sgr);
+	nd_terminal_begin(w->out, w->colour, picture[index].sgr);
 	while (bar-- > 0)
 		nd_buf_add_str(w->out, "\xe2\x96\x88");
-	end_sgr(w);
+	nd_terminal_end(w->out, w->colour);
 	nd_buf_add_char(w->out, '\n');
 }
 
@@ -245,9 +207,9 @@ static void add_picture(const struct writer *w, const struct nd_lag_loop *loop)
 	}
 	if (!total)
 		return;
-	add_sgr(w, DIM);
+	nd_terminal_begin(w->out, w->colour, ND_TERMINAL_DIM);
 	nd_buf_add_str(w->out, "\n    iterations of       count  of the busy time\n");
-	end_sgr(w);
+	nd_terminal_end(w->out, w->colour);
 	for (i = 0; i <= last; i++)
 		add_row(w, i, &rows[i], total);
 }
@@ -259,13 +221,13 @@ static const char *thread_text(enum nd_thread_kind kind)
 
 static void add_heading(const struct writer *w, const struct nd_lag_loop *loop)
 {
-	add_sgr(w, BOLD);
+	nd_terminal_begin(w->out, w->colour, ND_TERMINAL_BOLD);
 	nd_buf_addf(w->out, "%s %" PRIu32, thread_text(loop->kind), loop->tid);
-	end_sgr(w);
+	nd_terminal_end(w->out, w->colour);
 	nd_buf_addf(w->out, ": busy %.1f %% of ", percent(loop->busy_ns, loop->observed_ns));
-	add_time(w, loop->observed_ns, 0);
+	nd_cell_add_time(w->out, loop->observed_ns, 0);
 	nd_buf_add_str(w->out, ", ");
-	add_amount(w, loop->iterations, NULL, 0);
+	nd_cell_add_amount(w->out, loop->iterations, NULL, 0);
 	nd_buf_add_str(w->out, " iterations");
 }
 
@@ -285,9 +247,9 @@ static void add_loop_line(const struct writer *w, const struct nd_lag_loop *loop
 {
 	add_heading(w, loop);
 	nd_buf_add_str(w->out, ", p99 ");
-	add_time(w, nd_lag_percentile(loop, 0.99), 0);
+	nd_cell_add_time(w->out, nd_lag_percentile(loop, 0.99), 0);
 	nd_buf_add_str(w->out, ", max ");
-	add_time(w, loop->max_ns, 0);
+	nd_cell_add_time(w->out, loop->max_ns, 0);
 	nd_buf_addf(w->out, ", stalls %" PRIu64 "%s\n", loop->stalls, loop->ended ? ", ended" : "");
 }
 
@@ -296,9 +258,9 @@ static void add_name(const struct writer *w, uint32_t frame)
 	uint32_t count;
 	const struct nd_frame *f = &nd_profile_frames(w->frames, &count)[frame];
 
-	add_sgr(w, nd_terminal_colours[f->kind]);
+	nd_terminal_begin(w->out, w->colour, nd_terminal_colours[f->kind]);
 	nd_terminal_add(w->out, f->name);
-	end_sgr(w);
+	nd_terminal_end(w->out, w->colour);
 }
 
 static bool is_anonymous(const struct writer *w, uint32_t frame)
@@ -344,9 +306,9 @@ static void add_phase(const struct writer *w, const struct nd_culprit *culprit)
 static void add_culprit(const struct writer *w, const struct nd_culprit *culprit,
 			const struct nd_request *request, uint64_t total_ns)
 {
-	add_amount(w, culprit->count, NULL, 8);
-	add_time(w, culprit->longest_ns, 10);
-	add_time(w, culprit->total_ns, 10);
+	nd_cell_add_amount(w->out, culprit->count, NULL, 8);
+	nd_cell_add_time(w->out, culprit->longest_ns, 10);
+	nd_cell_add_time(w->out, culprit->total_ns, 10);
 	nd_buf_addf(w->out, "%7.1f %%  %-13s  ", percent(culprit->total_ns, total_ns),
 		    nd_stall_kind_text(culprit->kind));
 	add_phase(w, culprit);
@@ -388,10 +350,10 @@ static void add_stack(const struct writer *w, const struct nd_culprit *culprit,
 	if (request) {
 		nd_buf_add_str(w->out, " ");
 		nd_terminal_add(w->out, request->name);
-		add_sgr(w, DIM);
+		nd_terminal_begin(w->out, w->colour, ND_TERMINAL_DIM);
 		nd_buf_add_str(w->out, "  trace ");
 		nd_request_add_hex(w->out, request->trace_id, sizeof(request->trace_id));
-		end_sgr(w);
+		nd_terminal_end(w->out, w->colour);
 	}
 	nd_buf_add_char(w->out, '\n');
 	for (i = 0; i < shown; i++) {
@@ -419,21 +381,21 @@ static void add_culprits(const struct writer *w, struct nd_lag *lag, uint64_t th
 	}
 	nd_buf_add_char(w->out, '\n');
 	if (count)
-		add_amount(w, stalls, NULL, 0);
+		nd_cell_add_amount(w->out, stalls, NULL, 0);
 	nd_buf_addf(w->out, "%s of ", !count ? "no stalls" : stalls == 1 ? " stall" : " stalls");
-	add_time(w, threshold_ns, 0);
+	nd_cell_add_time(w->out, threshold_ns, 0);
 	nd_buf_add_str(w->out, " or more");
 	if (!count) {
 		nd_buf_add_char(w->out, '\n');
 		return;
 	}
 	nd_buf_add_str(w->out, ", ");
-	add_time(w, total, 0);
+	nd_cell_add_time(w->out, total, 0);
 	nd_buf_add_str(w->out, " in all\n");
-	add_sgr(w, DIM);
+	nd_terminal_begin(w->out, w->colour, ND_TERMINAL_DIM);
 	nd_buf_addf(w->out, "%8s%10s%10s%9s  %-13s  %-*s%s\n", "times", "longest", "total", "share",
 		    "what", PHASE_COLUMNS, "phase", "who");
-	end_sgr(w);
+	nd_terminal_end(w->out, w->colour);
 	for (i = 0; i < count && i < CULPRITS_SHOWN; i++)
 		add_culprit(w, &culprits[i], nd_requests_find(requests, culprits[i].span_id),
 			    total);
@@ -457,6 +419,8 @@ int nd_render_lag(struct nd_lag *lag, const struct nd_profile *frames, uint64_t 
 		else
 			add_loop_line(&w, &loops[i]);
 	add_culprits(&w, lag, threshold_ns);
-	ret = nd_render_async(nd_lag_async(lag), colour, out);
+	ret = nd_render_lag_collections(lag, colour, out);
+	if (!ret)
+		ret = nd_render_async(nd_lag_async(lag), colour, out);
 	return ret ? ret : nd_buf_error(out);
 }

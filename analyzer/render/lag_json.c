@@ -91,6 +91,8 @@ static void add_gc(struct nd_buf *out, const struct nd_lag_loop *loop)
 	add_number(out, "total_bytes", loop->heap_total_bytes);
 	add_number(out, "limit_bytes", loop->heap_limit_bytes);
 	add_number(out, "external_bytes", loop->external_bytes);
+	add_number(out, "allocated_bytes", loop->allocated_bytes);
+	add_number(out, "allocated_ns", loop->allocated_ns);
 	nd_render_lag_memory_json(loop, out);
 	nd_buf_add_char(out, '}');
 }
@@ -217,7 +219,11 @@ int nd_render_lag_json(struct nd_lag *lag, const struct nd_profile *frames, uint
 		add_culprit(out, frames, &culprits[i],
 			    nd_requests_find(nd_lag_requests(lag), culprits[i].span_id));
 	}
-	nd_buf_add_str(out, "],\n\"async\":");
+	nd_buf_add_str(out, "],\n\"collections\":");
+	ret = nd_render_lag_collections_json(lag, out);
+	if (ret)
+		return ret;
+	nd_buf_add_str(out, ",\n\"async\":");
 	ret = nd_render_async_json(nd_lag_async(lag), out);
 	nd_buf_add_str(out, "}\n");
 	return ret ? ret : nd_buf_error(out);

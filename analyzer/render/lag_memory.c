@@ -48,8 +48,10 @@ void nd_render_lag_memory(const struct nd_lag_loop *loop, bool colour, struct nd
 
 	if (!loop->has_memory)
 		return;
-	nd_buf_addf(out, "%s\n%*s%12s%12s%s\n", colour ? "\033[2m" : "", -NAME_COLUMNS,
-		    "    memory, by space", "used", "size", colour ? "\033[0m" : "");
+	nd_terminal_begin(out, colour, ND_TERMINAL_DIM);
+	nd_buf_addf(out, "\n%*s%12s%12s", -NAME_COLUMNS, "    memory, by space", "used", "size");
+	nd_terminal_end(out, colour);
+	nd_buf_add_char(out, '\n');
 	for (i = 0; i < loop->spaces; i++)
 		if (loop->space[i].size_bytes)
 			add_space(out, &loop->space[i]);
@@ -90,4 +92,19 @@ void nd_render_lag_memory_json(const struct nd_lag_loop *loop, struct nd_buf *ou
 			    space->physical_bytes);
 	}
 	nd_buf_add_char(out, '}');
+}
+
+void nd_render_lag_allocated(const struct nd_lag_loop *loop, struct nd_buf *out)
+{
+	double seconds = (double)loop->allocated_ns / 1e9;
+
+	if (!loop->allocated_ns)
+		return;
+	nd_buf_add_str(out, "  alloc    ");
+	nd_cell_add_amount(out, (uint64_t)((double)loop->allocated_bytes / seconds), "bytes", 0);
+	nd_buf_add_str(out, " a second: ");
+	nd_cell_add_amount(out, loop->allocated_bytes, "bytes", 0);
+	nd_buf_add_str(out, " in ");
+	nd_cell_add_amount(out, loop->allocated_ns, "nanoseconds", 0);
+	nd_buf_add_char(out, '\n');
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analyzer/render/request.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "analyzer/render/json_text.h"
+#include "analyzer/trace/allocation.h"
 #include "analyzer/trace/route.h"
 #include "common/buf.h"
 
@@ -38,4 +40,13 @@ void nd_request_add_json(struct nd_buf *out, const char *name, const uint8_t *tr
 	nd_buf_add_str(out, "\",\"span_id\":\"");
 	nd_request_add_hex(out, span_id, 8);
 	nd_buf_add_str(out, "\"}");
+}
+
+void nd_request_add_collected(struct nd_buf *out, const struct nd_collected *sum)
+{
+	nd_buf_addf(out, ",\"collected\":{\"count\":%" PRIu64 ",\"time_ns\":%" PRIu64, sum->count,
+		    sum->total_ns);
+	nd_buf_addf(out, ",\"longest_ns\":%" PRIu64 ",\"samples\":%" PRIu64, sum->longest_ns,
+		    sum->samples);
+	nd_buf_addf(out, ",\"allocated_bytes\":%" PRIu64 "}", sum->bytes);
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 struct nd_buf;
+struct nd_collected;
 
 /*
  * The value of "request" in JSON: an object of docs/format-json.md, or null without a `name`, which
@@ -18,5 +19,8 @@ void nd_request_add_json(struct nd_buf *out, const char *name, const uint8_t *tr
 
 /* An id in hexadecimal. */
 void nd_request_add_hex(struct nd_buf *out, const uint8_t *id, size_t size);
+
+/* What the collector did, as a further member "collected": an object of docs/format-json.md. */
+void nd_request_add_collected(struct nd_buf *out, const struct nd_collected *sum);
 
 #endif /* NODIAG_ANALYZER_RENDER_REQUEST_H */

@@ -7,14 +7,14 @@
 #include <string.h>
 
 #include "analyzer/render/render.h"
+#include "analyzer/render/request.h"
 #include "analyzer/render/terminal.h"
+#include "analyzer/render/units.h"
 #include "common/buf.h"
+#include "proto/span.h"
 
 /* Thread ids written out for threads that are shown as one. */
 #define LISTED_MAX 8
-
-#define BOLD "1"
-#define DIM  "2"
 
 #define TIMES "\xc3\x97"
 
@@ -23,18 +23,6 @@ struct writer {
 	bool colour;
 	struct nd_buf *out;
 };
-
-static void begin_colour(const struct writer *w, const char *sgr)
-{
-	if (w->colour)
-		nd_buf_addf(w->out, "\033[%sm", sgr);
-}
-
-static void end_colour(const struct writer *w)
-{
-	if (w->colour)
-		nd_buf_add_str(w->out, "\033[0m");
-}
 
 static bool is_script(const struct nd_frame *frame)
 {
@@ -68,7 +56,7 @@ static void add_notes(const struct writer *w, const struct nd_call *call,
 	const char *separator = "  [";
 	size_t i;
 
-	begin_colour(w, DIM);
+	nd_terminal_begin(w->out, w->colour, ND_TERMINAL_DIM);
 	for (i = 0; i < sizeof(notes) / sizeof(notes[0]); i++) {
 		if (!notes[i][0])
 			continue;
@@ -77,7 +65,7 @@ static void add_notes(const struct writer *w, const struct nd_call *call,
 	}
 	if (*separator == ',')
 		nd_buf_add_char(w->out, ']');
-	end_colour(w);
+	nd_terminal_end(w->out, w->colour);
 }
 
 /* "  [libc.so.6]": where code lives that has no lines. */
@@ -87,14 +75,14 @@ static void add_module(const struct writer *w, const struct nd_frame *frame)
 
 	if (frame->name[0] == '[' || frame->name[0] == '(')
 		return;
-	begin_colour(w, DIM);
+	nd_terminal_begin(w->out, w->colour, ND_TERMINAL_DIM);
 	nd_buf_add_str(w->out, "  [");
 	if (frame->file[0])
 		nd_terminal_add(w->out, base ? base + 1 : frame->file);
 	else
 		nd_buf_add_str(w->out, nd_frame_kind_name(frame->kind));
 	nd_buf_add_char(w->out, ']');
-	end_colour(w);
+	nd_terminal_end(w->out, w->colour);
 }
 
 static void add_call(const struct writer *w, const struct nd_call *call, size_t times)
@@ -102,9 +90,9 @@ static void add_call(const struct writer *w, const struct nd_call *call, size_t 
 	const struct nd_frame *frame = &w->frames[call->frame];
 
 	nd_buf_add_str(w->out, is_script(frame) ? "    at " : "       ");
-	begin_colour(w, nd_terminal_colours[frame->kind]);
+	nd_terminal_begin(w->out, w->colour, nd_terminal_colours[frame->kind]);
 	nd_terminal_add(w->out, frame->name);
-	end_colour(w);
+	nd_terminal_end(w->out, w->colour);
 	if (is_script(frame)) {
 		add_place(w, call, frame);
 		add_notes(w, call, frame);
@@ -184,7 +172,7 @@ static void add_state(const struct writer *w, const struct nd_thread_stack *thre
 static void add_comm(const struct writer *w, const struct nd_process_stacks *process,
 		     const struct nd_thread_stack *thread)
 {
-	if (thread->role != ND_THREAD_WORKER && thread->role != ND_THREAD_OTHER)
+	if (thread->role != ND_ROLE_WORKER && thread->role != ND_ROLE_OTHER)
 		return;
 	if (!thread->info.comm[0] || !strcmp(thread->info.comm, process->threads[0].info.comm))
 		return;
@@ -199,7 +187,7 @@ static void add_heading(const struct writer *w, const struct nd_process_stacks *
 {
 	size_t i;
 
-	begin_colour(w, BOLD);
+	nd_terminal_begin(w->out, w->colour, ND_TERMINAL_BOLD);
 	if (count == 1) {
 		nd_buf_addf(w->out, "%s %d", nd_thread_role_name(threads[0]->role, false),
 			    threads[0]->info.tid);
@@ -210,10 +198,33 @@ static void add_heading(const struct writer *w, const struct nd_process_stacks *
 		nd_buf_add_str(w->out, count > LISTED_MAX ? ", ...)" : ")");
 	}
 	add_comm(w, process, threads[0]);
-	end_colour(w);
+	nd_terminal_end(w->out, w->colour);
 	add_state(w, threads[0]);
 	if (count == 1 && threads[0]->info.later_ns)
 		nd_buf_addf(w->out, " (%.0f ms later)", (double)threads[0]->info.later_ns / 1e6);
+	nd_buf_add_char(w->out, '\n');
+}
+
+/* "    for GET /users/17, begun 3.2 s ago, trace 4bf92f3577b34da6a3ce929d0e0e4736". */
+static void add_request(const struct writer *w, const struct nd_thread_stack *thread)
+{
+	const struct nd_event_span *span = thread->request;
+	char age[ND_UNITS_MAX];
+
+	if (!span)
+		return;
+	nd_buf_add_str(w->out, "    for ");
+	nd_terminal_add(w->out, nd_span_get_text(span, ND_SPAN_METHOD));
+	nd_buf_add_char(w->out, ' ');
+	nd_terminal_add(w->out, nd_span_get_text(span, ND_SPAN_PATH));
+	nd_units_weight(thread->request_ns, "nanoseconds", age);
+	nd_buf_addf(w->out, ", begun %s ago", age);
+	if (span->status)
+		nd_buf_addf(w->out, ", answered with %d", span->status);
+	nd_terminal_begin(w->out, w->colour, ND_TERMINAL_DIM);
+	nd_buf_add_str(w->out, ", trace ");
+	nd_request_add_hex(w->out, span->trace_id, sizeof(span->trace_id));
+	nd_terminal_end(w->out, w->colour);
 	nd_buf_add_char(w->out, '\n');
 }
 
@@ -240,7 +251,7 @@ static void sort_by_role(const struct nd_process_stacks *process,
 	size_t i, count = 0;
 	int role;
 
-	for (role = 0; role < ND_THREAD_ROLE_COUNT; role++)
+	for (role = 0; role < ND_ROLE_COUNT; role++)
 		for (i = 0; i < process->count; i++)
 			if (process->threads[i].role == (enum nd_thread_role)role)
 				ret_threads[count++] = &process->threads[i];
@@ -255,15 +266,16 @@ static int add_process(const struct writer *w, const struct nd_process_stacks *p
 	if (!threads)
 		return -ENOMEM;
 	sort_by_role(process, threads);
-	begin_colour(w, BOLD);
+	nd_terminal_begin(w->out, w->colour, ND_TERMINAL_BOLD);
 	nd_buf_addf(w->out, "process %d: ", process->pid);
 	nd_terminal_add(w->out, process->title);
-	end_colour(w);
+	nd_terminal_end(w->out, w->colour);
 	nd_buf_addf(w->out, "%s%s\n", process->runtime[0] ? ", " : "", process->runtime);
 	for (i = 0; i < process->count; i += alike) {
 		alike = gather(threads + i, process->count - i);
 		nd_buf_add_char(w->out, '\n');
 		add_heading(w, process, threads + i, alike);
+		add_request(w, threads[i]);
 		add_stack(w, threads[i]);
 	}
 	free(threads);

@@ -5,22 +5,25 @@
 
 #include "analyzer/render/json_text.h"
 #include "analyzer/render/render.h"
+#include "analyzer/render/request.h"
+#include "analyzer/trace/route.h"
 #include "common/buf.h"
+#include "proto/span.h"
 
 /* Grows by one when a field changes its meaning or goes; docs/format-json.md. */
 #define VERSION 1
 
 /* Words for good; NULL where the field is null. */
-static const char *const role_keys[ND_THREAD_ROLE_COUNT] = {
-	[ND_THREAD_MAIN] = "main",
-	[ND_THREAD_WORKER] = "worker",
-	[ND_THREAD_OTHER] = "other",
-	[ND_THREAD_POOL] = "pool",
-	[ND_THREAD_V8] = "v8",
-	[ND_THREAD_V8_DELAYED] = "v8_delayed",
-	[ND_THREAD_DEBUG_SIGNAL] = "debug_signal",
-	[ND_THREAD_INSPECTOR] = "inspector",
-	[ND_THREAD_IO_URING] = "io_uring",
+static const char *const role_keys[ND_ROLE_COUNT] = {
+	[ND_ROLE_MAIN] = "main",
+	[ND_ROLE_WORKER] = "worker",
+	[ND_ROLE_OTHER] = "other",
+	[ND_ROLE_POOL] = "pool",
+	[ND_ROLE_V8] = "v8",
+	[ND_ROLE_V8_DELAYED] = "v8_delayed",
+	[ND_ROLE_DEBUG_SIGNAL] = "debug_signal",
+	[ND_ROLE_INSPECTOR] = "inspector",
+	[ND_ROLE_IO_URING] = "io_uring",
 };
 
 static const char *const state_keys[ND_THREAD_STATE_COUNT] = {
@@ -55,6 +58,23 @@ static void add_call(struct nd_buf *out, const struct nd_call *call, const struc
 		    frame->line, frame->column);
 }
 
+static void add_request(struct nd_buf *out, const struct nd_thread_stack *thread)
+{
+	const struct nd_event_span *span = thread->request;
+	char name[ND_ROUTE_NAME_MAX];
+
+	nd_buf_add_str(out, ",\"request\":");
+	if (!span) {
+		nd_request_add_json(out, NULL, NULL, NULL);
+		nd_buf_add_str(out, ",\"request_path\":null,\"request_ns\":null");
+		return;
+	}
+	nd_trace_name(span, name);
+	nd_request_add_json(out, name, span->trace_id, span->span_id);
+	nd_json_add_field(out, ",\"request_path\":", nd_span_get_text(span, ND_SPAN_PATH));
+	nd_buf_addf(out, ",\"request_ns\":%" PRIu64, thread->request_ns);
+}
+
 static void add_thread(struct nd_buf *out, const struct nd_thread_stack *thread,
 		       const struct nd_frame *frames)
 {
@@ -72,6 +92,7 @@ static void add_thread(struct nd_buf *out, const struct nd_thread_stack *thread,
 	nd_json_add_field(out, ",\"missing\":", missing_keys[info->missing]);
 	add_bool(out, ",\"truncated\":", thread->truncated);
 	add_bool(out, ",\"rootless\":", thread->rootless);
+	add_request(out, thread);
 	nd_buf_add_str(out, ",\"stack\":[");
 	for (i = 0; i < thread->depth; i++) {
 		nd_buf_add_str(out, i ? ",\n" : "\n");

@@ -24,22 +24,9 @@
 #define LEVEL_COLUMNS 2
 #define LEVELS_MAX    20
 
-#define DIM "2"
-
 static const char *strip_scheme(const char *file)
 {
 	return strncmp(file, "file://", strlen("file://")) ? file : file + strlen("file://");
-}
-
-static void add_time(struct nd_buf *out, uint64_t ns)
-{
-	char text[ND_UNITS_MAX];
-	size_t columns;
-
-	nd_units_weight(ns, "nanoseconds", text);
-	columns = nd_cell_columns(text, strlen(text));
-	nd_cell_add_spaces(out, columns < TIME_COLUMNS ? TIME_COLUMNS - columns : 0);
-	nd_buf_add_str(out, text);
 }
 
 /* How many bytes the paths of all modules share, up to the end of a folder's name. */
@@ -65,19 +52,17 @@ static void add_row(struct nd_buf *out, const struct nd_startup_module *module, 
 	uint32_t level = module->depth < LEVELS_MAX ? module->depth : LEVELS_MAX;
 	bool is_package = strstr(module->file, "/node_modules/") != NULL;
 
-	add_time(out, module->total);
-	add_time(out, module->evaluated);
-	add_time(out, module->loaded);
+	nd_cell_add_time(out, module->total, TIME_COLUMNS);
+	nd_cell_add_time(out, module->evaluated, TIME_COLUMNS);
+	nd_cell_add_time(out, module->loaded, TIME_COLUMNS);
 	nd_buf_addf(out, "  %*s", (int)(level * LEVEL_COLUMNS), "");
-	if (colour)
-		nd_buf_addf(out, "\033[%sm",
-			    !module->depth
-				    ? DIM
-				    : nd_terminal_colours[is_package ? ND_FRAME_NPM : ND_FRAME_JS]);
+	nd_terminal_begin(out, colour,
+			  !module->depth
+				  ? ND_TERMINAL_DIM
+				  : nd_terminal_colours[is_package ? ND_FRAME_NPM : ND_FRAME_JS]);
 	nd_terminal_add(out,
 			module->depth ? strip_scheme(module->file) + folder : "(Node.js itself)");
-	if (colour)
-		nd_buf_add_str(out, "\033[0m");
+	nd_terminal_end(out, colour);
 	nd_buf_add_char(out, '\n');
 }
 
@@ -90,12 +75,10 @@ int nd_render_startup(const struct nd_profile *profile, bool colour, struct nd_b
 	if (ret)
 		return ret;
 	folder = common_folder(modules, count);
-	if (colour)
-		nd_buf_add_str(out, "\033[" DIM "m");
+	nd_terminal_begin(out, colour, ND_TERMINAL_DIM);
 	nd_buf_addf(out, "%*s%*s%*s  module\n", TIME_COLUMNS, "total", TIME_COLUMNS, "own",
 		    TIME_COLUMNS, "loading");
-	if (colour)
-		nd_buf_add_str(out, "\033[0m");
+	nd_terminal_end(out, colour);
 	for (i = 0; i < count; i++)
 		if (modules[i].total * SHOWN_SHARE >= modules[0].total)
 			add_row(out, &modules[i], folder, colour);

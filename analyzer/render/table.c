@@ -107,14 +107,16 @@ static void fit(struct table *table, size_t width)
 
 static void add_header(const struct table *table, struct nd_buf *out)
 {
-	nd_buf_addf(out, "%s%6s  ", table->colour ? "\033[1m" : "", "self");
+	nd_terminal_begin(out, table->colour, ND_TERMINAL_BOLD);
+	nd_buf_addf(out, "%6s  ", "self");
 	nd_cell_add_spaces(out, table->weight_width);
 	nd_buf_addf(out, "  %6s  function", "total");
 	if (table->place_width) {
 		nd_cell_add_spaces(out, table->name_width - strlen("function"));
 		nd_buf_add_str(out, "  file");
 	}
-	nd_buf_add_str(out, table->colour ? "\033[0m\n" : "\n");
+	nd_terminal_end(out, table->colour);
+	nd_buf_add_char(out, '\n');
 }
 
 static void add_row(const struct table *table, const struct row *row, struct nd_buf *out)
@@ -123,14 +125,11 @@ static void add_row(const struct table *table, const struct row *row, struct nd_
 	size_t used;
 
 	nd_buf_addf(out, "%5.1f%%  ", 100 * (double)row->function->self / total);
-	nd_cell_add_spaces(out,
-			   table->weight_width - nd_cell_columns(row->weight, strlen(row->weight)));
-	nd_buf_addf(out, "%s  %5.1f%%  ", row->weight, 100 * (double)row->function->total / total);
-	if (table->colour)
-		nd_buf_addf(out, "\033[%sm", nd_terminal_colours[row->kind]);
+	nd_cell_add_right(out, row->weight, table->weight_width);
+	nd_buf_addf(out, "  %5.1f%%  ", 100 * (double)row->function->total / total);
+	nd_terminal_begin(out, table->colour, nd_terminal_colours[row->kind]);
 	used = nd_cell_add_cut(out, &row->name, table->name_width);
-	if (table->colour)
-		nd_buf_add_str(out, "\033[0m");
+	nd_terminal_end(out, table->colour);
 	if (table->place_width) {
 		nd_cell_add_spaces(out, table->name_width - used + 2);
 		nd_cell_add_cut(out, &row->place, table->place_width);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analyzer/render/terminal.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "analyzer/utf8.h"
@@ -17,6 +16,18 @@ const char *const nd_terminal_colours[ND_FRAME_KIND_COUNT] = {
 	[ND_FRAME_REGEXP] = "33", [ND_FRAME_KERNEL] = "2",   [ND_FRAME_IDLE] = "2",
 	[ND_FRAME_THREAD] = "1",  [ND_FRAME_ROUTE] = "1",
 };
+
+void nd_terminal_begin(struct nd_buf *out, bool colour, const char *sgr)
+{
+	if (colour)
+		nd_buf_addf(out, "\033[%sm", sgr);
+}
+
+void nd_terminal_end(struct nd_buf *out, bool colour)
+{
+	if (colour)
+		nd_buf_add_str(out, "\033[0m");
+}
 
 /*
  * Characters that act on a terminal instead of showing: C0 and C1 controls, DEL, and those that

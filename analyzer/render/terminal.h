@@ -4,12 +4,23 @@
 
 /* What the answers that are printed on a terminal have in common. */
 
+#include <stdbool.h>
+
 #include "analyzer/profile/profile.h"
 
 struct nd_buf;
 
-/* Parameters of the escape sequence SGR (ESC [ ... m) for a name, by the kind of its frame. */
+/* Parameters of the escape sequence SGR (ESC [ ... m). */
+#define ND_TERMINAL_BOLD "1"
+#define ND_TERMINAL_DIM	 "2"
+#define ND_TERMINAL_RED	 "31"
+
+/* Such parameters for a name, by the kind of its frame. */
 extern const char *const nd_terminal_colours[ND_FRAME_KIND_COUNT];
+
+/* Begin a style, and end it: nothing without `colour`. */
+void nd_terminal_begin(struct nd_buf *out, bool colour, const char *sgr);
+void nd_terminal_end(struct nd_buf *out, bool colour);
 
 /*
  * Append text from outside. What would act on the terminal, or is not UTF-8, becomes U+FFFD; each

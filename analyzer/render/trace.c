@@ -9,13 +9,8 @@
 #include "analyzer/render/render.h"
 #include "analyzer/render/request.h"
 #include "analyzer/render/terminal.h"
-#include "analyzer/render/units.h"
 #include "common/buf.h"
 #include "common/clock.h"
-
-#define BOLD "1"
-#define DIM  "2"
-#define RED  "31"
 
 /* Routes in the table. */
 #define ROUTES_SHOWN 20
@@ -29,48 +24,19 @@ struct writer {
 	struct nd_buf *out;
 };
 
-static void add_sgr(const struct writer *w, const char *sgr)
-{
-	if (w->colour)
-		nd_buf_addf(w->out, "\033[%sm", sgr);
-}
-
-static void end_sgr(const struct writer *w)
-{
-	if (w->colour)
-		nd_buf_add_str(w->out, "\033[0m");
-}
-
-/* An amount that ends at a column. */
-static void add_amount(const struct writer *w, uint64_t amount, const char *unit, size_t width)
-{
-	char text[ND_UNITS_MAX];
-	size_t columns;
-
-	nd_units_weight(amount, unit, text);
-	columns = nd_cell_columns(text, strlen(text));
-	nd_cell_add_spaces(w->out, columns < width ? width - columns : 0);
-	nd_buf_add_str(w->out, text);
-}
-
-static void add_time(const struct writer *w, uint64_t ns, size_t width)
-{
-	add_amount(w, ns, "nanoseconds", width);
-}
-
 static void add_route(const struct writer *w, const struct nd_trace_route *route)
 {
-	add_amount(w, route->count, NULL, 10);
+	nd_cell_add_amount(w->out, route->count, NULL, 10);
 	if (route->errors)
-		add_sgr(w, RED);
-	add_amount(w, route->errors, NULL, 10);
+		nd_terminal_begin(w->out, w->colour, ND_TERMINAL_RED);
+	nd_cell_add_amount(w->out, route->errors, NULL, 10);
 	if (route->errors)
-		end_sgr(w);
-	add_time(w, nd_histogram_percentile(route->times, route->max_ns, 0.5), 10);
-	add_time(w, nd_histogram_percentile(route->times, route->max_ns, 0.99), 10);
-	add_time(w, route->max_ns, 10);
+		nd_terminal_end(w->out, w->colour);
+	nd_cell_add_time(w->out, nd_histogram_percentile(route->times, route->max_ns, 0.5), 10);
+	nd_cell_add_time(w->out, nd_histogram_percentile(route->times, route->max_ns, 0.99), 10);
+	nd_cell_add_time(w->out, route->max_ns, 10);
 	if (route->unread)
-		add_time(w, route->unread_max_ns, 10);
+		nd_cell_add_time(w->out, route->unread_max_ns, 10);
 	else
 		nd_cell_add_spaces(w->out, 10);
 	nd_buf_add_str(w->out, "  ");
@@ -87,16 +53,16 @@ static void add_routes(const struct writer *w, const struct nd_trace_answer *ans
 		count += answer->routes[i].count;
 		errors += answer->routes[i].errors;
 	}
-	add_amount(w, count, NULL, 0);
+	nd_cell_add_amount(w->out, count, NULL, 0);
 	nd_buf_addf(w->out, " request%s answered, ", count == 1 ? "" : "s");
-	add_amount(w, errors, NULL, 0);
+	nd_cell_add_amount(w->out, errors, NULL, 0);
 	nd_buf_add_str(w->out, " failed\n");
 	if (!count)
 		return;
-	add_sgr(w, DIM);
+	nd_terminal_begin(w->out, w->colour, ND_TERMINAL_DIM);
 	nd_buf_addf(w->out, "%10s%10s%10s%10s%10s%10s  %s\n", "count", "failed", "p50", "p99",
 		    "max", "unread", "route");
-	end_sgr(w);
+	nd_terminal_end(w->out, w->colour);
 	for (i = 0; i < answer->route_count && i < ROUTES_SHOWN; i++)
 		add_route(w, &answer->routes[i]);
 	if (i < answer->route_count)
@@ -110,7 +76,7 @@ static void add_outcome(const struct writer *w, const struct nd_event_span *span
 	bool failed = !is_open && nd_span_is_error(span);
 
 	if (failed)
-		add_sgr(w, RED);
+		nd_terminal_begin(w->out, w->colour, ND_TERMINAL_RED);
 	if (is_open)
 		nd_buf_add_str(w->out, "open");
 	else if (*error)
@@ -124,7 +90,7 @@ static void add_outcome(const struct writer *w, const struct nd_event_span *span
 	else
 		nd_buf_add_str(w->out, "no answer");
 	if (failed)
-		end_sgr(w);
+		nd_terminal_end(w->out, w->colour);
 }
 
 /* Whom it asked, and for what. */
@@ -160,9 +126,9 @@ static void add_name(const struct writer *w, const struct nd_event_span *span)
 	char name[ND_ROUTE_NAME_MAX];
 
 	nd_trace_name(span, name);
-	add_sgr(w, BOLD);
+	nd_terminal_begin(w->out, w->colour, ND_TERMINAL_BOLD);
 	nd_terminal_add(w->out, name);
-	end_sgr(w);
+	nd_terminal_end(w->out, w->colour);
 	if (!strcmp(strchr(name, ' ') + 1, path))
 		return;
 	nd_buf_add_str(w->out, "  ");
@@ -173,10 +139,10 @@ static void add_trace_id(const struct writer *w, const struct nd_event_span *spa
 {
 	if (!nd_span_has_trace(span))
 		return;
-	add_sgr(w, DIM);
+	nd_terminal_begin(w->out, w->colour, ND_TERMINAL_DIM);
 	nd_buf_add_str(w->out, "  trace ");
 	nd_request_add_hex(w->out, span->trace_id, sizeof(span->trace_id));
-	end_sgr(w);
+	nd_terminal_end(w->out, w->colour);
 }
 
 /* Who blocked the loop, and how: "hash (app.js:12:3), native code". */
@@ -191,9 +157,9 @@ static void add_culprit(const struct writer *w, const struct nd_culprit *culprit
 		file = frame->file;
 		if (!strncmp(file, "file://", strlen("file://")))
 			file += strlen("file://");
-		add_sgr(w, nd_terminal_colours[frame->kind]);
+		nd_terminal_begin(w->out, w->colour, nd_terminal_colours[frame->kind]);
 		nd_terminal_add(w->out, frame->name);
-		end_sgr(w);
+		nd_terminal_end(w->out, w->colour);
 		if (*file)
 			nd_buf_add_str(w->out, " (");
 		nd_terminal_add(w->out, file);
@@ -219,9 +185,9 @@ static void add_stall_span(const struct writer *w, const struct nd_trace_request
 	}
 	nd_trace_name(span, name);
 	nd_buf_add_str(w->out, ", for ");
-	add_sgr(w, BOLD);
+	nd_terminal_begin(w->out, w->colour, ND_TERMINAL_BOLD);
 	nd_terminal_add(w->out, name);
-	end_sgr(w);
+	nd_terminal_end(w->out, w->colour);
 	add_trace_id(w, span);
 }
 
@@ -230,7 +196,7 @@ static void add_stall(const struct writer *w, const struct nd_trace_request *req
 {
 	if (request && request->has_stall) {
 		nd_buf_add_str(w->out, ", ");
-		add_time(w, request->stall.end_ns - request->stall.start_ns, 0);
+		nd_cell_add_time(w->out, request->stall.end_ns - request->stall.start_ns, 0);
 		nd_buf_add_str(w->out, " by ");
 		add_culprit(w, &request->stall.culprit);
 		add_stall_span(w, request);
@@ -244,6 +210,22 @@ static bool is_worth_a_line(uint64_t ns, const struct nd_trace_request *request)
 	return ns >= ND_NSEC_PER_MSEC && ns >= request->duration_ns / 20;
 }
 
+/* What the collector did in the middle of its work, and what it stands for. */
+static void add_collected(const struct writer *w, const struct nd_collected *sum)
+{
+	if (sum->count) {
+		nd_buf_addf(w->out, ", %" PRIu64 " time%s in the middle of its work: ", sum->count,
+			    sum->count == 1 ? "" : "s");
+		nd_cell_add_time(w->out, sum->total_ns, 0);
+	}
+	if (sum->samples >= ND_ALLOCATION_SAMPLES_MIN) {
+		nd_buf_add_str(w->out, ", and about ");
+		nd_cell_add_amount(w->out, sum->bytes, "bytes", 0);
+		nd_buf_add_str(w->out, " allocated");
+	}
+	nd_buf_add_char(w->out, '\n');
+}
+
 /*
  * What is neither of the two is its own: between them, its thread ran for it, or for others in
  * turns that are too short to be stalls, or it waited for what is no request.
@@ -255,13 +237,14 @@ static void add_rest(const struct writer *w, const struct nd_trace_request *requ
 	if (told_ns < request->duration_ns)
 		rest_ns = request->duration_ns - told_ns;
 	if (is_worth_a_line(rest_ns, request)) {
-		add_time(w, rest_ns, 17);
+		nd_cell_add_time(w->out, rest_ns, 17);
 		nd_buf_add_str(w->out, "  it ran, or waited for something else\n");
 	}
 	if (is_worth_a_line(request->gc_ns, request)) {
 		nd_buf_add_str(w->out, "of it");
-		add_time(w, request->gc_ns, 12);
-		nd_buf_add_str(w->out, "  garbage was collected\n");
+		nd_cell_add_time(w->out, request->gc_ns, 12);
+		nd_buf_add_str(w->out, "  garbage was collected");
+		add_collected(w, &request->collected);
 	}
 }
 
@@ -272,17 +255,17 @@ static void add_waits(const struct writer *w, const struct nd_trace_request *req
 
 	if (request->unread_ns) {
 		nd_buf_add_str(w->out, "up to ");
-		add_time(w, request->unread_ns, 11);
+		nd_cell_add_time(w->out, request->unread_ns, 11);
 		nd_buf_add_str(w->out, "  more it lay unread, since the loop was blocked");
 		add_stall(w, is_before ? request : NULL);
 	}
 	if (request->blocked_ns) {
-		add_time(w, request->blocked_ns, 17);
+		nd_cell_add_time(w->out, request->blocked_ns, 17);
 		nd_buf_add_str(w->out, "  the loop was blocked");
 		add_stall(w, is_before ? NULL : request);
 	}
 	if (request->outside_ns) {
-		add_time(w, request->outside_ns, 17);
+		nd_cell_add_time(w->out, request->outside_ns, 17);
 		nd_buf_add_str(w->out, "  waited for others\n");
 	}
 	add_rest(w, request);
@@ -295,11 +278,11 @@ static void add_span(const struct writer *w, const struct nd_trace_request *requ
 	uint64_t start_ns = request->span->start_ns;
 
 	nd_buf_add_char(w->out, '+');
-	add_time(w, span->start_ns > start_ns ? span->start_ns - start_ns : 0, 16);
+	nd_cell_add_time(w->out, span->start_ns > start_ns ? span->start_ns - start_ns : 0, 16);
 	if (node->is_open)
 		nd_cell_add_spaces(w->out, 12);
 	else
-		add_time(w, span->event.time_ns - span->start_ns, 12);
+		nd_cell_add_time(w->out, span->event.time_ns - span->start_ns, 12);
 	nd_cell_add_spaces(w->out, 2 * (size_t)node->depth);
 	add_outcome(w, span, node->is_open);
 	nd_buf_add_str(w->out, "  ");
@@ -317,7 +300,7 @@ static void add_request(const struct writer *w, const struct nd_trace_request *r
 	uint64_t more = request->nodes_left_out;
 	size_t i;
 
-	add_time(w, request->duration_ns, 10);
+	nd_cell_add_time(w->out, request->duration_ns, 10);
 	nd_buf_add_str(w->out, "  ");
 	add_outcome(w, request->span, request->is_open);
 	nd_buf_add_str(w->out, "  ");

@@ -156,6 +156,7 @@ static void add_request(struct nd_buf *out, const struct nd_trace_request *reque
 	add_number(out, "blocked_ns", request->blocked_ns);
 	add_number(out, "outside_ns", request->outside_ns);
 	add_number(out, "gc_ns", request->gc_ns);
+	nd_request_add_collected(out, &request->collected);
 	add_number(out, "unread_ns", request->unread_ns);
 	if (request->has_stall)
 		add_stall(out, request, frames);

@@ -11,23 +11,23 @@ struct sign {
 
 /* The first functions of threads. */
 static const struct sign functions[] = {
-	{"node::worker::Worker::StartThread", ND_THREAD_WORKER},
-	{"node::SpinEventLoop", ND_THREAD_WORKER}, /* exported, so that stripped builds have it */
-	{"node::(anonymous namespace)::PlatformWorkerThread", ND_THREAD_V8},
-	{"node::PlatformWorkerThread", ND_THREAD_V8},
-	{"node::WorkerThreadsTaskRunner::DelayedTaskScheduler", ND_THREAD_V8_DELAYED},
-	{"node::inspector::(anonymous namespace)::StartIoThreadMain", ND_THREAD_DEBUG_SIGNAL},
-	{"node::inspector::InspectorIo::ThreadMain", ND_THREAD_INSPECTOR},
+	{"node::worker::Worker::StartThread", ND_ROLE_WORKER},
+	{"node::SpinEventLoop", ND_ROLE_WORKER}, /* exported, so that stripped builds have it */
+	{"node::(anonymous namespace)::PlatformWorkerThread", ND_ROLE_V8},
+	{"node::PlatformWorkerThread", ND_ROLE_V8},
+	{"node::WorkerThreadsTaskRunner::DelayedTaskScheduler", ND_ROLE_V8_DELAYED},
+	{"node::inspector::(anonymous namespace)::StartIoThreadMain", ND_ROLE_DEBUG_SIGNAL},
+	{"node::inspector::InspectorIo::ThreadMain", ND_ROLE_INSPECTOR},
 };
 
 /* What the kernel calls them, cut to 15 characters. Up to Node.js 20 all have one name. */
 static const struct sign comms[] = {
-	{"libuv-worker", ND_THREAD_POOL},
-	{"V8Worker", ND_THREAD_V8},
-	{"node-V8Worker", ND_THREAD_V8},
-	{"DelayedTaskSche", ND_THREAD_V8_DELAYED},
-	{"SignalInspector", ND_THREAD_DEBUG_SIGNAL},
-	{"iou-", ND_THREAD_IO_URING},
+	{"libuv-worker", ND_ROLE_POOL},
+	{"V8Worker", ND_ROLE_V8},
+	{"node-V8Worker", ND_ROLE_V8},
+	{"DelayedTaskSche", ND_ROLE_V8_DELAYED},
+	{"SignalInspector", ND_ROLE_DEBUG_SIGNAL},
+	{"iou-", ND_ROLE_IO_URING},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -39,7 +39,7 @@ static enum nd_thread_role find_sign(const struct sign *signs, size_t count, con
 	for (i = 0; i < count; i++)
 		if (!strncmp(text, signs[i].prefix, strlen(signs[i].prefix)))
 			return signs[i].role;
-	return ND_THREAD_OTHER;
+	return ND_ROLE_OTHER;
 }
 
 /* libuv's threads begin in its function worker(); a stripped libuv only shows that it was there. */
@@ -53,17 +53,17 @@ static bool is_pool_root(const struct nd_frame *frame)
 static enum nd_thread_role role_of_stack(const struct nd_frame *frames,
 					 const struct nd_thread_stack *thread)
 {
-	enum nd_thread_role role = ND_THREAD_OTHER;
+	enum nd_thread_role role = ND_ROLE_OTHER;
 	const struct nd_frame *frame;
 	size_t i;
 
-	for (i = thread->depth; i-- > 0 && role == ND_THREAD_OTHER;) {
+	for (i = thread->depth; i-- > 0 && role == ND_ROLE_OTHER;) {
 		frame = &frames[thread->calls[i].frame];
 		if (frame->kind != ND_FRAME_NATIVE)
 			continue;
 		role = find_sign(functions, COUNT(functions), frame->name);
-		if (role == ND_THREAD_OTHER && i == thread->depth - 1 && is_pool_root(frame))
-			role = ND_THREAD_POOL;
+		if (role == ND_ROLE_OTHER && i == thread->depth - 1 && is_pool_root(frame))
+			role = ND_ROLE_POOL;
 	}
 	return role;
 }
@@ -75,11 +75,11 @@ enum nd_thread_role nd_thread_find_role(const struct nd_profile *profile, pid_t 
 	enum nd_thread_role role;
 
 	if (thread->info.tid == pid)
-		return ND_THREAD_MAIN;
+		return ND_ROLE_MAIN;
 	role = role_of_stack(nd_profile_frames(profile, &count), thread);
-	if (role == ND_THREAD_OTHER && ran_js)
-		role = ND_THREAD_WORKER;
-	if (role == ND_THREAD_OTHER)
+	if (role == ND_ROLE_OTHER && ran_js)
+		role = ND_ROLE_WORKER;
+	if (role == ND_ROLE_OTHER)
 		role = find_sign(comms, COUNT(comms), thread->info.comm);
 	return role;
 }

@@ -7,6 +7,7 @@
 
 #include "analyzer/stacks/role.h"
 #include "common/array.h"
+#include "proto/span.h"
 
 void nd_stacks_init(struct nd_stacks *stacks, const struct nd_profile *profile)
 {
@@ -17,8 +18,10 @@ static void fini_process(struct nd_process_stacks *process)
 {
 	size_t i;
 
-	for (i = 0; i < process->count; i++)
+	for (i = 0; i < process->count; i++) {
 		free(process->threads[i].calls);
+		free((void *)process->threads[i].request);
+	}
 	free(process->threads);
 }
 
@@ -44,6 +47,20 @@ struct nd_process_stacks *nd_stacks_add_process(struct nd_stacks *stacks, pid_t 
 	return &grown[stacks->count++];
 }
 
+/* Copy a request, if there is one. */
+static int copy_request(const struct nd_event_span **request)
+{
+	size_t size = *request ? nd_span_get_size(*request) : 0;
+	void *copy = size ? malloc(size) : NULL;
+
+	if (size && !copy)
+		return -ENOMEM;
+	if (size)
+		memcpy(copy, *request, size);
+	*request = copy;
+	return 0;
+}
+
 int nd_stacks_add_thread(struct nd_stacks *stacks, const struct nd_thread_stack *thread,
 			 bool ran_js)
 {
@@ -51,11 +68,12 @@ int nd_stacks_add_thread(struct nd_stacks *stacks, const struct nd_thread_stack 
 	struct nd_thread_stack *grown =
 		nd_array_grow(process->threads, process->count, sizeof(*grown));
 	struct nd_call *calls = calloc(thread->depth + 1, sizeof(*calls));
+	const struct nd_event_span *request = thread->request;
 	struct nd_thread_stack *added;
 
 	if (grown)
 		process->threads = grown;
-	if (!grown || !calls) {
+	if (!grown || !calls || copy_request(&request)) {
 		free(calls);
 		return -ENOMEM;
 	}
@@ -64,6 +82,7 @@ int nd_stacks_add_thread(struct nd_stacks *stacks, const struct nd_thread_stack 
 	added = &grown[process->count++];
 	*added = *thread;
 	added->calls = calls;
+	added->request = request;
 	added->role = nd_thread_find_role(stacks->profile, process->pid, added, ran_js);
 	added->work = nd_thread_find_work(stacks->profile, added);
 	return 0;
@@ -71,17 +90,17 @@ int nd_stacks_add_thread(struct nd_stacks *stacks, const struct nd_thread_stack 
 
 const char *nd_thread_role_name(enum nd_thread_role role, bool several)
 {
-	static const char *const names[ND_THREAD_ROLE_COUNT][2] = {
-		[ND_THREAD_MAIN] = {"main thread", "main threads"},
-		[ND_THREAD_WORKER] = {"worker", "workers"},
-		[ND_THREAD_OTHER] = {"thread", "threads"},
-		[ND_THREAD_POOL] = {"libuv pool thread", "libuv pool threads"},
-		[ND_THREAD_V8] = {"V8 helper", "V8 helpers"},
-		[ND_THREAD_V8_DELAYED] = {"V8 delayed tasks", "V8 delayed tasks"},
-		[ND_THREAD_DEBUG_SIGNAL] = {"inspector's signal thread",
-					    "inspector's signal threads"},
-		[ND_THREAD_INSPECTOR] = {"inspector", "inspectors"},
-		[ND_THREAD_IO_URING] = {"io_uring thread", "io_uring threads"},
+	static const char *const names[ND_ROLE_COUNT][2] = {
+		[ND_ROLE_MAIN] = {"main thread", "main threads"},
+		[ND_ROLE_WORKER] = {"worker", "workers"},
+		[ND_ROLE_OTHER] = {"thread", "threads"},
+		[ND_ROLE_POOL] = {"libuv pool thread", "libuv pool threads"},
+		[ND_ROLE_V8] = {"V8 helper", "V8 helpers"},
+		[ND_ROLE_V8_DELAYED] = {"V8 delayed tasks", "V8 delayed tasks"},
+		[ND_ROLE_DEBUG_SIGNAL] = {"inspector's signal thread",
+					  "inspector's signal threads"},
+		[ND_ROLE_INSPECTOR] = {"inspector", "inspectors"},
+		[ND_ROLE_IO_URING] = {"io_uring thread", "io_uring threads"},
 	};
 
 	return names[role][several];
@@ -97,9 +116,9 @@ bool nd_thread_stack_is_like(const struct nd_thread_stack *a, const struct nd_th
 {
 	size_t i;
 
-	if (a->role != b->role || a->depth != b->depth || a->info.state != b->info.state ||
-	    a->info.missing != b->info.missing || a->info.job_stopped != b->info.job_stopped ||
-	    strcmp(a->info.comm, b->info.comm) != 0 ||
+	if (a->request || b->request || a->role != b->role || a->depth != b->depth ||
+	    a->info.state != b->info.state || a->info.missing != b->info.missing ||
+	    a->info.job_stopped != b->info.job_stopped || strcmp(a->info.comm, b->info.comm) != 0 ||
 	    strcmp(a->info.syscall, b->info.syscall) != 0)
 		return false;
 	for (i = 0; i < a->depth; i++)

@@ -16,18 +16,20 @@
 #include "analyzer/profile/profile.h"
 #include "proto/thread.h"
 
+struct nd_event_span;
+
 /* What a thread is there for. In this order they are shown. */
 enum nd_thread_role {
-	ND_THREAD_MAIN,
-	ND_THREAD_WORKER,	/* runs JavaScript of its own: worker_threads */
-	ND_THREAD_OTHER,	/* an addon's, or not known */
-	ND_THREAD_POOL,		/* libuv's pool: files, DNS, crypto, zlib */
-	ND_THREAD_V8,		/* V8's helpers: they collect garbage and compile */
-	ND_THREAD_V8_DELAYED,	/* keeps V8's tasks that are due later */
-	ND_THREAD_DEBUG_SIGNAL, /* waits for SIGUSR1, to start the inspector */
-	ND_THREAD_INSPECTOR,	/* talks to a debugger */
-	ND_THREAD_IO_URING,	/* the kernel's */
-	ND_THREAD_ROLE_COUNT
+	ND_ROLE_MAIN,
+	ND_ROLE_WORKER,	      /* runs JavaScript of its own: worker_threads */
+	ND_ROLE_OTHER,	      /* an addon's, or not known */
+	ND_ROLE_POOL,	      /* libuv's pool: files, DNS, crypto, zlib */
+	ND_ROLE_V8,	      /* V8's helpers: they collect garbage and compile */
+	ND_ROLE_V8_DELAYED,   /* keeps V8's tasks that are due later */
+	ND_ROLE_DEBUG_SIGNAL, /* waits for SIGUSR1, to start the inspector */
+	ND_ROLE_INSPECTOR,    /* talks to a debugger */
+	ND_ROLE_IO_URING,     /* the kernel's */
+	ND_ROLE_COUNT
 };
 
 /* One thread and its stack. */
@@ -39,6 +41,9 @@ struct nd_thread_stack {
 	size_t depth;
 	bool truncated; /* there are more calls towards the root; the last is "[truncated]" */
 	bool rootless;	/* likewise, but they could not be found */
+	/* The request that it is in, as it began; with a status it has been answered. Or NULL. */
+	const struct nd_event_span *request;
+	uint64_t request_ns; /* since it began */
 };
 
 struct nd_process_stacks {
@@ -68,7 +73,7 @@ struct nd_process_stacks *nd_stacks_add_process(struct nd_stacks *stacks, pid_t 
 
 /*
  * Add a thread to the last process, and find out its role. `thread` may leave out role, work and
- * state; its calls are copied. `ran_js`: it is known to have run JavaScript.
+ * state; its calls and its request are copied. `ran_js`: it is known to have run JavaScript.
  */
 int nd_stacks_add_thread(struct nd_stacks *stacks, const struct nd_thread_stack *thread,
 			 bool ran_js);

@@ -13,11 +13,6 @@
 #include "proto/limits.h"
 #include "proto/span.h"
 
-#define NO_REQUEST "[no request]"
-
-/* Its beginning was before the observation, or was lost. */
-#define UNKNOWN_REQUEST "[unknown request]"
-
 /* What those beyond ND_TRACE_ROUTES_MAX are counted as. */
 #define OTHERS "(others)"
 
@@ -132,20 +127,11 @@ static const struct route *find_route(struct nd_by_route *r, const char *name)
 	return route ? route : add_route(r, name);
 }
 
-static const char *name_request(const struct nd_by_route *r, const uint8_t span_id[ND_SPAN_ID_SIZE])
-{
-	const struct nd_request *request;
-
-	if (!nd_span_id_is_set(span_id))
-		return NO_REQUEST;
-	request = nd_requests_find(r->requests, span_id);
-	return request ? request->name : UNKNOWN_REQUEST;
-}
-
 /* Give a copy of a stack its root, and to the profile. */
 static int add_copy(struct nd_by_route *r, struct waiting_stack *copy)
 {
-	const struct route *route = find_route(r, name_request(r, copy->stack.span_id));
+	const struct route *route =
+		find_route(r, nd_request_name(r->requests, copy->stack.span_id));
 
 	if (!route)
 		return -ENOMEM;

@@ -174,6 +174,22 @@ const struct nd_request *nd_requests_find(const struct nd_requests *requests,
 	return entry && entry->is_request ? &entry->request : NULL;
 }
 
+const char *nd_request_name(const struct nd_requests *requests,
+			    const uint8_t span_id[ND_SPAN_ID_SIZE])
+{
+	const struct nd_request *request;
+
+	if (!nd_span_id_is_set(span_id))
+		return "[no request]";
+	request = nd_requests_find(requests, span_id);
+	return request ? request->name : "[unknown request]";
+}
+
+bool nd_requests_is_empty(const struct nd_requests *requests)
+{
+	return !requests->set;
+}
+
 void nd_requests_want(struct nd_requests *requests, const uint8_t span_id[ND_SPAN_ID_SIZE])
 {
 	struct entry *entry = find_entry(requests, span_id);

@@ -39,6 +39,17 @@ int nd_requests_add_event(struct nd_requests *requests, const struct nd_event *e
 const struct nd_request *nd_requests_find(const struct nd_requests *requests,
 					  const uint8_t span_id[ND_SPAN_ID_SIZE]);
 
+/*
+ * What the request of a span is called, also where there is none: "[no request]" for an id of all
+ * zeros, "[unknown request]" for one whose beginning was before the observation, or was lost.
+ * Borrowed until the next event.
+ */
+const char *nd_request_name(const struct nd_requests *requests,
+			    const uint8_t span_id[ND_SPAN_ID_SIZE]);
+
+/* Whether no span was told of, which is so where none are followed. */
+bool nd_requests_is_empty(const struct nd_requests *requests);
+
 /* Keep what is known, or will be, of this span and its parents. */
 void nd_requests_want(struct nd_requests *requests, const uint8_t span_id[ND_SPAN_ID_SIZE]);
 

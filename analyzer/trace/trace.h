@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "analyzer/lag/lag.h"
+#include "analyzer/trace/allocation.h"
 #include "analyzer/trace/route.h"
 #include "proto/span.h"
 
@@ -35,6 +36,7 @@ struct nd_trace_request {
 	uint64_t blocked_ns;  /* its thread's loop was blocked by stalls, its own included */
 	uint64_t outside_ns;  /* a request of its own was under way, and the loop was not blocked */
 	uint64_t gc_ns; /* the collector stopped its thread, which may be in any of the above */
+	struct nd_collected collected; /* in the middle of its own work */
 	/*
 	 * It was read right after a stall, so it may have been there for as long as that: the most
 	 * that is added to what its client saw. 0: it did not have to wait.

@@ -12,39 +12,46 @@ _nodiag_pids() {
 		done
 }
 
+# Offer words of a list, options, files or targets; $current is what is there so far.
+_nodiag_words() {
+	mapfile -t COMPREPLY < <(compgen -W "$1" -- "$current")
+}
+
+_nodiag_options() {
+	_nodiag_words "$1"
+	[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
+}
+
+# $1 is -f, or -d for folders only.
+_nodiag_files() {
+	mapfile -t COMPREPLY < <(compgen "$1" -- "$current")
+	compopt -o filenames
+}
+
+# Process ids and files; the arguments are further options of compgen.
+_nodiag_targets() {
+	mapfile -t COMPREPLY < <(compgen -W "$(_nodiag_pids)" -- "$current"
+		compgen -f "$@" -- "$current")
+	compopt -o filenames
+}
+
 _nodiag_flame() {
 	local formats='html svg folded pprof speedscope cpuprofile json'
 	local options='-d --duration= -r --rate= --threads --by= --kernel --no-kernel --idle
 		--source-maps -f --format= -o --output= --force --color= --help --usage'
 
 	case $previous in
-	-d | --duration)
-		mapfile -t COMPREPLY < <(compgen -W '10s 30s 1m 5m' -- "$current")
-		;;
-	-r | --rate)
-		mapfile -t COMPREPLY < <(compgen -W '99 499 999' -- "$current")
-		;;
-	-f | --format)
-		mapfile -t COMPREPLY < <(compgen -W "$formats" -- "$current")
-		;;
-	--by)
-		mapfile -t COMPREPLY < <(compgen -W 'route' -- "$current")
-		;;
-	--color)
-		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$current")
-		;;
-	-o | --output)
-		mapfile -t COMPREPLY < <(compgen -f -- "$current")
-		compopt -o filenames
-		;;
+	-d | --duration) _nodiag_words '10s 30s 1m 5m' ;;
+	-r | --rate) _nodiag_words '99 499 999' ;;
+	-f | --format) _nodiag_words "$formats" ;;
+	--by) _nodiag_words 'route' ;;
+	--color) _nodiag_words 'auto always never' ;;
+	-o | --output) _nodiag_files -f ;;
 	*)
 		if [[ $current == -* ]]; then
-			mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
-			[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
+			_nodiag_options "$options"
 		else
-			mapfile -t COMPREPLY < <(compgen -W "$(_nodiag_pids)" -- "$current"
-				compgen -f -- "$current")
-			compopt -o filenames
+			_nodiag_targets
 		fi
 		;;
 	esac
@@ -55,25 +62,15 @@ _nodiag_record() {
 		--output= --force --help --usage'
 
 	case $previous in
-	-d | --duration)
-		mapfile -t COMPREPLY < <(compgen -W '10s 1m 10m 1h' -- "$current")
-		;;
-	-r | --rate)
-		mapfile -t COMPREPLY < <(compgen -W '99 499 999' -- "$current")
-		;;
-	--threshold)
-		mapfile -t COMPREPLY < <(compgen -W '20ms 50ms 100ms' -- "$current")
-		;;
-	-o | --output)
-		mapfile -t COMPREPLY < <(compgen -f -- "$current")
-		compopt -o filenames
-		;;
+	-d | --duration) _nodiag_words '10s 1m 10m 1h' ;;
+	-r | --rate) _nodiag_words '99 499 999' ;;
+	--threshold) _nodiag_words '20ms 50ms 100ms' ;;
+	-o | --output) _nodiag_files -f ;;
 	*)
 		if [[ $current == -* ]]; then
-			mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
-			[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
+			_nodiag_options "$options"
 		else
-			mapfile -t COMPREPLY < <(compgen -W "$(_nodiag_pids)" -- "$current")
+			_nodiag_words "$(_nodiag_pids)"
 		fi
 		;;
 	esac
@@ -84,35 +81,26 @@ _nodiag_lag() {
 		--fail-if= --json --help --usage'
 
 	case $previous in
-	-d | --duration)
-		mapfile -t COMPREPLY < <(compgen -W '10s 30s 1m 5m' -- "$current")
-		;;
-	--threshold)
-		mapfile -t COMPREPLY < <(compgen -W '20ms 50ms 100ms' -- "$current")
-		;;
-	--color)
-		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$current")
-		;;
+	-d | --duration) _nodiag_words '10s 30s 1m 5m' ;;
+	--threshold) _nodiag_words '20ms 50ms 100ms' ;;
+	--color) _nodiag_words 'auto always never' ;;
 	--fail-if)
-		mapfile -t COMPREPLY < <(compgen -W 'mean= p50= p90= p99= p99.9= max=' -- "$current")
+		_nodiag_words 'mean= p50= p90= p99= p99.9= max='
 		compopt -o nospace
 		;;
 	*)
 		if [[ $current == -* ]]; then
-			mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
-			[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
+			_nodiag_options "$options"
 		else
-			mapfile -t COMPREPLY < <(compgen -W "$(_nodiag_pids)" -- "$current"
-				compgen -f -X '!*.nd' -- "$current")
-			compopt -o filenames
+			_nodiag_targets -X '!*.nd'
 		fi
 		;;
 	esac
 }
 
 _nodiag_heap() {
-	local options='--timeout= --child-memory= --redact --worker= --near-limit --on-signal='
-	options+=' --every= --grown= --keep= --fail-if= --ignore= -f --format='
+	local options='--timeout= --child-memory= --redact --in-process --worker= --near-limit'
+	options+=' --on-signal= --every= --grown= --keep= --fail-if= --ignore= -f --format='
 	options+=' --class= --type= --min-self= --min-retained= --max-distance= --retained-by= --sort='
 	options+=' -o --output= --force --limit= --live --color= --json --help --usage'
 	local questions='snapshot summary diff retainers paths show query convert'
@@ -120,49 +108,30 @@ _nodiag_heap() {
 	case $previous in
 	heap)
 		if [[ $current != -* ]]; then
-			mapfile -t COMPREPLY < <(compgen -W "$questions" -- "$current")
+			_nodiag_words "$questions"
 			return
 		fi
 		;;&
 	snapshot | --live)
 		if [[ $current != -* ]]; then
-			mapfile -t COMPREPLY < <(compgen -W "$(_nodiag_pids)" -- "$current")
+			_nodiag_words "$(_nodiag_pids)"
 			return
 		fi
 		;;&
-	-o | --output)
-		mapfile -t COMPREPLY < <(compgen -f -- "$current")
-		compopt -o filenames
-		;;
-	-f | --format)
-		mapfile -t COMPREPLY < <(compgen -W 'text json html nd heapsnapshot' -- "$current")
-		;;
-	--timeout)
-		mapfile -t COMPREPLY < <(compgen -W '1m 5m 15m' -- "$current")
-		;;
-	--child-memory)
-		mapfile -t COMPREPLY < <(compgen -W '1G 4G 16G' -- "$current")
-		;;
-	--fail-if)
-		mapfile -t COMPREPLY < <(compgen -W '1M 10M 100M' -- "$current")
-		;;
-	--color)
-		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$current")
-		;;
-	--type)
-		mapfile -t COMPREPLY < <(compgen -W 'object closure string array native code' -- "$current")
-		;;
-	--sort)
-		mapfile -t COMPREPLY < <(compgen -W 'retained self distance id' -- "$current")
-		;;
+	-o | --output) _nodiag_files -f ;;
+	-f | --format) _nodiag_words 'text json html nd heapsnapshot' ;;
+	--timeout) _nodiag_words '1m 5m 15m' ;;
+	--child-memory) _nodiag_words '1G 4G 16G' ;;
+	--fail-if) _nodiag_words '1M 10M 100M' ;;
+	--color) _nodiag_words 'auto always never' ;;
+	--type) _nodiag_words 'object closure string array native code' ;;
+	--sort) _nodiag_words 'retained self distance id' ;;
 	--ignore | --limit | --class | --min-* | --max-distance | --retained-by) ;;
 	*)
 		if [[ $current == -* ]]; then
-			mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
-			[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
+			_nodiag_options "$options"
 		else
-			mapfile -t COMPREPLY < <(compgen -f -- "$current")
-			compopt -o filenames
+			_nodiag_files -f
 		fi
 		;;
 	esac
@@ -172,29 +141,16 @@ _nodiag_trace() {
 	local options='-d --duration= -l --live --spans= --slow= --route= --color= --json --help --usage'
 
 	case $previous in
-	-d | --duration)
-		mapfile -t COMPREPLY < <(compgen -W '10s 30s 1m 5m' -- "$current")
-		;;
-	--spans)
-		mapfile -t COMPREPLY < <(
-			compgen -W 'all dns net tls fs child_process worker' -- "$current"
-		)
-		;;
-	--slow)
-		mapfile -t COMPREPLY < <(compgen -W '100ms 200ms 1s' -- "$current")
-		;;
+	-d | --duration) _nodiag_words '10s 30s 1m 5m' ;;
+	--spans) _nodiag_words 'all dns net tls fs child_process worker' ;;
+	--slow) _nodiag_words '100ms 200ms 1s' ;;
 	--route) ;;
-	--color)
-		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$current")
-		;;
+	--color) _nodiag_words 'auto always never' ;;
 	*)
 		if [[ $current == -* ]]; then
-			mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
-			[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
+			_nodiag_options "$options"
 		else
-			mapfile -t COMPREPLY < <(compgen -W "$(_nodiag_pids)" -- "$current"
-				compgen -f -X '!*.nd' -- "$current")
-			compopt -o filenames
+			_nodiag_targets -X '!*.nd'
 		fi
 		;;
 	esac
@@ -202,16 +158,9 @@ _nodiag_trace() {
 
 _nodiag_collect() {
 	case $previous in
-	--threshold)
-		mapfile -t COMPREPLY < <(compgen -W '20ms 50ms 100ms' -- "$current")
-		;;
-	--idle)
-		mapfile -t COMPREPLY < <(compgen -W '10s 1m 10m' -- "$current")
-		;;
-	*)
-		mapfile -t COMPREPLY < <(compgen -W '--threshold= --idle= --help --usage' -- "$current")
-		[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
-		;;
+	--threshold) _nodiag_words '20ms 50ms 100ms' ;;
+	--idle) _nodiag_words '10s 1m 10m' ;;
+	*) _nodiag_options '--threshold= --idle= --help --usage' ;;
 	esac
 }
 
@@ -220,32 +169,20 @@ _nodiag_export() {
 		--tail= --help --usage'
 
 	case $previous in
-	-d | --duration)
-		mapfile -t COMPREPLY < <(compgen -W '10s 1m 10m 1h' -- "$current")
-		;;
-	--signal)
-		mapfile -t COMPREPLY < <(compgen -W 'metrics profiles traces' -- "$current")
-		;;
-	--compression)
-		mapfile -t COMPREPLY < <(compgen -W 'gzip zstd none' -- "$current")
-		;;
+	-d | --duration) _nodiag_words '10s 1m 10m 1h' ;;
+	--signal) _nodiag_words 'metrics profiles traces' ;;
+	--compression) _nodiag_words 'gzip zstd none' ;;
 	--tail)
-		mapfile -t COMPREPLY < <(compgen -W 'slow=200ms errors 1/100' -- "$current")
+		_nodiag_words 'slow=200ms errors 1/100'
 		compopt -o nospace
 		;;
 	--endpoint | --header) ;;
-	--queue)
-		mapfile -t COMPREPLY < <(compgen -d -- "$current")
-		compopt -o filenames
-		;;
+	--queue) _nodiag_files -d ;;
 	*)
 		if [[ $current == -* ]]; then
-			mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
-			[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
+			_nodiag_options "$options"
 		else
-			mapfile -t COMPREPLY < <(compgen -W "$(_nodiag_pids)" -- "$current"
-				compgen -f -- "$current")
-			compopt -o filenames
+			_nodiag_targets
 		fi
 		;;
 	esac
@@ -254,12 +191,11 @@ _nodiag_export() {
 # $1 are the options besides --help.
 _nodiag_attach() {
 	if [[ $previous == --via ]]; then
-		mapfile -t COMPREPLY < <(compgen -W 'ptrace inspector' -- "$current")
+		_nodiag_words 'ptrace inspector'
 	elif [[ $current == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "$1 --help --usage" -- "$current")
-		[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
+		_nodiag_options "$1 --help --usage"
 	else
-		mapfile -t COMPREPLY < <(compgen -W "$(_nodiag_pids)" -- "$current")
+		_nodiag_words "$(_nodiag_pids)"
 	fi
 }
 
@@ -267,15 +203,12 @@ _nodiag_attach() {
 # such as process ids.
 _nodiag_list() {
 	case $previous in
-	--color)
-		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$current")
-		;;
+	--color) _nodiag_words 'auto always never' ;;
 	*)
 		if [[ $current == -* ]]; then
-			mapfile -t COMPREPLY < <(compgen -W "$1 --color= --help --usage" -- "$current")
-			[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace
+			_nodiag_options "$1 --color= --help --usage"
 		else
-			mapfile -t COMPREPLY < <(compgen -W "$2" -- "$current")
+			_nodiag_words "$2"
 		fi
 		;;
 	esac
@@ -287,7 +220,7 @@ _nodiag() {
 
 	COMPREPLY=()
 	if [[ $COMP_CWORD -eq 1 ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "$commands help --help --version" -- "$current")
+		_nodiag_words "$commands help --help --version"
 		return
 	fi
 	# What stands behind "--" is another program's.
@@ -308,45 +241,19 @@ _nodiag() {
 		previous=${COMP_WORDS[COMP_CWORD - 2]}
 	fi
 	case ${COMP_WORDS[1]} in
-	flame)
-		_nodiag_flame
-		;;
-	record)
-		_nodiag_record
-		;;
-	lag)
-		_nodiag_lag
-		;;
-	heap)
-		_nodiag_heap
-		;;
-	trace)
-		_nodiag_trace
-		;;
-	collect)
-		_nodiag_collect
-		;;
-	export)
-		_nodiag_export
-		;;
-	attach)
-		_nodiag_attach --via=
-		;;
-	detach)
-		_nodiag_attach ''
-		;;
-	ps)
-		_nodiag_list --json ''
-		;;
-	check)
-		_nodiag_list --json "$(_nodiag_pids)"
-		;;
-	stack)
-		_nodiag_list '--json --source-maps' "$(_nodiag_pids)"
-		;;
-	help)
-		mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$current")
-		;;
+	flame) _nodiag_flame ;;
+	record) _nodiag_record ;;
+	lag) _nodiag_lag ;;
+	heap) _nodiag_heap ;;
+	trace) _nodiag_trace ;;
+	collect) _nodiag_collect ;;
+	export) _nodiag_export ;;
+	attach) _nodiag_attach --via= ;;
+	detach) _nodiag_attach '' ;;
+	ps) _nodiag_list --json '' ;;
+	check) _nodiag_list --json "$(_nodiag_pids)" ;;
+	stack) _nodiag_list '--json --source-maps' "$(_nodiag_pids)" ;;
+	help) _nodiag_words "$commands" ;;
 	esac
 }
 

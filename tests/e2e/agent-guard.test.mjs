@@ -30,6 +30,7 @@ import {
   readAgent,
   runNodiag,
   start,
+  succeed,
   threadsNamed,
   until,
 } from './harness.mjs';
@@ -55,12 +56,6 @@ async function withServer(body, { as = preloaded, ...options } = {}) {
   } finally {
     await program.stop();
   }
-}
-
-async function succeed(args, options) {
-  const run = await runNodiag(args, options);
-  assert.equal(run.status, 0, run.stderr);
-  return run;
 }
 
 async function fails(args, status, what) {

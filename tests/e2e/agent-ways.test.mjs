@@ -6,15 +6,23 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync, readlinkSync, readdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import test from 'node:test';
 
-import { needRoot, needSampling, nodiag, readProfile, runNodiag, start } from './harness.mjs';
+import {
+  agent,
+  needRoot,
+  needSampling,
+  nodiag,
+  readProfile,
+  runNodiag,
+  start,
+  succeed,
+} from './harness.mjs';
 
 needSampling();
 needRoot('to refuse system calls and to make namespaces');
 
-const agent = join(dirname(nodiag), '../agent/libnodiag-agent.so');
 const deny = (...calls) => [process.env.ND_DENY, ...calls, '--'];
 
 async function withProgram(name, options, body) {
@@ -24,12 +32,6 @@ async function withProgram(name, options, body) {
   } finally {
     await program.stop();
   }
-}
-
-async function succeed(args, options) {
-  const run = await runNodiag(args, options);
-  assert.equal(run.status, 0, run.stderr);
-  return run;
 }
 
 /** The loops that the agent tells of. */

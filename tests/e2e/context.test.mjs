@@ -4,6 +4,7 @@
 // what runs, and of no other.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import http2 from 'node:http2';
 import net from 'node:net';
@@ -20,6 +21,7 @@ import {
   until,
   untilTraced,
 } from './harness.mjs';
+import { decode, receive } from './receiver.mjs';
 
 needNode();
 
@@ -67,6 +69,9 @@ async function connect() {
 
 const OK = '200 OK';
 
+/** So often at least all ways are gone, however busy the machine is: few of them are sampled each time. */
+const ROUNDS = 8;
+
 /** All ways on one connection, one after the other, two at once in the middle, then upgraded. */
 async function useConnection() {
   const c = await connect();
@@ -92,7 +97,7 @@ async function useConnection() {
 async function abort() {
   const c = await connect();
   c.send(head('/aborted'));
-  await sleep(20);
+  await c.answered('100 Continue', 1);
   c.socket.destroy();
 }
 
@@ -101,9 +106,9 @@ async function useStreams(session) {
   await Promise.all(streams.map((stream) => once(stream.resume(), 'end')));
 }
 
-async function stall() {
+async function askFor(path) {
   const c = await connect();
-  c.send(head('/stall'));
+  c.send(head(path));
   await c.answered(OK, 1);
   c.socket.destroy();
 }
@@ -114,8 +119,10 @@ function runUsed(args, useMs) {
     async onStart(child) {
       await untilTraced(program.pid);
       const session = http2.connect(`http://127.0.0.1:${await program.ask('streams')}`);
-      await stall();
-      for (const end = Date.now() + useMs; Date.now() < end;) {
+      await askFor('/stall');
+      await askFor('/garbage');
+      const end = Date.now() + useMs;
+      for (let round = 0; useMs > 0 && (round < ROUNDS || Date.now() < end); round++) {
         await Promise.all([useConnection(), abort()]);
         await useStreams(session);
       }
@@ -157,6 +164,17 @@ function checkStall(text) {
   return found;
 }
 
+/** The collector's pauses in the middle of a request that makes more garbage than there is room for. */
+function checkCollections(text) {
+  const { collections, loops } = JSON.parse(text);
+  const { collected, longest } = collections.find(({ name }) => name === 'GET /garbage');
+  assert.ok(collected.count >= 1);
+  assert.ok(collected.longest_ns > 0 && collected.longest_ns <= collected.time_ns);
+  assert.equal(longest.route, '/garbage');
+  assert.ok(loops[0].heap.allocated_bytes >= collected.allocated_bytes);
+  return { collected, longest };
+}
+
 const folded = ['-f', 'folded', '-o', '-'];
 
 test('of a running process', async () => {
@@ -166,22 +184,66 @@ test('of a running process', async () => {
   checkRoutes(run.stdout);
 });
 
+const recording = join(makeFolder(), 'a.nd');
+
 test('of a recording, and of its stalls', async () => {
-  const file = join(makeFolder(), 'a.nd');
-  const args = ['record', '--trace', '-r', '250', '-d', '1m', '-o', file];
+  const args = ['record', '--trace', '-r', '250', '-d', '1m', '-o', recording];
   const run = await runUsed([...args, String(program.pid)], 2500);
   assert.equal(run.status, 0, run.stderr);
-  const flame = await runNodiag(['flame', '--by', 'route', ...folded, file]);
+  const flame = await runNodiag(['flame', '--by', 'route', ...folded, recording]);
   assert.equal(flame.status, 0, flame.stderr);
   checkRoutes(flame.stdout);
 
-  const lag = await runNodiag(['lag', '--json', file]);
+  const lag = await runNodiag(['lag', '--json', recording]);
   assert.equal(lag.status, 0, lag.stderr);
   const request = checkStall(lag.stdout);
-  const trace = JSON.parse((await runNodiag(['trace', '--json', file])).stdout);
+  const garbage = checkCollections(lag.stdout);
+  const trace = JSON.parse((await runNodiag(['trace', '--json', recording])).stdout);
   const known = trace.requests.find(({ span_id: id }) => id === request.span_id);
   assert.equal(known.trace_id, request.trace_id);
   assert.equal(known.stall.request.span_id, request.span_id);
+  const made = trace.requests.find(({ span_id: id }) => id === garbage.longest.span_id);
+  assert.equal(made.trace_id, garbage.longest.trace_id);
+  assert.equal(made.collected.count, garbage.collected.count);
+  assert.equal(made.collected.time_ns, garbage.collected.time_ns);
+});
+
+const noProtoc = spawnSync('protoc', ['--version']).error && 'there is no protoc';
+
+test('a profile of the recording is linked to its requests', { skip: noProtoc }, async () => {
+  const receiver = await receive();
+  const run = await runNodiag(['export', '--endpoint', receiver.url, recording]);
+  receiver.close();
+  assert.equal(run.status, 0, run.stderr);
+  const sent = (path) =>
+    receiver.requests
+      .filter((request) => request.path === path)
+      .map(decode)
+      .join('');
+  const ids = (text) => new Set(text.match(/\bspan_id: "[^\n]*"/g));
+  const spans = ids(sent('/v1/traces'));
+  const links = [...ids(sent('/v1development/profiles'))].filter((id) => !/: ""$|(\\000){8}/.test(id));
+  assert.ok(links.length > 1, `${links.length} links`);
+  // Those of requests that were open at the end are not sent.
+  const known = links.filter((id) => spans.has(id));
+  assert.ok(known.length >= links.length - 4, `${known.length} of ${links.length} are sent`);
+});
+
+test('what the agent can do is in the list of processes', async () => {
+  const run = await runNodiag(['lag', '--trace', '-d', '1m', String(program.pid)], {
+    async onStart(child) {
+      await untilTraced(program.pid);
+      const { processes } = JSON.parse((await runNodiag(['ps', '--json'])).stdout);
+      const { agent: is } = processes.find(({ pid }) => pid === program.pid);
+      assert.ok(is.features.includes('trace'));
+      assert.equal(is.tracing, 'on');
+      assert.equal(is.context, 'on');
+      assert.equal(is.untraced, null);
+      assert.equal(is.unread, null);
+      child.kill('SIGINT');
+    },
+  });
+  assert.equal(run.status, 0, run.stderr);
 });
 
 test('of stalls that are watched', async () => {
@@ -189,6 +251,7 @@ test('of stalls that are watched', async () => {
   const run = await runUsed(args, 0);
   assert.equal(run.status, 0, run.stderr);
   checkStall(run.stdout);
+  checkCollections(run.stdout);
 });
 
 test('without the agent there is an answer to what is missing', async () => {

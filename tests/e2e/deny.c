@@ -24,6 +24,7 @@ static const struct {
 	unsigned int number;
 } calls[] = {
 	{"bpf", SYS_bpf},
+	{"clone", SYS_clone}, /* fork(): threads are made by clone3 */
 	{"perf_event_open", SYS_perf_event_open},
 	{"process_vm_readv", SYS_process_vm_readv},
 	{"ptrace", SYS_ptrace},

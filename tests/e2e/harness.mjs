@@ -239,6 +239,13 @@ export async function runNodiag(args, options = {}) {
   return { status, signal, stdout, stderr: stderr.toString(), folder, files: readdirSync(folder) };
 }
 
+/** The same of a run that must not fail. */
+export async function succeed(args, options) {
+  const run = await runNodiag(args, options);
+  assert.equal(run.status, 0, run.stderr);
+  return run;
+}
+
 async function readAll(stream) {
   const chunks = [];
   for await (const chunk of stream ?? []) chunks.push(chunk);
@@ -265,6 +272,13 @@ export async function takeStacks(pid, options = {}) {
   assert.deepEqual([format, version, processes.length], ['nodiag-stack', 1, 1]);
   assert.equal(processes[0].pid, Number(pid));
   return processes[0];
+}
+
+/** Of stacks that were taken, the one thread in that role. */
+export function theOnly(stacks, role) {
+  const threads = stacks.threads.filter((thread) => thread.role === role);
+  assert.equal(threads.length, 1, `${threads.length} threads are ${role}`);
+  return threads[0];
 }
 
 /**

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Snapshots that leave out what strings say, and snapshots of workers.
+// Snapshots that leave out what strings say, snapshots of workers, and packed ones.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 
-import { agent, needNode, runNodiag, start } from './harness.mjs';
+import { agent, makeFolder, needNode, runNodiag, start } from './harness.mjs';
 
 const PROGRAM = 'heap-secrets.cjs';
 
@@ -52,6 +52,26 @@ test('no secret is in it, and what is asked of it is', async () => {
   const copies = summary.duplicates.filter((row) => row.count === 50);
   assert.ok(copies.length >= 10, `${copies.length} texts are there 50 times`);
   for (const row of copies) assert.match(row.string, /^<redacted 17 #[0-9a-f]{16}>$/);
+});
+
+test('packed', async () => {
+  const plain = await summarize(await take());
+  const file = await take('-f', 'nd');
+  assert.match(file, /\.nd$/);
+  const summary = await summarize(file);
+  // The program does nothing meanwhile, but V8 drops code that was not used for long.
+  const countOf = ({ class: name, count }) => `${count} ${name}`;
+  const isOwn = ({ file: place }) => place?.endsWith(PROGRAM);
+  assert.deepEqual(summary.classes.filter(isOwn).map(countOf), plain.classes.filter(isOwn).map(countOf));
+  assert.deepEqual(classOf(summary, 'Account'), classOf(plain, 'Account'));
+  const copies = ({ duplicates }) => duplicates.filter((row) => row.string.startsWith('secret'));
+  assert.ok(copies(plain).length >= 10);
+  assert.deepEqual(copies(summary), copies(plain));
+  // What it was packed from finds the same, to the byte.
+  const back = join(makeFolder(), 'back.heapsnapshot');
+  const run = await runNodiag(['heap', 'convert', '-f', 'heapsnapshot', '-o', back, file]);
+  assert.equal(run.status, 0, run.stderr);
+  assert.deepEqual({ ...(await summarize(back)), file: '' }, { ...summary, file: '' });
 });
 
 test('of a worker', async () => {

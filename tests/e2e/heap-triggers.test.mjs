@@ -3,12 +3,13 @@
 // Snapshots that are taken when something happens: a heap that is full, a signal, time, growth.
 
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { agent, makeFolder, needNode, runNodiag, start, until } from './harness.mjs';
+import { countPlanted } from './planted.mjs';
 
 const PROGRAM = 'heap-grow.cjs';
 const OBJECTS = 12345;
@@ -45,12 +46,6 @@ async function watch(program, options, act) {
   return run;
 }
 
-async function countPlanted(file) {
-  const run = await runNodiag(['heap', 'summary', '--json', '--limit', '1000', file]);
-  assert.equal(run.status, 0, run.stderr);
-  return JSON.parse(run.stdout).classes.find((c) => c.class === 'Planted').count;
-}
-
 test('a signal, and again and again', async () => {
   const program = await start(PROGRAM, { as: ['env', `LD_PRELOAD=${agent}`], warmUp: 300 });
   const bySignal = await watch(program, [], async (folder) => {
@@ -71,6 +66,35 @@ test('a signal, and again and again', async () => {
   );
   assert.ok(filesIn(byTime.folder).length <= 1, 'too many are kept');
   await program.stop();
+});
+
+test('a full disk', async (t) => {
+  if (process.getuid() !== 0) return t.skip('needs root for a small disk');
+  const program = await start(PROGRAM, { as: ['env', `LD_PRELOAD=${agent}`], warmUp: 300 });
+  t.after(() => program.stop());
+  const folder = makeFolder();
+  const script = 'mount -t tmpfs -o size=64m tmpfs "$0" && head -c 60m /dev/zero >"$0/filler"';
+  let said = '';
+  const args = ['heap', 'snapshot', '--every', '1s', '-o', folder, String(program.pid)];
+  const run = await runNodiag(args, {
+    as: ['unshare', '-m', 'sh', '-c', `${script} && exec "$@"`, folder],
+    onStart: async (child) => {
+      child.stderr.on('data', (data) => (said += data));
+      const says = (text) => until(() => said.includes(text), `it does not say '${text}'`, TRIES);
+      await says('MiB free, and one may take');
+      await sleep(2500);
+      assert.doesNotMatch(said, /paused/);
+      // The mount is that process's own.
+      unlinkSync(`/proc/${child.pid}/root/${folder}/filler`);
+      await says('there is room again');
+      await says('paused for');
+      await says('.heapsnapshot: ');
+      child.kill('SIGINT');
+    },
+  });
+  assert.equal(run.status, 0, run.stderr);
+  assert.equal(said.match(/no snapshot: /g).length, 1);
+  assert.match(said, /\d snapshots were taken, and \d+ left out for want of room\n/);
 });
 
 test('growth', async () => {

@@ -60,8 +60,21 @@ function describe({ stalls, done, stderr }) {
   return [...seen, ...done.blocks.map((block) => JSON.stringify(block)), stderr].join('\n');
 }
 
-/** Whether a block had no CPU for so long that its stack may be another one. */
-const isStarved = ({ ms, waitedMs }) => waitedMs > 0.2 * ms;
+/**
+ * Whether a block had no CPU for so long that its stack may be another one. The turn of the loop, which
+ * is what is seen, begins before the block and ends after it, and may lose the CPU there as well.
+ */
+const isStarved = ({ ms, aroundMs }) => aroundMs > 0.2 * ms;
+
+/**
+ * The compiler may wait for a helper of V8's, which on a busy machine has no CPU: then it slept. And
+ * where a block of the program lost the CPU, so did the agent's thread, which then counts what any block
+ * waited from long before it.
+ */
+function isOfKind({ kind, in: callee }, kinds, blocks) {
+  if (kind === 'syscall' && callee?.name === '(compiler)') return true;
+  return kinds.includes(kind) || (kind === 'descheduled' && blocks.some(isStarved));
+}
 
 /** A block must be one stall, of the function that blocked, with its time, line, kind and phase. */
 function assertSeen(seen, block, phase, slackMs) {
@@ -74,8 +87,8 @@ function assertSeen(seen, block, phase, slackMs) {
   assert.equal(stall.count, 1, why);
   const off = stall.total_ns / 1e6 - block.ms;
   console.log(`${block.name}: ${block.ms.toFixed(2)} ms, off by ${off.toFixed(2)}`);
-  assert.ok(off > -0.1 && off < slackMs + block.waitedMs, why);
-  assert.ok(isStarved(block) || kinds.includes(stall.kind), `${stall.kind}: ${why}`);
+  assert.ok(off > -0.1 && off < slackMs + block.aroundMs, why);
+  assert.ok(isStarved(block) || isOfKind(stall, kinds, seen.done.blocks), `${stall.kind}: ${why}`);
   assert.equal(stall.phase, phase, why);
   assert.equal(stall.function.file, programPath(PROGRAM));
   const first = lineOf(PROGRAM, `function ${block.function}()`);
@@ -83,7 +96,10 @@ function assertSeen(seen, block, phase, slackMs) {
   assert.ok(line >= first && line <= lineOf(PROGRAM, place) + 1, `line ${line}: ${why}`);
 }
 
-/** Of blocks with a single stack one may be missed: V8 may move a function before it has its name. */
+/**
+ * Of blocks with a single stack one may be missed: V8 may move a function before it has its name. On a
+ * machine where a block lost the CPU, the agent's thread may have looked at another when it was over.
+ */
 function assertAllSeen(seen, phase, slackMs, mayMiss) {
   const failures = seen.done.blocks.flatMap((block) => {
     try {
@@ -93,16 +109,21 @@ function assertAllSeen(seen, phase, slackMs, mayMiss) {
       return [error];
     }
   });
-  if (failures.length > mayMiss) throw failures[0];
+  const mayMissBusy = seen.done.blocks.some(isStarved) ? 1 : 0;
+  if (failures.length > mayMiss + mayMissBusy) throw failures[0];
   for (const failure of failures) console.log(failure.message);
 }
 
-/** Whatever else was late had no CPU, or V8 chose to collect. */
+/** Whatever else was late had no CPU, or V8 chose to collect, or is a block that has lost its stack. */
 function assertNoneInvented(seen) {
   const names = new Set(seen.done.blocks.map((block) => block.function));
   const others = seen.stalls.filter((stall) => !names.has(stall.function?.name));
   const invented = others.filter(({ kind }) => kind !== 'descheduled' && kind !== 'gc');
-  assert.deepEqual(invented, [], describe(seen));
+  const isSeen = (block) => seen.stalls.some((stall) => stall.function?.name === block.function);
+  const lost = seen.done.blocks.filter((block) => !isSeen(block)).length;
+  const unnamed = invented.filter((stall) => !stall.function);
+  assert.deepEqual(invented.filter((stall) => stall.function), [], describe(seen));
+  assert.ok(unnamed.length <= lost, describe(seen));
 }
 
 for (const ms of [5, 20, 100, 500]) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Where OpenTelemetry traces a program, nodiag shows the ids that this has, adds nothing to what
+// Where OpenTelemetry or dd-trace traces a program, nodiag shows the ids that this has, adds nothing to what
 // goes out, and sends nothing. And where nothing else does, loggers can ask for nodiag's.
 
 import assert from 'node:assert/strict';
@@ -8,7 +8,7 @@ import http from 'node:http';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { agent, makeFolder, needNode, runNodiag, start, untilTraced } from './harness.mjs';
+import { agent, makeFolder, needNode, runNodiag, start, until, untilTraced } from './harness.mjs';
 
 needNode();
 
@@ -17,15 +17,16 @@ const CLIENT = 2;
 
 const service = http.createServer((request, response) => {
   request.resume();
-  response.end(JSON.stringify(request.headers));
+  response.end(JSON.stringify({ ...request.headers, raw: request.rawHeaders }));
 });
 await new Promise((done) => service.listen(0, '127.0.0.1', done));
 test.after(() => service.close());
 const url = `http://127.0.0.1:${service.address().port}`;
 
 /** Start a program, record its requests while `body(port, program)` runs, and stop it. */
-async function record(name, folder, body) {
-  const program = await start(name, { warmUp: 300, as: ['env', `LD_PRELOAD=${agent}`], args: [url] });
+async function record(name, folder, body, args = []) {
+  const as = ['env', `LD_PRELOAD=${agent}`];
+  const program = await start(name, { warmUp: 300, as, args: [url, ...args] });
   try {
     const port = await program.ask('port');
     const run = await runNodiag(
@@ -96,6 +97,53 @@ test('requests have the ids of the OpenTelemetry that the program runs', async (
     seen.map(({ traceparent }) => traceparent).sort(),
     sent.map(({ traceId, spanId }) => `00-${traceId}-${spanId}-01`).sort(),
   );
+  assert.doesNotMatch(await tryExport(folder), /spans/);
+});
+
+/** Takes what dd-trace sends, and says how often it did. */
+async function startDatadog() {
+  const taken = [];
+  const server = http.createServer(async (request, response) => {
+    const chunks = [];
+    for await (const chunk of request) chunks.push(chunk);
+    if (/\/traces$/.test(request.url)) taken.push(Buffer.concat(chunks));
+    response.end('{"rate_by_service":{}}');
+  });
+  await new Promise((done) => server.listen(0, '127.0.0.1', done));
+  test.after(() => server.closeAllConnections());
+  test.after(() => server.close());
+  return { taken, url: `http://127.0.0.1:${server.address().port}` };
+}
+
+test('requests have the ids of the dd-trace that the program runs', async () => {
+  const folder = makeFolder();
+  const datadog = await startDatadog();
+  const paths = Array.from({ length: 40 }, (_, i) => `/users/${i}`);
+  let seen;
+  let theirs;
+  const body = async (port, program) => {
+    seen = await Promise.all(paths.map((path) => get(port, path)));
+    theirs = await program.ask('spans');
+    await until(() => datadog.taken.length, 'dd-trace sent nothing');
+  };
+  await record('trace/datadog.cjs', folder, body, [datadog.url]);
+  const requests = await readRequests(folder);
+  assert.equal(requests.length, paths.length);
+  assert.ok(requests.every(({ observed, spans }) => observed && spans.length === 1));
+  const expected = theirs.map(({ path, traceId, spanId }) => ({
+    path, trace_id: traceId, span_id: spanId,
+  }));
+  assert.deepEqual(idsOf(requests), idsOf(expected));
+
+  // What went out has one head of each kind, with dd-trace's trace, and no id of nodiag's.
+  const own = requests.flatMap(({ spans }) => spans.map(({ span_id: id }) => id));
+  const traceIds = seen.map(({ traceparent, raw }) => {
+    const [, traceId, spanId] = traceparent.split('-');
+    assert.equal(raw.filter((name) => /^traceparent$/i.test(name)).length, 1);
+    assert.ok(!own.includes(spanId), 'what went out says an id of nodiag');
+    return traceId;
+  });
+  assert.deepEqual(traceIds.sort(), expected.map(({ trace_id: id }) => id).sort());
   assert.doesNotMatch(await tryExport(folder), /spans/);
 });
 

@@ -77,9 +77,9 @@ async function useConnections(ports, number, expected) {
   connection.destroy();
 }
 
-/** Answers with the headers that it got. */
+/** Answers with the headers that it got, and never closes what is idle: another may just ask. */
 function startService() {
-  const server = http.createServer((asked, response) => {
+  const server = http.createServer({ keepAliveTimeout: 0 }, (asked, response) => {
     asked.resume();
     response.end(JSON.stringify(asked.headers));
   });

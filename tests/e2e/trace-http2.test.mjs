@@ -4,29 +4,21 @@
 // others for is its own, and both the trace and the baggage go on with it.
 
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import http2 from 'node:http2';
 import https from 'node:https';
-import { join } from 'node:path';
 import test from 'node:test';
 
-import { agent, makeFolder, needNode, runNodiag, skip, start, untilTraced } from './harness.mjs';
+import { makeCertificate, needOpenssl } from './certificate.mjs';
+import { agent, needNode, runNodiag, start, untilTraced } from './harness.mjs';
+import { collectSpans } from './otlp.mjs';
 
 needNode();
-if (spawnSync('openssl', ['version']).error) skip('there is no openssl');
+needOpenssl();
 
 const REQUESTS = 40; // at once, to each server
 const hex = (bytes) => randomBytes(bytes).toString('hex');
-
-function makeCertificate() {
-  const folder = makeFolder();
-  const files = [join(folder, 'key.pem'), join(folder, 'certificate.pem')];
-  const key = ['-newkey', 'rsa:2048', '-nodes', '-keyout', files[0], '-out', files[1]];
-  const subject = ['-subj', '/CN=localhost', '-days', '2'];
-  execFileSync('openssl', ['req', '-x509', ...key, ...subject], { stdio: 'ignore' });
-  return files;
-}
 
 /** Speaks HTTP/2, and answers with the headers that it got. */
 function startService() {
@@ -73,10 +65,10 @@ async function askAll(url) {
   return made;
 }
 
-function askHttps(port, made) {
+function askHttps(port, made, options = { rejectUnauthorized: false }) {
   const { path, headers } = made;
   return new Promise((done, fail) => {
-    const where = { host: '127.0.0.1', port, path, headers, rejectUnauthorized: false };
+    const where = { host: '127.0.0.1', port, path, headers, ...options };
     https.get({ ...where, agent: false }, async (response) => {
       const chunks = [];
       for await (const chunk of response) chunks.push(chunk);
@@ -151,4 +143,73 @@ test('each request is one span, and all that is its own', async () => {
     await program.stop();
     service.close();
   }
+});
+
+const SERVER = 2; // SpanKind of OTLP
+const CLIENT = 3;
+
+/** One server span with what conventions say of HTTPS, and one of what it asked for. */
+function checkSecure(made, spans, port, service) {
+  assert.deepEqual(spans.map(({ kind }) => kind).sort(), [SERVER, CLIENT], made.path);
+  const [server, client] = spans.sort((a, b) => a.kind - b.kind);
+  const address = { 'server.address': '127.0.0.1' };
+  const { attributes } = server;
+  assert.equal(server.parentId, made.parentId);
+  assert.deepEqual(pick(attributes, ['url.scheme', 'server.address', 'server.port', 'url.path']), {
+    'url.scheme': 'https', ...address, 'server.port': port, 'url.path': made.path,
+  });
+  assert.equal(attributes['error.type'], undefined);
+  assert.equal(attributes['http.response.status_code'], 202);
+  assert.equal(client.parentId, server.spanId);
+  const { port: servicePort } = service.address();
+  assert.deepEqual(pick(client.attributes, ['url.full', 'server.address', 'server.port']), {
+    'url.full': `https://127.0.0.1:${servicePort}${made.path}`, ...address, 'server.port': servicePort,
+  });
+  const isRefused = made.path.startsWith('/doubting');
+  const code = isRefused ? 'DEPTH_ZERO_SELF_SIGNED_CERT' : undefined;
+  assert.equal(made.seen.code, code);
+  assert.equal(client.attributes['error.type'], code);
+  assert.equal(client.attributes['http.response.status_code'], isRefused ? undefined : 200);
+  if (!isRefused)
+    assert.equal(made.seen.traceparent, `00-${made.traceId}-${client.spanId}-01`);
+}
+
+function pick(attributes, names) {
+  return Object.fromEntries(names.map((name) => [name, attributes[name]]));
+}
+
+test('HTTPS on both ends, and certificates that are refused', async (t) => {
+  const files = makeCertificate();
+  const [key, cert] = files.map((file) => readFileSync(file));
+  const service = https.createServer({ key, cert }, (request, response) => {
+    response.end(JSON.stringify(request.headers));
+  });
+  await new Promise((done) => service.listen(0, '127.0.0.1', done));
+  t.after(() => service.close());
+  const spans = [];
+  const collector = await collectSpans((span) => spans.push(span));
+  t.after(() => collector.close());
+  const secureUrl = `https://127.0.0.1:${service.address().port}`;
+  const as = ['env', `LD_PRELOAD=${agent}`];
+  const args = ['http://-', ...files, secureUrl];
+  const program = await start('trace/http2.cjs', { warmUp: 300, as, args });
+  t.after(() => program.stop());
+  const { https: port } = await program.ask('ports');
+  // The second of those that are trusted comes on the connection of the first.
+  const paths = ['/trusting/1', '/trusting/2', '/doubting/3', '/doubting/4'];
+  const made = paths.map((path) => ({ ...makeRequest(1), path }));
+  const how = ['export', '--signal', 'traces', '--endpoint', collector.url, '-d', '1m'];
+  const run = await runNodiag([...how, String(program.pid)], {
+    async onStart(child) {
+      await untilTraced(program.pid);
+      for (const one of made) Object.assign(one, await askHttps(port, one, { ca: cert }));
+      // Who refuses the certificate of the program has asked it for nothing.
+      await assert.rejects(askHttps(port, makeRequest(5), {}), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
+      child.kill('SIGINT');
+    },
+  });
+  assert.equal(run.status, 0, run.stderr);
+  for (const one of made)
+    checkSecure(one, spans.filter(({ traceId }) => traceId === one.traceId), port, service);
+  assert.equal(spans.length, 2 * made.length);
 });

@@ -4,15 +4,14 @@
 // files, processes and workers are spans below it, with their ends and their failures.
 
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
 import http from 'node:http';
-import { join } from 'node:path';
 import test from 'node:test';
 
-import { agent, makeFolder, needNode, runNodiag, skip, start, untilTraced } from './harness.mjs';
+import { makeCertificate, needOpenssl } from './certificate.mjs';
+import { agent, needNode, runNodiag, start, untilTraced } from './harness.mjs';
 
 needNode();
-if (spawnSync('openssl', ['version']).error) skip('there is no openssl');
+needOpenssl();
 
 const expected = {
   dns: [{ name: 'dns.lookup', host: 'localhost' }],
@@ -24,15 +23,6 @@ const expected = {
   child_process: [{ name: 'child_process.spawn', path: '/bin/sh', error: '3' }],
   worker: [{ name: 'worker_threads.Worker', error: null }],
 };
-
-function makeCertificate() {
-  const folder = makeFolder();
-  const files = [join(folder, 'key.pem'), join(folder, 'certificate.pem')];
-  const key = ['-newkey', 'rsa:2048', '-nodes', '-keyout', files[0], '-out', files[1]];
-  const subject = ['-subj', '/CN=localhost', '-days', '2'];
-  execFileSync('openssl', ['req', '-x509', ...key, ...subject], { stdio: 'ignore' });
-  return files;
-}
 
 function get(port, path) {
   return new Promise((done, fail) => {

@@ -139,6 +139,28 @@ test('what comes later on a connection is no part of what came before', async ()
   assert.deepEqual(requestsOf(run).map(({ spans }) => spans.length).sort(), [1, 3, 3]);
 });
 
+test('what comes in one piece is told apart', async () => {
+  const pieces = makeHead('POST', '/pieces/1', ['content-length: 4']);
+  const [next, waiting, behind] = [2, 3, 4].map((id) => makeHead('GET', `/out/${id}`));
+  const upgrade = 'GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n';
+  const texts = [];
+  const run = await trace({}, async (port) => {
+    // The rest of a body, and the next request.
+    texts.push(await talk(port, [pieces.text], [`last${next.text}`, seen(4)]));
+    // Connections that are upgraded while a request is not answered: at once, and a moment later.
+    texts.push(await talk(port, [`${waiting.text}${upgrade}`, (text) => text.includes('101 ')]));
+    texts.push(await talk(port, [behind.text, () => true], [upgrade, (text) => text.includes('101 ')]));
+  });
+  assert.deepEqual(tracesIn(texts[0]), [pieces.traceId, ...Array(3).fill(next.traceId)]);
+  // What was asked for an upgrade is in no trace, or begins one.
+  for (const [at, { traceId }] of [waiting, behind].entries()) {
+    const asked = texts[at + 1].split('101 Switching Protocols').at(-1);
+    assert.match(asked, /"host":/);
+    assert.ok(!tracesIn(asked).includes(traceId), 'an upgrade is in the trace of what came before');
+  }
+  assert.equal(requestsOf(run).length, 4);
+});
+
 /** The request that programs/trace/once.cjs makes and answers. */
 function checkOnce(requests) {
   assert.equal(requests.length, 1);

@@ -10,7 +10,7 @@
  */
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
@@ -132,5 +132,48 @@ for (const line of [18, 26]) {
     await t.test("all nodes", () => checkNodes(files[1], snapshots[1]));
     await t.test("all classes", () => checkClasses(files[1], snapshots[1]));
     await t.test("what changed", () => checkDiff(files, snapshots));
+  });
+}
+
+/* The standard output of a program, up to its first line. */
+function firstLine(child) {
+  return new Promise((done) => child.stdout.once("data", done));
+}
+
+const classNames = (snapshot) =>
+  Object.values(snapshot.aggregatesWithFilter({})).map((c) => c.name);
+
+/*
+ * What the agent leaves of a process is a snapshot for DevTools too: with the same classes, but for
+ * plain objects that are called by their keys, and with no text in it.
+ */
+for (const line of [18, 24]) {
+  test(`a redacted snapshot of Node ${line}`, async (t) => {
+    if (lacksNode(t, line))
+      return;
+    const agent = join(dirname(NODIAG), "../agent/libnodiag-agent.so");
+    const program = join(here, "../e2e/programs/heap-secrets.cjs");
+    const child = spawn(nodeOf(line), [program], { env: { ...process.env, LD_PRELOAD: agent } });
+    t.after(() => child.kill("SIGKILL"));
+    await firstLine(child);
+    const snapshots = {};
+    for (const [name, ...options] of [["plain"], ["redacted", "--redact"]]) {
+      const file = join(folder, `${name}-${line}.heapsnapshot`);
+      execFileSync(NODIAG, ["heap", "snapshot", ...options, "-o", file, `${child.pid}`],
+        { stdio: "pipe" });
+      snapshots[name] = await loadSnapshot(devtools, file);
+      if (name === "redacted")
+        checkNodes(file, snapshots[name]);
+    }
+    const { plain, redacted } = snapshots;
+    const hasSecret = (text) => text.includes("secret") && !text.endsWith("heap-secrets.cjs");
+    assert.ok(plain.strings.filter(hasSecret).length > 500);
+    assert.deepEqual(redacted.strings.filter(hasSecret), []);
+    const names = classNames(redacted);
+    const lost = classNames(plain).filter((name) => !names.includes(name));
+    assert.deepEqual(lost.filter((name) => !name.startsWith("{")), []);
+    const count = (snapshot) => Object.values(snapshot.aggregatesWithFilter({}))
+      .find((c) => c.name === "Account").count;
+    assert.deepEqual([count(redacted), count(plain)], [500, 500]);
   });
 }

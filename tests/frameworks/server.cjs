@@ -5,6 +5,7 @@
 //
 // A server of each framework, with the same routes. One asks the service at URL.
 
+const http = require('node:http');
 const { serve } = require('../e2e/programs/lib/control.cjs');
 
 const inE2e = (name) => require(require.resolve(name, { paths: [`${__dirname}/../e2e`] }));
@@ -27,7 +28,20 @@ const frameworks = {
   },
 };
 
+/**
+ * No server closes a connection that is idle: on a busy machine it may be used in that moment, and
+ * whoever does so fails for a reason that has nothing to do with what is tested.
+ */
+function keepConnections() {
+  const { listen } = http.Server.prototype;
+  http.Server.prototype.listen = function listenForLong(...args) {
+    this.keepAliveTimeout = 0;
+    return listen.apply(this, args);
+  };
+}
+
 async function main([url, ...names]) {
+  keepConnections();
   const ports = {};
   for (const name of names) ports[name] = await frameworks[name]()(url);
   serve({ ports: () => ports });

@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	text = strndup((const char *)data, size);
 	if (!text)
 		return 0;
-	if (nd_retry_after_decode(text, 1000000000, &seconds) && seconds > ND_RETRY_AFTER_MAX)
+	if (nd_retry_after_decode(text, text, 1000000000, &seconds) && seconds > ND_RETRY_AFTER_MAX)
 		abort();
 	nd_pairs_decode(text, add, NULL);
 	snprintf(trailers.message, sizeof(trailers.message), "%s", text);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "analyzer/export/links.h"
 #include "analyzer/lag/lag.h"
 #include "analyzer/lag/recorded.h"
 #include "analyzer/profile/import.h"
@@ -57,6 +58,17 @@ static void check_lag(const void *data, size_t len)
 	nd_profile_free(frames);
 }
 
+static void check_links(const struct nd_profile *profile, const void *data, size_t len)
+{
+	static const uint8_t none[ND_SPAN_ID_SIZE];
+	struct nd_recorded_links *links;
+
+	if (nd_recorded_links_new(profile, data, len, &links, NULL))
+		return;
+	nd_recorded_links_find(links, none);
+	nd_recorded_links_free(links);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct nd_profile *profile;
@@ -68,8 +80,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		data = (const uint8_t *)made.data;
 		size = made.len;
 	}
-	if (!nd_import_recording(data, size, true, &profile, NULL, NULL))
+	if (!nd_import_recording(data, size, true, &profile, NULL, NULL)) {
+		check_links(profile, data, size);
 		check_profile(profile);
+	}
 	check_lag(data, size);
 	nd_buf_fini(&made);
 	return 0;

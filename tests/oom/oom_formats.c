@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "analyzer/export/batch.h"
+#include "analyzer/export/links.h"
 #include "analyzer/export/metrics.h"
 #include "analyzer/export/profile.h"
 #include "analyzer/export/queue.h"
@@ -113,12 +114,35 @@ static int run_lag(const struct scene *scene)
 	struct nd_lag *lag = frames ? nd_lag_new(frames) : NULL;
 	struct nd_lag_recorded recorded;
 	int ret = -ENOMEM;
+	struct nd_buf out;
 
+	nd_buf_init(&out, ND_OUTPUT_MAX);
 	if (lag)
 		ret = nd_lag_read_recording(lag, frames, scene->file->data, scene->file->len,
 					    &recorded, NULL);
+	if (!ret)
+		ret = nd_render_lag(lag, frames, recorded.threshold_ns, false, &out);
+	if (!ret)
+		ret = nd_render_lag_json(lag, frames, recorded.threshold_ns, &out);
+	nd_buf_fini(&out);
 	nd_lag_free(lag);
 	nd_profile_free(frames);
+	return ret;
+}
+
+static int run_links(const struct scene *scene)
+{
+	struct nd_recorded_links *links;
+	struct nd_profile *profile;
+	int ret = nd_import_recording(scene->file->data, scene->file->len, false, &profile, NULL,
+				      NULL);
+
+	if (ret)
+		return ret;
+	ret = nd_recorded_links_new(profile, scene->file->data, scene->file->len, &links, NULL);
+	if (!ret)
+		nd_recorded_links_free(links);
+	nd_profile_free(profile);
 	return ret;
 }
 
@@ -256,7 +280,7 @@ static int answer_heap(const struct nd_heap_paths *paths, const struct nd_heap_s
 	struct nd_heap_suspects suspects;
 	struct nd_heap_summary summary;
 	struct nd_heap_diff diff;
-	struct nd_heap_comparison c = {series, &diff, &suspects, paths, names, 10};
+	struct nd_heap_comparison c = {series, &diff, &suspects, paths, names, 10, false};
 	struct nd_buf out;
 	int ret = nd_heap_summarize(paths, collections, 10, &summary, NULL);
 
@@ -304,6 +328,8 @@ static int analyse_heap(struct nd_heap *heap, struct nd_intern *names)
 		ret = nd_heap_analyse(heap, names, &analysis, NULL);
 	if (!ret)
 		ret = nd_heap_census_class(&census, &analysis.interfaces, names);
+	if (!ret)
+		ret = nd_heap_census_match(&census, heap, heap, NULL);
 	if (!ret)
 		ret = nd_heap_paths_init(&paths, heap, &analysis);
 	if (!ret)
@@ -485,6 +511,7 @@ static int fail_recordings(void)
 	scene.file = &file;
 	bad += fail_each("import of a recording", run_import, &scene);
 	bad += fail_each("event loops of a recording", run_lag, &scene);
+	bad += fail_each("links of a recording", run_links, &scene);
 	bad += fail_each("requests of a recording", run_trace, &scene);
 	bad += fail_each("OTLP metrics", run_export_metrics, &scene);
 	nd_buf_fini(&file);

@@ -16,6 +16,15 @@
 #include "common/buf.h"
 #include "common/err.h"
 
+#define E_CONTEXT  ND_HEAP_EDGE_CONTEXT
+#define E_ELEMENT  ND_HEAP_EDGE_ELEMENT
+#define E_PROPERTY ND_HEAP_EDGE_PROPERTY
+#define E_INTERNAL ND_HEAP_EDGE_INTERNAL
+#define E_SHORTCUT ND_HEAP_EDGE_SHORTCUT
+#define E_WEAK	   ND_HEAP_EDGE_WEAK
+
+#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
+
 struct build_node {
 	enum nd_heap_node_type type;
 	const char *name;

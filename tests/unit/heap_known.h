@@ -2,7 +2,7 @@
 #ifndef NODIAG_TESTS_HEAP_KNOWN_H
 #define NODIAG_TESTS_HEAP_KNOWN_H
 
-/* A heap made by hand, with all that is known of it. */
+/* Heaps made by hand, with all that an analysis finds in them. After cmocka.h. */
 
 #include "analyzer/heap/analysis.h"
 #include "analyzer/heap/path.h"
@@ -16,7 +16,7 @@ struct known {
 	struct nd_heap_paths paths;
 };
 
-static inline void known_init(struct known *k, const struct build *build)
+static inline void analyse(struct known *k, const struct build *build)
 {
 	k->heap = build_heap(build);
 	k->names = nd_intern_new();
@@ -25,7 +25,7 @@ static inline void known_init(struct known *k, const struct build *build)
 	assert_int_equal(nd_heap_paths_init(&k->paths, k->heap, &k->a), 0);
 }
 
-static inline void known_fini(struct known *k)
+static inline void forget(struct known *k)
 {
 	nd_heap_paths_fini(&k->paths);
 	nd_heap_analysis_fini(&k->a);

@@ -227,6 +227,41 @@ static void check_space(const Otlp__ExportMetricsServiceRequest *request)
 	}
 }
 
+static void add_resource(struct nd_lag *lag, const char *type, uint64_t count)
+{
+	struct nd_event_resource resource = {.event = {ND_EVENT_RESOURCE, 4242, KNOWN_END_NS},
+					     .count = count};
+
+	snprintf(resource.type, sizeof(resource.type), "%s", type);
+	assert_int_equal(nd_lag_add_event(lag, &resource.event, sizeof(resource)), 0);
+}
+
+/* What a look found goes with the next. */
+static void add_resources(struct nd_lag *lag)
+{
+	add_resource(lag, "", 1);
+	add_resource(lag, "TTYWrap", 1);
+	add_resource(lag, "", 12);
+	add_resource(lag, "Timeout", 10);
+	add_resource(lag, "TCPSocketWrap", 2);
+}
+
+static void check_resources(const Otlp__ExportMetricsServiceRequest *request)
+{
+	const Otlp__Metric *metric = find_metric(request, "v8js.resource.active");
+	const Otlp__NumberDataPoint *point;
+
+	assert_non_null(metric);
+	assert_string_equal(metric->unit, "{resource}");
+	assert_int_equal(metric->gauge->n_data_points, 2);
+	point = metric->gauge->data_points[0];
+	assert_int_equal(point->as_int, 10);
+	assert_string_equal(
+		find_attribute(point->attributes, point->n_attributes, "v8js.resource.type"),
+		"Timeout");
+	assert_int_equal(metric->gauge->data_points[1]->as_int, 2);
+}
+
 static void test_recording(void **state)
 {
 	struct fixture *f = *state;
@@ -260,12 +295,14 @@ static void test_recording(void **state)
 	assert_true(f->requests.items[1] > 30);
 	/* The worker has ended, and was told of: it does not come again. */
 	add_space(lag);
+	add_resources(lag);
 	assert_int_equal(nd_metrics_add_loops(f->metrics, lag, KNOWN_END_NS + 1, &f->batch), 0);
 	assert_int_equal(nd_batch_flush(&f->batch, NULL), 0);
 	otlp__export_metrics_service_request__free_unpacked(first, NULL);
 	first = requests_metrics(&f->requests, 2);
 	assert_int_equal(find_metric(first, "nodejs.eventloop.time")->sum->n_data_points, 2);
 	check_space(first);
+	check_resources(first);
 	/* Nothing happened since, so there is no delay to tell of. */
 	assert_null(find_metric(first, "nodejs.eventloop.delay.max"));
 	otlp__export_metrics_service_request__free_unpacked(first, NULL);
@@ -304,11 +341,64 @@ static void test_process(void **state)
 	assert_int_not_equal(nd_metrics_add_process(f->metrics, 0x7ffffff0, now_ns, &f->batch), 0);
 }
 
+/* Tell once more, with the wall clock so far from where it was; when what began at which moment. */
+static void tell_after(struct fixture *f, struct nd_lag *lag, int64_t step_ns,
+		       struct nd_otlp_point *ret_loop, struct nd_otlp_point *ret_process)
+{
+	Otlp__ExportMetricsServiceRequest *request;
+	const Otlp__NumberDataPoint *point;
+
+	nd_metrics_set_clock(f->metrics, KNOWN_UNIX_NS - KNOWN_START_NS + (uint64_t)step_ns);
+	assert_int_equal(nd_metrics_add_loops(f->metrics, lag, KNOWN_END_NS, &f->batch), 0);
+	assert_int_equal(nd_metrics_add_process(f->metrics, getpid(), KNOWN_END_NS, &f->batch), 0);
+	assert_int_equal(nd_batch_flush(&f->batch, NULL), 0);
+	request = requests_metrics(&f->requests, f->requests.count - 1);
+	point = find_metric(request, "nodejs.eventloop.time")->sum->data_points[0];
+	ret_loop->start_unix_ns = point->start_time_unix_nano;
+	ret_loop->time_unix_ns = point->time_unix_nano;
+	point = find_metric(request, "process.cpu.time")->sum->data_points[0];
+	ret_process->start_unix_ns = point->start_time_unix_nano;
+	ret_process->time_unix_ns = point->time_unix_nano;
+	otlp__export_metrics_service_request__free_unpacked(request, NULL);
+}
+
+#define HOUR_NS (3600 * (int64_t)ND_NSEC_PER_SEC)
+
+/* What is told now is told of now; what it counts from stays, as long as that is before. */
+static void test_clock_steps(void **state)
+{
+	static const int64_t steps[] = {0, HOUR_NS, 0, -HOUR_NS, 0};
+	uint64_t end_ns = KNOWN_UNIX_NS + (KNOWN_END_NS - KNOWN_START_NS);
+	uint64_t loop_start = KNOWN_UNIX_NS, process_start = 0;
+	struct fixture *f = *state;
+	struct nd_profile *frames = nd_profile_new(false);
+	struct nd_lag *lag = nd_lag_new(frames);
+	struct nd_otlp_point loop, process;
+	size_t i;
+
+	read_recording(f, lag, frames);
+	for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		tell_after(f, lag, steps[i], &loop, &process);
+		assert_int_equal(loop.time_unix_ns, end_ns + (uint64_t)steps[i]);
+		assert_int_equal(process.time_unix_ns, loop.time_unix_ns);
+		if (steps[i] < 0)
+			loop_start = KNOWN_UNIX_NS + (uint64_t)steps[i];
+		assert_int_equal(loop.start_unix_ns, loop_start);
+		assert_true(process.start_unix_ns <= process.time_unix_ns);
+		if (process_start && steps[i] >= 0 && steps[i - 1] >= 0)
+			assert_int_equal(process.start_unix_ns, process_start);
+		process_start = process.start_unix_ns;
+	}
+	nd_lag_free(lag);
+	nd_profile_free(frames);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_recording, init, fini),
 		cmocka_unit_test_setup_teardown(test_process, init, fini),
+		cmocka_unit_test_setup_teardown(test_clock_steps, init, fini),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -60,11 +61,26 @@ static void test_pause(void **state)
 /* 06 Nov 1994 08:49:37, the example of RFC 9110. */
 #define EXAMPLE UINT64_C(784111777)
 
+static const char *format_date(uint64_t unix_s)
+{
+	static char text[64];
+	time_t time = (time_t)unix_s;
+
+	strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", gmtime(&time));
+	return text;
+}
+
 static void check(const char *text, uint64_t now, uint64_t want)
 {
 	uint64_t got = 12345;
 
-	assert_true(nd_retry_after_decode(text, now, &got));
+	assert_true(nd_retry_after_decode(text, "", now, &got));
+	assert_int_equal(got, want);
+	/* A clock that is an hour off changes nothing where the server says what time it is. */
+	got = 12345;
+	assert_true(nd_retry_after_decode(text, format_date(now), now + 3600, &got));
+	assert_int_equal(got, want);
+	assert_true(nd_retry_after_decode(text, format_date(now), now - 3600, &got));
 	assert_int_equal(got, want);
 }
 
@@ -92,7 +108,7 @@ static void test_retry_after(void **state)
 	check("Sun, 06 Nov 1994 08:49:37 GMT", EXAMPLE + 30, 0);
 	check("Sun, 06 Nov 2094 08:49:37 GMT", EXAMPLE, ND_RETRY_AFTER_MAX);
 	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-		assert_false(nd_retry_after_decode(wrong[i], 0, &got));
+		assert_false(nd_retry_after_decode(wrong[i], "", 0, &got));
 	assert_int_equal(got, 7);
 }
 

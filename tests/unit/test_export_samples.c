@@ -75,7 +75,7 @@ static void test_intervals(void **state)
 	struct requests sent = {0};
 	const struct nd_sink sink = {requests_add, &sent};
 	struct nd_profile *frames = nd_profile_new(false);
-	struct nd_samples *samples = nd_samples_new(frames, PERIOD, START_NS, UNIX_NS);
+	struct nd_samples *samples = nd_samples_new(frames, PERIOD, START_NS);
 	Otlp__ExportProfilesServiceRequest *request;
 	const Otlp__Profile *profile;
 	struct nd_call calls[2] = {0};
@@ -88,14 +88,17 @@ static void test_intervals(void **state)
 	calls[1].frame = add_frame(frames, "main");
 	add_sample(samples, &stack, START_NS + 5);
 	add_sample(samples, &stack, START_NS + 6);
-	assert_int_equal(nd_samples_flush(samples, START_NS + 100, &source, &sink), 0);
+	assert_int_equal(
+		nd_samples_flush(samples, START_NS + 100, UNIX_NS - START_NS, &source, &sink), 0);
 	/* Nothing was sampled in the next. */
-	assert_int_equal(nd_samples_flush(samples, START_NS + 200, &source, &sink), 0);
+	assert_int_equal(
+		nd_samples_flush(samples, START_NS + 200, UNIX_NS - START_NS, &source, &sink), 0);
 	calls[0].frame = add_frame(frames, "late");
 	memset(stack.span_id, 7, sizeof(stack.span_id));
 	add_span(samples);
 	add_sample(samples, &stack, START_NS + 250);
-	assert_int_equal(nd_samples_flush(samples, START_NS + 300, &source, &sink), 0);
+	assert_int_equal(
+		nd_samples_flush(samples, START_NS + 300, UNIX_NS - START_NS, &source, &sink), 0);
 	assert_int_equal(sent.count, 2);
 
 	request = decode(&sent, 0);

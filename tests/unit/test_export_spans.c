@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "common/clock.h"
 #include "tests/known_recording.h"
 #include "tests/unit/otlp_requests.h"
 
@@ -149,6 +150,59 @@ static void test_recording(void **state)
 	assert_int_equal(client->status->code, OTLP__STATUS__STATUS_CODE__STATUS_CODE_ERROR);
 }
 
+#define HOUR_NS (3600 * ND_NSEC_PER_SEC)
+
+/* Three requests: before the wall clock is set an hour ahead, while it is, and when it is back. */
+static void record_steps(struct nd_buf *file)
+{
+	struct nd_recorder *recorder = nd_recorder_new();
+	uint64_t i, time_ns, ahead_ns;
+
+	assert_non_null(recorder);
+	assert_int_equal(known_add_header(recorder), 0);
+	for (i = 0; i < 3; i++) {
+		time_ns = KNOWN_START_NS + i * KNOWN_SPAN_NS;
+		ahead_ns = i == 1 ? HOUR_NS : 0;
+		assert_int_equal(known_add_request(recorder, time_ns), 0);
+		time_ns += KNOWN_SPAN_NS;
+		assert_int_equal(
+			nd_recorder_flush(recorder, time_ns,
+					  KNOWN_UNIX_NS + (time_ns - KNOWN_START_NS) + ahead_ns,
+					  NULL, 0),
+			0);
+	}
+	assert_int_equal(nd_recorder_finish(recorder, ND_END_INTERRUPT, time_ns), 0);
+	assert_int_equal(known_take(recorder, file), 0);
+	nd_recorder_free(recorder);
+}
+
+static void test_clock_steps(void **state)
+{
+	struct fixture *f = *state;
+	const struct nd_sink sink = {requests_add, &f->requests};
+	struct nd_recorded_spans what;
+	struct nd_tail_counts counts;
+	const Otlp__ScopeSpans *spans;
+	struct nd_buf file;
+	uint64_t i, start_ns;
+
+	nd_buf_init(&file, ND_RECORDING_MAX);
+	record_steps(&file);
+	what = (struct nd_recorded_spans){file.data, file.len, &f->source, &sink, {0}};
+	assert_int_equal(nd_export_recorded_spans(&what, &counts, NULL), 0);
+	nd_buf_fini(&file);
+	spans = decode(f);
+	assert_int_equal(spans->n_spans, 6);
+	for (i = 0; i < 3; i++) {
+		start_ns = KNOWN_UNIX_NS + i * KNOWN_SPAN_NS + (i == 1 ? HOUR_NS : 0);
+		assert_int_equal(spans->spans[2 * i]->start_time_unix_nano, start_ns);
+		assert_int_equal(spans->spans[2 * i]->end_time_unix_nano, start_ns + 90000000);
+		/* What it asked for begins 10 ms later. */
+		assert_int_equal(spans->spans[2 * i + 1]->start_time_unix_nano,
+				 start_ns + 10000000);
+	}
+}
+
 static void test_unknown_method(void **state)
 {
 	static const char *const texts[ND_SPAN_TEXTS] = {"BREW", "/pot", "/pot/\xff", "", "", ""};
@@ -232,6 +286,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_recording, init, fini),
+		cmocka_unit_test_setup_teardown(test_clock_steps, init, fini),
 		cmocka_unit_test_setup_teardown(test_unknown_method, init, fini),
 		cmocka_unit_test_setup_teardown(test_server_error, init, fini),
 		cmocka_unit_test_setup_teardown(test_client, init, fini),

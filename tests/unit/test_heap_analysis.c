@@ -15,15 +15,6 @@
 #include "analyzer/heap/dominators.h"
 #include "heap_known.h"
 
-#define E_CONTEXT  ND_HEAP_EDGE_CONTEXT
-#define E_ELEMENT  ND_HEAP_EDGE_ELEMENT
-#define E_PROPERTY ND_HEAP_EDGE_PROPERTY
-#define E_INTERNAL ND_HEAP_EDGE_INTERNAL
-#define E_SHORTCUT ND_HEAP_EDGE_SHORTCUT
-#define E_WEAK	   ND_HEAP_EDGE_WEAK
-
-#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
-
 static const char *class_name(const struct known *k, uint32_t node)
 {
 	return nd_heap_class_name(&k->a.classes, k->a.class_of[node]);
@@ -60,7 +51,7 @@ static void test_graph(void **state)
 	struct known k;
 	uint32_t i;
 
-	known_init(&k, &build);
+	analyse(&k, &build);
 	for (i = 0; i < COUNT(nodes); i++) {
 		assert_int_equal(k.a.dominator[i], dominators[i]);
 		assert_int_equal(k.a.retained[i], retained[i]);
@@ -73,7 +64,7 @@ static void test_graph(void **state)
 	i = k.a.class_of[9];
 	assert_int_equal(k.a.class[i].count, 2);
 	assert_int_equal(k.a.class[i].retained, 170);
-	known_fini(&k);
+	forget(&k);
 }
 
 /* A weak map's value lives by its key, and is as far as both. */
@@ -94,12 +85,12 @@ static void test_weak_map(void **state)
 	const struct build build = {nodes, COUNT(nodes), edges, COUNT(edges), NULL, 0};
 	struct known k;
 
-	known_init(&k, &build);
+	analyse(&k, &build);
 	assert_int_equal(k.a.dominator[5], 4);
 	assert_int_equal(k.a.retained[4], 101);
 	assert_int_equal(k.a.distance[4], 2);
 	assert_int_equal(k.a.distance[5], 4);
-	known_fini(&k);
+	forget(&k);
 }
 
 /* Arrays and hidden nodes give their size to a single owner; shared ones keep it. */
@@ -128,14 +119,14 @@ static void test_owners(void **state)
 	struct known k;
 	uint32_t i;
 
-	known_init(&k, &build);
+	analyse(&k, &build);
 	for (i = 0; i < COUNT(nodes); i++)
 		assert_int_equal(k.heap->self_size[i], sizes[i]);
 	i = k.a.class_of[3];
 	assert_string_equal(class_name(&k, 3), "(array)");
 	assert_int_equal(k.a.class[i].count, 1);
 	assert_int_equal(k.a.class[i].self, 10000);
-	known_fini(&k);
+	forget(&k);
 }
 
 static void test_classes(void **state)
@@ -157,14 +148,14 @@ static void test_classes(void **state)
 	struct known k;
 	uint32_t i;
 
-	known_init(&k, &build);
+	analyse(&k, &build);
 	for (i = 0; i < COUNT(nodes); i++)
 		assert_string_equal(class_name(&k, i), names[i]);
 	key = nd_heap_class_key(&k.a.classes, k.a.class_of[7]);
 	assert_int_equal(key->is_located, 1);
 	assert_int_equal(key->line, 9);
 	assert_int_not_equal(k.a.class_of[7], k.a.class_of[8]);
-	known_fini(&k);
+	forget(&k);
 }
 
 /* Plain objects that look alike get a name; the largest interface wins, then the most popular. */
@@ -190,10 +181,10 @@ static void test_interfaces(void **state)
 	struct known k;
 	uint32_t i;
 
-	known_init(&k, &build);
+	analyse(&k, &build);
 	for (i = 1; i < COUNT(nodes); i++)
 		assert_string_equal(class_name(&k, i), names[i - 1]);
-	known_fini(&k);
+	forget(&k);
 }
 
 static bool is_target(const struct nd_heap *heap, uint32_t node)
@@ -325,7 +316,7 @@ static void test_large_graphs(void **state)
 		assert_int_equal(k.a.retained[NODES / 2], NODES / 2);
 		assert_int_equal(k.a.distance[NODES - 1], NODES - 1);
 		assert_int_equal(k.a.class[k.a.class_of[1]].retained, NODES);
-		known_fini(&k);
+		forget(&k);
 	}
 }
 

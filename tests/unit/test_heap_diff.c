@@ -22,12 +22,6 @@
 #include "common/intern.h"
 #include "heap_build.h"
 
-#define E_CONTEXT  ND_HEAP_EDGE_CONTEXT
-#define E_ELEMENT  ND_HEAP_EDGE_ELEMENT
-#define E_PROPERTY ND_HEAP_EDGE_PROPERTY
-#define E_INTERNAL ND_HEAP_EDGE_INTERNAL
-#define E_SHORTCUT ND_HEAP_EDGE_SHORTCUT
-
 /* What a leaked object has. */
 #define LEAK_BYTES (1u << 20)
 
@@ -66,6 +60,9 @@ static struct nd_heap *make_program(uint32_t leaks, uint32_t slots_id)
 		{EVENTS, E_PROPERTY, "request", 0, LIST},
 		{LIST, E_INTERNAL, "elements", 0, SLOTS},
 	};
+	static const char *const indexes[LEAKS_MAX] = {"0",  "1",  "2",	 "3", "4",  "5",
+						       "6",  "7",  "8",	 "9", "10", "11",
+						       "12", "13", "14", "15"};
 	static const uint32_t location[][4] = {{FUNCTION, 4, 11, 0}};
 	const struct build build = {nodes, LEAKS + leaks, edges, 9 + leaks, location, 1};
 	uint32_t i;
@@ -73,7 +70,7 @@ static struct nd_heap *make_program(uint32_t leaks, uint32_t slots_id)
 	for (i = 0; i < leaks; i++) {
 		nodes[LEAKS + i] =
 			(struct build_node){ND_HEAP_OBJECT, "Leak", LEAK_ID(i), LEAK_BYTES};
-		edges[9 + i] = (struct build_edge){SLOTS, E_INTERNAL, "0", 0, LEAKS + i};
+		edges[9 + i] = (struct build_edge){SLOTS, E_INTERNAL, indexes[i], 0, LEAKS + i};
 	}
 	return build_heap(&build);
 }
@@ -163,6 +160,37 @@ static void test_a_leak(void **state)
 	assert_int_equal(nd_heap_delta_bytes(delta), 8 * LEAK_BYTES);
 	assert_int_equal(c.diff.grown, 8 * LEAK_BYTES);
 	assert_false(nd_heap_diff_is_mixed(&c.diff));
+	forget(&c);
+}
+
+/* Each child that takes a snapshot gives out ids anew: ways lead to what was there before. */
+static void test_other_ids(void **state)
+{
+	static const uint32_t leaks[] = {2, 10, 0};
+	struct nd_heap *before = make_program(2, 19);
+	struct compared c;
+	uint32_t i;
+
+	compare(&c, leaks, NULL);
+	for (i = 0; i < c.heap->node_count; i++)
+		c.heap->id[i] = 2 * (c.heap->node_count - i) + 1;
+	nd_heap_diff_fini(&c.diff);
+	assert_int_equal(nd_heap_compare(&c.series, &c.diff, NULL), 0);
+	assert_true(nd_heap_diff_is_mixed(&c.diff));
+	nd_heap_diff_fini(&c.diff);
+
+	assert_int_equal(nd_heap_census_match(&c.census[0], before, c.heap, NULL), 0);
+	assert_int_equal(nd_heap_compare(&c.series, &c.diff, NULL), 0);
+	assert_false(nd_heap_diff_is_mixed(&c.diff));
+	/* All but the root and the list's elements, which have no size of their own. */
+	assert_int_equal(c.diff.matched, before->node_count - 2);
+	assert_int_equal(c.diff.delta[0].added, 8);
+	assert_int_equal(c.diff.delta[0].removed, 0);
+	assert_int_equal(nd_heap_find_growth(&c.series, &c.suspects, NULL), 0);
+	assert_int_equal(c.suspects.count, 1);
+	assert_int_equal(c.suspects.suspect[0].point, SLOTS);
+	assert_int_equal(c.suspects.suspect[0].bytes, 8 * LEAK_BYTES);
+	nd_heap_free(before);
 	forget(&c);
 }
 
@@ -351,11 +379,11 @@ static void test_duplicates(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_a_leak),	   cmocka_unit_test(test_two_processes),
-		cmocka_unit_test(test_steady),	   cmocka_unit_test(test_series),
-		cmocka_unit_test(test_ignored),	   cmocka_unit_test(test_single),
-		cmocka_unit_test(test_retainers),  cmocka_unit_test(test_census_ids),
-		cmocka_unit_test(test_duplicates),
+		cmocka_unit_test(test_a_leak),	      cmocka_unit_test(test_other_ids),
+		cmocka_unit_test(test_two_processes), cmocka_unit_test(test_steady),
+		cmocka_unit_test(test_series),	      cmocka_unit_test(test_ignored),
+		cmocka_unit_test(test_single),	      cmocka_unit_test(test_retainers),
+		cmocka_unit_test(test_census_ids),    cmocka_unit_test(test_duplicates),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

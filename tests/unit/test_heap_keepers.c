@@ -15,14 +15,6 @@
 #include "analyzer/heap/modules.h"
 #include "heap_known.h"
 
-#define E_CONTEXT  ND_HEAP_EDGE_CONTEXT
-#define E_ELEMENT  ND_HEAP_EDGE_ELEMENT
-#define E_PROPERTY ND_HEAP_EDGE_PROPERTY
-#define E_INTERNAL ND_HEAP_EDGE_INTERNAL
-#define E_SHORTCUT ND_HEAP_EDGE_SHORTCUT
-
-#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
-
 /*
  * Two handlers of one place with a scope each, which hold 100 bytes; a third whose scope a
  * generator holds too; a package's function that holds 1,000; and what the program and the package
@@ -70,7 +62,7 @@ static void test_closures(void **state)
 	struct nd_heap_table table;
 	struct known k;
 
-	known_init(&k, &build);
+	analyse(&k, &build);
 	assert_int_equal(nd_heap_find_keepers(&k.paths, &keepers), 0);
 	table = keepers.closures;
 	assert_int_equal(table.count, 3);
@@ -84,7 +76,7 @@ static void test_closures(void **state)
 	assert_int_equal(table.row[1].self, 40);
 	assert_int_equal(table.row[1].retained, 2 * (20 + 30 + 100));
 	nd_heap_keepers_fini(&keepers);
-	known_fini(&k);
+	forget(&k);
 }
 
 static void test_detached_scopes(void **state)
@@ -93,7 +85,7 @@ static void test_detached_scopes(void **state)
 	struct nd_heap_table table;
 	struct known k;
 
-	known_init(&k, &build);
+	analyse(&k, &build);
 	assert_int_equal(nd_heap_find_keepers(&k.paths, &keepers), 0);
 	table = keepers.scopes;
 	assert_int_equal(table.count, 1);
@@ -102,7 +94,7 @@ static void test_detached_scopes(void **state)
 	assert_int_equal(table.row[0].retained, 260);
 	assert_int_equal(nd_heap_find_scope_function(&k.paths, table.row[0].example), 2);
 	nd_heap_keepers_fini(&keepers);
-	known_fini(&k);
+	forget(&k);
 }
 
 static void check_module(const struct nd_heap_modules *m, uint32_t i, const char *name,
@@ -119,7 +111,7 @@ static void test_modules(void **state)
 	struct nd_heap_modules m;
 	struct known k;
 
-	known_init(&k, &build);
+	analyse(&k, &build);
 	assert_int_equal(nd_heap_find_modules(&k.paths, &m), 0);
 	assert_int_equal(m.count, 3);
 	check_module(&m, 0, "@x/lru", ND_HEAP_MODULE_PACKAGE, 20 + 1000 + 40 + 3);
@@ -128,7 +120,7 @@ static void test_modules(void **state)
 	check_module(&m, 2, "", ND_HEAP_MODULE_NONE, 10 + 5 + 7);
 	assert_null(nd_heap_module_kind_name(m.module[2].kind));
 	nd_heap_modules_fini(&m);
-	known_fini(&k);
+	forget(&k);
 }
 
 /* A node that the snapshot calls detached, 2, with a native child, which is so too. */
@@ -156,7 +148,7 @@ static void test_detached_nodes(void **state)
 	assert_string_equal(nd_heap_class_name(&k.a.classes, k.a.class_of[table.row[0].example]),
 			    "Detached <div>");
 	nd_heap_keepers_fini(&keepers);
-	known_fini(&k);
+	forget(&k);
 }
 
 /*

@@ -78,6 +78,28 @@ static void test_pieces_of_any_size(void **state)
 	nd_buf_fini(&text);
 }
 
+static void test_share(void **state)
+{
+	struct nd_heap_reader *reader = nd_heap_reader_new();
+	double share, before = 0;
+	struct nd_buf text;
+	size_t i;
+
+	nd_buf_init(&text, 1u << 20);
+	build_text(&build, &text);
+	assert_true(nd_heap_reader_get_share(reader) <= 0);
+	for (i = 0; i < text.len; i++) {
+		assert_int_equal(nd_heap_reader_feed(reader, text.data + i, 1, NULL), 0);
+		share = nd_heap_reader_get_share(reader);
+		assert_true(share >= before && share < 1);
+		before = share;
+	}
+	/* All but the strings, which nobody counts. */
+	assert_true(before > 0.9);
+	nd_heap_reader_free(reader);
+	nd_buf_fini(&text);
+}
+
 /* Up to Node.js 22, lines end before commas; others may end anywhere. */
 static void test_lines(void **state)
 {
@@ -339,10 +361,15 @@ static void test_no_snapshot(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pieces_of_any_size), cmocka_unit_test(test_packed),
-		cmocka_unit_test(test_bad_files),	   cmocka_unit_test(test_cut_off),
-		cmocka_unit_test(test_fields_by_name),	   cmocka_unit_test(test_deep),
-		cmocka_unit_test(test_no_snapshot),	   cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_pieces_of_any_size),
+		cmocka_unit_test(test_share),
+		cmocka_unit_test(test_packed),
+		cmocka_unit_test(test_bad_files),
+		cmocka_unit_test(test_cut_off),
+		cmocka_unit_test(test_fields_by_name),
+		cmocka_unit_test(test_deep),
+		cmocka_unit_test(test_no_snapshot),
+		cmocka_unit_test(test_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

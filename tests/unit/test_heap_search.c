@@ -15,13 +15,6 @@
 #include "analyzer/heap/query.h"
 #include "heap_known.h"
 
-#define E_ELEMENT  ND_HEAP_EDGE_ELEMENT
-#define E_PROPERTY ND_HEAP_EDGE_PROPERTY
-#define E_SHORTCUT ND_HEAP_EDGE_SHORTCUT
-#define E_WEAK	   ND_HEAP_EDGE_WEAK
-
-#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
-
 /*
  * An app holds an item by a cache, by a longer chain, and by a second way that shares the cache; a
  * weak reference and the stack do not count; and global holds another one by two properties.
@@ -66,7 +59,7 @@ static void test_routes(void **state)
 	struct nd_heap_routes routes;
 	struct known k;
 
-	known_init(&k, &build);
+	analyse(&k, &build);
 	assert_int_equal(nd_heap_find_routes(&k.paths, 6, 10, &routes), 0);
 	assert_int_equal(routes.gate, 2);
 	assert_int_equal(routes.count, 2);
@@ -84,7 +77,7 @@ static void test_routes(void **state)
 	nd_heap_routes_fini(&routes);
 	assert_int_equal(nd_heap_find_routes(&k.paths, 0, 10, &routes), 0);
 	assert_int_equal(routes.count, 0);
-	known_fini(&k);
+	forget(&k);
 }
 
 static void check_matches(const struct known *k, const struct nd_heap_query *query,
@@ -111,7 +104,7 @@ static void test_queries(void **state)
 	struct nd_heap_matches m;
 	struct known k;
 
-	known_init(&k, &build);
+	analyse(&k, &build);
 	query.class = "Item";
 	check_matches(&k, &query, items, 2);
 	query.limit = 1;
@@ -137,7 +130,7 @@ static void test_queries(void **state)
 	check_matches(&k, &query, large, 2);
 	query.min_retained = 90;
 	check_matches(&k, &query, large, 1);
-	known_fini(&k);
+	forget(&k);
 }
 
 int main(void)

@@ -13,7 +13,11 @@
 
 #include "analyzer/lag/lag.h"
 #include "analyzer/profile/profile.h"
+#include "analyzer/render/render.h"
+#include "analyzer/trace/collections.h"
+#include "common/buf.h"
 #include "proto/limits.h"
+#include "tests/unit/span_build.h"
 
 #define MS UINT64_C(1000000)
 
@@ -408,13 +412,137 @@ static void test_the_longest_pause(void **state)
 	assert_int_equal(loops(w, 1)->gc_max_ns[2], 5 * MS);
 }
 
+static void add_span(struct world *w, struct known known)
+{
+	struct nd_event_span *span = make_span(&known);
+
+	assert_int_equal(nd_lag_add_event(w->lag, &span->event, nd_span_get_size(span)), 0);
+	free(span);
+}
+
+/* A scavenge of 1 ms in a span, before which `megabytes` were allocated, 10 ms after the last. */
+static void add_scavenge(struct world *w, uint64_t *now_ns, uint32_t span, uint64_t megabytes)
+{
+	struct nd_event_gc gc = {.event = {ND_EVENT_GC, 10, *now_ns + MS},
+				 .start_ns = *now_ns,
+				 .type = ND_GC_SCAVENGE,
+				 .used_before_bytes = (10 + megabytes) << 20,
+				 .used_after_bytes = UINT64_C(10) << 20};
+
+	make_id(span, gc.span_id);
+	assert_int_equal(nd_lag_add_event(w->lag, &gc.event, sizeof(gc)), 0);
+	*now_ns += 10 * MS;
+}
+
+/* What is printed of an answer, with a NUL. */
+static struct nd_buf print(struct world *w, bool json)
+{
+	struct nd_buf text;
+
+	nd_buf_init(&text, ND_OUTPUT_MAX);
+	if (json)
+		assert_int_equal(nd_render_lag_json(w->lag, w->frames, 50 * MS, &text), 0);
+	else
+		assert_int_equal(nd_render_lag(w->lag, w->frames, 50 * MS, false, &text), 0);
+	nd_buf_add_char(&text, '\0');
+	return text;
+}
+
+static void expect_printed(struct world *w, bool json, const char *expected, bool is_there)
+{
+	struct nd_buf text = print(w, json);
+
+	if (!strstr(text.data, expected) == is_there)
+		fail_msg("%s '%s' in:\n%s", is_there ? "no" : "there is", expected, text.data);
+	nd_buf_fini(&text);
+}
+
+static void test_collections_are_for_requests(void **state)
+{
+	struct nd_channel_slot now = slot(10, ND_THREAD_MAIN, 1);
+	uint64_t i, now_ns = START;
+	struct world *w = *state;
+
+	now.gc.used_bytes = UINT64_C(10) << 20;
+	look(w, &now, &now, START + 10 * MS);
+	add_scavenge(w, &now_ns, 0, 5);
+	/* Where no requests are followed, nothing says for whom it was. */
+	expect_printed(w, false, "of the collector", false);
+	expect_printed(w, true, "\"collections\":null", true);
+	add_span(w, (struct known){.kind = ND_EVENT_SPAN_START, .id = 1, .path = "/users/17"});
+	for (i = 0; i < ND_ALLOCATION_SAMPLES_MIN; i++)
+		add_scavenge(w, &now_ns, 1, 2);
+	add_span(w, (struct known){.kind = ND_EVENT_SPAN, .id = 1, .route = "/users/:name"});
+	add_scavenge(w, &now_ns, 0, 4);
+	assert_int_equal(loops(w, 1)->allocated_bytes, UINT64_C(20) << 20);
+	assert_int_equal(loops(w, 1)->allocated_ns, 89 * MS);
+	expect_printed(w, false, "  alloc    225 MiB a second: 20.0 MiB in 89.0 ms\n", true);
+	expect_printed(w, false, "\n10 pauses of the collector", true);
+	expect_printed(w, false,
+		       "       8   1.00 ms   8.00 ms   80.0 %    16.0 MiB  GET /users/:name  "
+		       "longest in trace 01000000000000000000000000000000\n"
+		       "       2   1.00 ms   2.00 ms   20.0 %              [no request]\n"
+		       "                                         4.00 MiB  by any of them",
+		       true);
+	expect_printed(w, true,
+		       "{\"name\":\"GET /users/:name\",\"collected\":{\"count\":8,"
+		       "\"time_ns\":8000000,\"longest_ns\":1000000,\"samples\":8,"
+		       "\"allocated_bytes\":16777216},\"longest\":{\"method\":\"GET\",",
+		       true);
+	expect_printed(w, true, "\"samples\":1,\"allocated_bytes\":4194304},\"longest\":null}",
+		       true);
+	expect_printed(w, true, "\"allocated_bytes\":20971520,\"allocated_ns\":89000000", true);
+}
+
+/* An older agent's event ends before the id, and what is behind it is something else. */
+static void test_collections_of_an_older_agent(void **state)
+{
+	struct nd_event_gc gc = {
+		.event = {ND_EVENT_GC, 10, START + MS}, .start_ns = START, .type = ND_GC_SCAVENGE};
+	const struct nd_route_collected *list;
+	struct world *w = *state;
+	size_t count;
+
+	add_span(w, (struct known){.kind = ND_EVENT_SPAN, .id = 1, .route = "/"});
+	make_id(1, gc.span_id);
+	assert_int_equal(nd_lag_add_event(w->lag, &gc.event, ND_EVENT_GC_SIZE_MIN), 0);
+	list = nd_collections_list(nd_lag_collections(w->lag), &count);
+	assert_int_equal(count, 1);
+	assert_string_equal(list->name, "[no request]");
+}
+
+/* More types of resources than are told apart are one, and a name that does not end is cut. */
+static void test_more_resources_than_are_told_apart(void **state)
+{
+	struct nd_channel_slot now = slot(10, ND_THREAD_MAIN, 1);
+	struct nd_event_resource event = {.event = {ND_EVENT_RESOURCE, 10, START}, .count = 2};
+	const struct nd_lag_loop *loop;
+	struct world *w = *state;
+	uint32_t i;
+
+	look(w, &now, &now, START + 10 * MS);
+	for (i = 0; i < ND_LAG_RESOURCES_MAX + 2; i++) {
+		memset(event.type, 'a', sizeof(event.type));
+		assert_int_equal(nd_lag_add_event(w->lag, &event.event, sizeof(event)), 0);
+	}
+	loop = loops(w, 1);
+	assert_int_equal(loop->resources, ND_LAG_RESOURCES_MAX);
+	assert_int_equal(strlen(loop->resource[0].type), sizeof(event.type) - 1);
+	assert_int_equal(loop->resource[0].count, 2);
+	assert_string_equal(loop->resource[ND_LAG_RESOURCES_MAX - 1].type, "(others)");
+	assert_int_equal(loop->resource[ND_LAG_RESOURCES_MAX - 1].count, 6);
+	event.type[0] = '\0';
+	assert_int_equal(nd_lag_add_event(w->lag, &event.event, sizeof(event)), 0);
+	assert_int_equal(loops(w, 1)->resources, 0);
+}
+
 static void test_short_and_unknown_events_are_passed_over(void **state)
 {
 	struct nd_event_stall stall = {.event = {0, 10, START}};
 	struct world *w = *state;
 	uint32_t kind;
 
-	for (kind = 0; kind < 20; kind++) {
+	for (kind = 0; kind < 24; kind++) {
 		stall.event.kind = kind;
 		assert_int_equal(nd_lag_add_event(w->lag, &stall.event, sizeof(struct nd_event)),
 				 0);
@@ -515,6 +643,9 @@ int main(void)
 		TEST(test_a_stall_that_goes_on),
 		TEST(test_a_stall_of_a_thread_that_ended_does_not_go_on),
 		TEST(test_the_longest_pause),
+		TEST(test_collections_are_for_requests),
+		TEST(test_collections_of_an_older_agent),
+		TEST(test_more_resources_than_are_told_apart),
 		TEST(test_short_and_unknown_events_are_passed_over),
 		TEST(test_more_threads_than_are_told_apart),
 		TEST(test_more_threads_than_live_at_once),

@@ -14,54 +14,13 @@
 #include "analyzer/trace/requests.h"
 #include "proto/limits.h"
 #include "proto/span.h"
-
-/* A span, whose ids are small numbers. */
-struct known {
-	uint32_t kind; /* enum nd_event_kind */
-	uint32_t id;
-	uint32_t parent;
-	uint8_t span_kind;
-	const char *route;
-	const char *path;
-};
+#include "tests/unit/span_build.h"
 
 struct world {
 	struct nd_profile *profile;
 	struct nd_by_route *routes;
 	uint32_t frame;
 };
-
-static void make_id(uint32_t number, uint8_t ret_id[ND_SPAN_ID_SIZE])
-{
-	memset(ret_id, 0, ND_SPAN_ID_SIZE);
-	memcpy(ret_id, &number, sizeof(number));
-}
-
-static struct nd_event_span *make_span(const struct known *known)
-{
-	const char *const texts[ND_SPAN_TEXTS] = {
-		"GET", known->route ? known->route : "", known->path ? known->path : "/", "", "",
-		""};
-	struct nd_event_span *span = calloc(1, nd_span_size(texts));
-
-	assert_non_null(span);
-	span->event = (struct nd_event){known->kind, 7, 1000};
-	span->start_ns = 500;
-	span->kind = known->span_kind ? known->span_kind : ND_SPAN_SERVER;
-	make_id(known->id, span->span_id);
-	make_id(known->parent, span->parent_id);
-	span->trace_id[0] = (uint8_t)known->id;
-	nd_span_set_texts(span, texts);
-	return span;
-}
-
-static void tell(struct nd_requests *requests, struct known known)
-{
-	struct nd_event_span *span = make_span(&known);
-
-	assert_int_equal(nd_requests_add_event(requests, &span->event, nd_span_get_size(span)), 0);
-	free(span);
-}
 
 static const struct nd_request *find(const struct nd_requests *requests, uint32_t number)
 {

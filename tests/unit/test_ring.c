@@ -181,6 +181,39 @@ static void test_a_ring_that_is_read_stays_small(void **state)
 	free(ring.data);
 }
 
+/* What a burst took is told of when it was read, and what is in use is not. */
+static void test_what_a_burst_took_is_given_back(void **state)
+{
+	const uint32_t size = 16 * ND_RING_REWIND;
+	struct nd_ring_head head = {0};
+	struct nd_ring ring = {.head = &head, .data = calloc(1, size), .size = size};
+	uint32_t from = 0, given, unread, i;
+
+	assert_non_null(ring.data);
+	for (unread = 0; write_record(&ring, 200, unread); unread++)
+		;
+	assert_int_equal(nd_ring_take_unused(&ring, &from), 0);
+	for (i = 0; i < unread; i++)
+		expect_record(&ring, 200, i);
+	/* The next record may still come to its end. */
+	assert_int_equal(nd_ring_take_unused(&ring, &from), 0);
+	assert_true(write_record(&ring, 200, 1));
+	expect_record(&ring, 200, 1);
+	assert_true(write_record(&ring, 200, 2));
+	given = nd_ring_take_unused(&ring, &from);
+	assert_true(from >= ND_RING_REWIND && given > size - from - 208 && given <= size - from);
+	memset(ring.data + from, 0, given);
+	assert_int_equal(nd_ring_take_unused(&ring, &from), 0);
+	assert_true(write_record(&ring, 200, 3));
+	expect_record(&ring, 200, 2);
+	expect_record(&ring, 200, 3);
+	for (unread = 0; write_record(&ring, 200, unread); unread++)
+		;
+	for (i = 0; i < unread; i++)
+		expect_record(&ring, 200, i);
+	free(ring.data);
+}
+
 /* As when a signal handler comes between reserving and committing. */
 static void test_a_record_within_another(void **state)
 {
@@ -442,6 +475,7 @@ int main(void)
 		TEST(test_records_go_round_in_order),
 		TEST(test_what_finds_no_room_is_counted),
 		TEST(test_the_longest_fits_into_an_empty_ring),
+		TEST(test_what_a_burst_took_is_given_back),
 		TEST(test_a_ring_that_is_read_stays_small),
 		TEST(test_a_record_within_another),
 		TEST(test_old_records_are_not_new_ones),

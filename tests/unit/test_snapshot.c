@@ -177,7 +177,7 @@ static void test_what_threads_do(void **state)
 	struct nd_snapshot snapshot;
 	const struct nd_thread *thread;
 
-	assert_int_equal(nd_snapshot_take(pid, &snapshot, NULL), 0);
+	assert_int_equal(nd_snapshot_take(pid, NULL, NULL, &snapshot, NULL), 0);
 	assert_int_equal(snapshot.count, 3);
 	assert_true(snapshot.stopped_ns > 0);
 	thread = find(&snapshot, marks[0]);
@@ -228,7 +228,7 @@ static void test_no_signal_is_lost(void **state)
 	int ret = 0, status, count = 0;
 
 	while (!ret && !waitpid(sender, &status, WNOHANG)) {
-		ret = nd_snapshot_take(pid, &snapshot, NULL);
+		ret = nd_snapshot_take(pid, NULL, NULL, &snapshot, NULL);
 		if (!ret)
 			nd_snapshot_fini(&snapshot);
 	}
@@ -251,7 +251,7 @@ static void test_a_stopped_process(void **state)
 
 	kill(pid, SIGSTOP);
 	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
-	assert_int_equal(nd_snapshot_take(pid, &snapshot, NULL), 0);
+	assert_int_equal(nd_snapshot_take(pid, NULL, NULL, &snapshot, NULL), 0);
 	assert_int_equal(snapshot.count, 3);
 	for (i = 0; i < snapshot.count; i++)
 		assert_true(snapshot.threads[i].info.job_stopped);
@@ -268,7 +268,7 @@ static void test_a_process_that_is_traced(void **state)
 	char by[64];
 
 	assert_int_equal(ptrace(PTRACE_SEIZE, pid, NULL, NULL), 0);
-	assert_int_equal(nd_snapshot_take(pid, &snapshot, &err), -EPERM);
+	assert_int_equal(nd_snapshot_take(pid, NULL, NULL, &snapshot, &err), -EPERM);
 	snprintf(by, sizeof(by), "is traced by process %d (test_snapshot)", getpid());
 	assert_non_null(strstr(err.what, by));
 	assert_true(err.hint[0] != '\0');
@@ -284,7 +284,7 @@ static void test_a_process_that_is_gone(void **state)
 	if (!pid)
 		_exit(0);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	assert_int_equal(nd_snapshot_take(pid, &snapshot, &err), -ESRCH);
+	assert_int_equal(nd_snapshot_take(pid, NULL, NULL, &snapshot, &err), -ESRCH);
 	assert_non_null(strstr(err.what, "has ended"));
 }
 

@@ -64,6 +64,30 @@ static void test_what_is_damaged_is_not_sound(void **state)
 	free(span);
 }
 
+/* Readers have room for so much of each, while its size would say more. */
+static void test_texts_that_are_too_long_are_not_sound(void **state)
+{
+	char path[UINT8_MAX], *end = path + ND_SPAN_TEXT_MAX - 1;
+	const char *const with[ND_SPAN_TEXTS] = {"GET", "", path, "", "", ""};
+	union {
+		struct nd_event_span span;
+		char room[ND_SPAN_SIZE_MAX + sizeof(path)];
+	} u = {.span = {.event = {ND_EVENT_SPAN, 1, 2}, .kind = ND_SPAN_SERVER}};
+
+	memset(path, 'a', sizeof(path));
+	*end = '\0';
+	nd_span_set_texts(&u.span, with);
+	assert_true(nd_span_is_sound(&u.span.event, nd_span_size(with)));
+	end[0] = 'a';
+	end[1] = '\0';
+	nd_span_set_texts(&u.span, with);
+	assert_false(nd_span_is_sound(&u.span.event, nd_span_size(with)));
+	end[1] = 'a';
+	path[sizeof(path) - 1] = '\0';
+	nd_span_set_texts(&u.span, with);
+	assert_false(nd_span_is_sound(&u.span.event, nd_span_size(with)));
+}
+
 /* By the conventions a client's 404 is an error, a server's is not. */
 static void test_what_counts_as_an_error(void **state)
 {
@@ -119,6 +143,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_texts_come_back),
 		cmocka_unit_test(test_what_is_damaged_is_not_sound),
+		cmocka_unit_test(test_texts_that_are_too_long_are_not_sound),
 		cmocka_unit_test(test_what_counts_as_an_error),
 		cmocka_unit_test(test_a_parent_is_an_id_that_is_not_zero),
 		cmocka_unit_test(test_lists_of_spans),

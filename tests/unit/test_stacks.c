@@ -14,6 +14,7 @@
 
 #include "analyzer/render/render.h"
 #include "common/buf.h"
+#include "proto/span.h"
 
 #define NODE "/usr/bin/node"
 #define PID  4242
@@ -102,22 +103,22 @@ static void test_roles(void **state)
 		call(w, "[libuv.so.1.0.0]", "/usr/lib/libuv.so.1.0.0", ND_FRAME_NATIVE)};
 
 	check_role(w, "node::worker::Worker::StartThread(...)::{lambda(void*)#1}::_FUN", "node",
-		   ND_THREAD_WORKER);
-	check_role(w, "worker", "node", ND_THREAD_POOL);
-	check_role(w, "worker_main", "node", ND_THREAD_OTHER);
-	check_role(w, "node::(anonymous namespace)::PlatformWorkerThread", "node", ND_THREAD_V8);
+		   ND_ROLE_WORKER);
+	check_role(w, "worker", "node", ND_ROLE_POOL);
+	check_role(w, "worker_main", "node", ND_ROLE_OTHER);
+	check_role(w, "node::(anonymous namespace)::PlatformWorkerThread", "node", ND_ROLE_V8);
 	check_role(w, "node::WorkerThreadsTaskRunner::DelayedTaskScheduler::Run", "node",
-		   ND_THREAD_V8_DELAYED);
+		   ND_ROLE_V8_DELAYED);
 	check_role(w, "node::inspector::(anonymous namespace)::StartIoThreadMain", "node",
-		   ND_THREAD_DEBUG_SIGNAL);
-	check_role(w, "node::inspector::InspectorIo::ThreadMain", "node", ND_THREAD_INSPECTOR);
+		   ND_ROLE_DEBUG_SIGNAL);
+	check_role(w, "node::inspector::InspectorIo::ThreadMain", "node", ND_ROLE_INSPECTOR);
 	/* Where the stack does not tell, the name does. */
-	check_role(w, "[node]", "node-V8Worker", ND_THREAD_V8);
-	check_role(w, "[node]", "libuv-worker", ND_THREAD_POOL);
-	check_role(w, "addon::run", "node", ND_THREAD_OTHER);
-	assert_int_equal(add(w, PID + 1, "node", pool, 1)->role, ND_THREAD_POOL);
-	assert_int_equal(add(w, PID + 1, "iou-wrk-4242", NULL, 0)->role, ND_THREAD_IO_URING);
-	assert_int_equal(add(w, PID, "libuv-worker", NULL, 0)->role, ND_THREAD_MAIN);
+	check_role(w, "[node]", "node-V8Worker", ND_ROLE_V8);
+	check_role(w, "[node]", "libuv-worker", ND_ROLE_POOL);
+	check_role(w, "addon::run", "node", ND_ROLE_OTHER);
+	assert_int_equal(add(w, PID + 1, "node", pool, 1)->role, ND_ROLE_POOL);
+	assert_int_equal(add(w, PID + 1, "iou-wrk-4242", NULL, 0)->role, ND_ROLE_IO_URING);
+	assert_int_equal(add(w, PID, "libuv-worker", NULL, 0)->role, ND_ROLE_MAIN);
 }
 
 static void test_whoever_ran_js_is_a_worker(void **state)
@@ -126,7 +127,7 @@ static void test_whoever_ran_js_is_a_worker(void **state)
 	struct nd_thread_stack thread = {.info = {.tid = PID + 1}};
 
 	assert_int_equal(nd_stacks_add_thread(&w->stacks, &thread, true), 0);
-	assert_int_equal(w->stacks.processes[0].threads[0].role, ND_THREAD_WORKER);
+	assert_int_equal(w->stacks.processes[0].threads[0].role, ND_ROLE_WORKER);
 }
 
 /* A main thread in recursion, two idle pool threads, and one of the pool that is busy. */
@@ -297,6 +298,46 @@ static void test_json(void **state)
 	json_decref(json);
 }
 
+/* A request that is not answered yet, and then one that is. */
+static void test_request(void **state)
+{
+	static const char *const texts[ND_SPAN_TEXTS] = {"GET", "", "/users/17\x1b", "", "", ""};
+	struct world *w = *state;
+	union {
+		struct nd_event_span span;
+		char room[256];
+	} u = {.span = {.kind = ND_SPAN_SERVER, .trace_id = {0xab}, .span_id = {0xcd}}};
+	struct nd_thread_stack thread = {
+		.info = {.tid = PID, .state = ND_THREAD_RUNNING},
+		.request = &u.span,
+		.request_ns = 1500000000,
+	};
+	const char *method, *route, *path;
+	struct nd_buf text;
+	json_t *json;
+	int age;
+
+	nd_span_set_texts(&u.span, texts);
+	assert_int_equal(nd_stacks_add_thread(&w->stacks, &thread, true), 0);
+	json = render_json(w);
+	assert_int_equal(json_unpack(json, "{s:[{s:[{s:{s:s,s:s},s:s,s:i}]}]}", "processes",
+				     "threads", "request", "method", &method, "route", &route,
+				     "request_path", &path, "request_ns", &age),
+			 0);
+	assert_string_equal(method, "GET");
+	assert_string_equal(path, "/users/17\x1b");
+	assert_int_equal(age, 1500000000);
+	json_decref(json);
+	u.span.status = 503;
+	assert_int_equal(nd_stacks_add_thread(&w->stacks, &thread, true), 0);
+	nd_buf_init(&text, 1 << 20);
+	assert_int_equal(nd_render_stacks(&w->stacks, false, &text), 0);
+	assert_non_null(strstr(text.data,
+			       "    for GET /users/17\xef\xbf\xbd, begun 1.50 s ago, trace ab00"));
+	assert_non_null(strstr(text.data, "begun 1.50 s ago, answered with 503, trace ab00"));
+	nd_buf_fini(&text);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -304,7 +345,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_roles),  TEST(test_whoever_ran_js_is_a_worker),
 		TEST(test_text),   TEST(test_colour),
-		TEST(test_states), TEST(test_json),
+		TEST(test_states), TEST(test_request),
+		TEST(test_json),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -222,6 +222,27 @@ static void test_asleep_in_a_system_call(void **state)
 	free_stall(stall);
 }
 
+/* What is counted from long before need not be about the stall: who looked knows better. */
+static void test_a_delay_from_before(void **state)
+{
+	const struct nd_call leaf = call("wait", ND_FRAME_NODE);
+	struct nd_stall *stall = new_stall();
+
+	stall->event.since_ns = 40 * MS;
+	stall->event.cpu_ns = 1 * MS;
+	stall->event.run_delay_ns = 55 * MS;
+	add_stack(stall, &leaf, 1, 202);
+	assert_int_equal(nd_stall_find_kind(stall), ND_STALL_BLOCKED);
+	/* More than there was time for before. */
+	stall->event.run_delay_ns = 115 * MS;
+	assert_int_equal(nd_stall_find_kind(stall), ND_STALL_DESCHEDULED);
+	/* Where nobody saw it in a system call, the delay still says most. */
+	stall->event.run_delay_ns = 55 * MS;
+	add_stack(stall, &leaf, 1, -1);
+	assert_int_equal(nd_stall_find_kind(stall), ND_STALL_DESCHEDULED);
+	free_stall(stall);
+}
+
 static void test_of_as_many_stacks_the_first_decides(void **state)
 {
 	const struct nd_call first = call("parse", ND_FRAME_NATIVE);
@@ -297,6 +318,7 @@ int main(void)
 		TEST(test_most_stacks_say_the_kind),
 		TEST(test_measured_times_decide_before_stacks),
 		TEST(test_asleep_in_a_system_call),
+		TEST(test_a_delay_from_before),
 		TEST(test_of_as_many_stacks_the_first_decides),
 		TEST(test_the_stack_of_most),
 		TEST(test_the_phase_of_most_time),

@@ -425,6 +425,59 @@ static void test_the_collector_is_told_of(void **state)
 	nd_trace_free(trace);
 }
 
+/* A scavenge in a span, before which so many megabytes were allocated. */
+static void add_scavenge(struct nd_trace *trace, uint8_t id, uint64_t start_ms, uint64_t megabytes)
+{
+	struct nd_event_gc gc = {.event = {ND_EVENT_GC, 7, (start_ms + 1) * MS},
+				 .start_ns = start_ms * MS,
+				 .type = ND_GC_SCAVENGE,
+				 .used_before_bytes = (10 + megabytes) << 20,
+				 .used_after_bytes = UINT64_C(10) << 20};
+
+	gc.span_id[7] = id;
+	assert_int_equal(nd_trace_add_event(trace, &gc.event, sizeof(gc)), 0);
+}
+
+/* Those that came in the middle of its own work stand for what it allocated. */
+static void test_collections_of_its_own(void **state)
+{
+	struct nd_trace *trace = nd_trace_new();
+	struct nd_trace_answer answer;
+	struct nd_collected *sum;
+	struct nd_buf text;
+	uint64_t i;
+
+	add_scavenge(trace, 9, 1, 50);
+	add(trace, (struct known){.id = 1, .start_ms = 10, .end_ms = 50});
+	add(trace,
+	    (struct known){
+		    .id = 2, .parent = 1, .kind = ND_SPAN_CLIENT, .start_ms = 20, .end_ms = 30});
+	add_scavenge(trace, 0, 11, 8);
+	add_scavenge(trace, 3, 13, 8);
+	add_scavenge(trace, 2, 21, 3);
+	for (i = 0; i < ND_ALLOCATION_SAMPLES_MIN - 2; i++)
+		add_scavenge(trace, 1, 30 + 2 * i, 2);
+	answer = answer_of(trace, &everything, 100);
+	sum = &answer.requests[0].collected;
+	assert_int_equal(sum->count, ND_ALLOCATION_SAMPLES_MIN - 1);
+	assert_int_equal(sum->bytes, (3 + 2 * i) << 20);
+	assert_int_equal(sum->longest_ns, MS);
+	nd_buf_init(&text, ND_OUTPUT_MAX);
+	assert_int_equal(nd_render_trace(&answer, NULL, false, &text), 0);
+	assert_non_null(strstr(text.data, "garbage was collected, 7 times in the middle of its "
+					  "work: 7.00 ms\n"));
+	/* One more, and there are enough to say so. */
+	nd_trace_free_answer(&answer);
+	add_scavenge(trace, 1, 48, 1);
+	answer = answer_of(trace, &everything, 100);
+	nd_buf_reset(&text);
+	assert_int_equal(nd_render_trace(&answer, NULL, false, &text), 0);
+	assert_non_null(strstr(text.data, "8.00 ms, and about 16.0 MiB allocated\n"));
+	nd_buf_fini(&text);
+	nd_trace_free_answer(&answer);
+	nd_trace_free(trace);
+}
+
 /* Of more than are kept, the last ones count. */
 static void test_old_pauses_are_forgotten(void **state)
 {
@@ -548,6 +601,7 @@ int main(void)
 		cmocka_unit_test(test_ids_are_taken_out_of_paths),
 		cmocka_unit_test(test_routes_are_bounded),
 		cmocka_unit_test(test_the_collector_is_told_of),
+		cmocka_unit_test(test_collections_of_its_own),
 		cmocka_unit_test(test_old_pauses_are_forgotten),
 		cmocka_unit_test(test_json_is_whole),
 		cmocka_unit_test(test_json_of_what_another_tracer_has),

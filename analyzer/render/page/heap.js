@@ -58,9 +58,11 @@ class HeapPage {
     document.title = `${title} · nodiag heap`;
     fill(byId("facts"), ...(isDiff ? this.factsOfDiff() : this.factsOfHeap())
       .map((fact) => element("span", {}, fact)));
-    byId("losses").hidden = !data.mixed;
-    fill(byId("losses"), element("span", {}, "The snapshots are not of one process: the same ids"
-      + " are of other objects, so what is new cannot be told."));
+    byId("losses").hidden = !data.mixed && !data.ways;
+    fill(byId("losses"), element("span", {}, data.mixed
+      ? "The same ids are of other objects in these snapshots, so what is new cannot be told."
+      : "The snapshots do not share their ids: objects are the same where the same way leads to"
+        + " them."));
   }
 
   factsOfHeap() {

@@ -101,12 +101,10 @@ const char *nd_v8_get_limits(const struct nd_v8 *v8)
 		       "JS]";
 	if (!nd_v8_codes_flag_bits(v8->codes))
 		return "its V8 encodes source positions in an unknown way: no inlined functions "
-		       "and "
-		       "no executing lines";
+		       "and no executing lines";
 	if (!v8->layout.builtins_size)
 		return "its binary is stripped: V8 builtins show as their file, and Sparkplug "
-		       "frames "
-		       "without executing lines";
+		       "frames without executing lines";
 	return NULL;
 }
 

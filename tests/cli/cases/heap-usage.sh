@@ -28,6 +28,10 @@ status heap snapshot --on-signal nothing 1
 status heap snapshot --keep 0 1
 status heap snapshot --near-limit --worker 7 1
 status heap snapshot --grown 10 1
+status heap snapshot --in-process --child-memory 1G 1
+status heap snapshot --in-process --near-limit 1
+status heap snapshot --in-process --every 1m 1
+status heap summary --in-process before.heapsnapshot
 status heap diff --near-limit before.heapsnapshot before.heapsnapshot
 status heap snapshot 1 2
 status heap snapshot none

@@ -131,17 +131,26 @@ async function blockOnce(name, phase = 'timers') {
   if (name === 'read') writer.stdin.write(`${(PAUSE_MS + 2 * blockMs) / 1000}\n`);
   await sleep(PAUSE_MS);
   const turns = gaps.length;
+  const waitedBefore = waitedMs();
   const { ms, waited } = await phases[phase](() => measure(name));
   await sleep(PAUSE_MS);
-  return { name, function: blocks[name].name, ms, turnMs: gaps[turns] ?? ms, waitedMs: waited };
+  return {
+    name,
+    function: blocks[name].name,
+    ms,
+    turnMs: gaps[turns] ?? ms,
+    waitedMs: waited,
+    aroundMs: waitedMs() - waitedBefore,
+  };
 }
 
 /**
  * `ms`: how long it blocked; `turnMs`: how long the turn of the loop was in which it did, with "busy";
- * `waitedMs`: for how long of that it had no CPU; `gaps`: all long turns, with "busy".
+ * `waitedMs`: for how long of `ms` it had no CPU; `aroundMs`: of that and the turns around it; `gaps`: all
+ * long turns, with "busy".
  *
  * @returns {{blocks: Array<{name: string, function: string, ms: number, turnMs: number,
- *   waitedMs: number}>, gaps: number[]}}
+ *   waitedMs: number, aroundMs: number}>, gaps: number[]}}
  */
 async function block(rounds, ...names) {
   const done = [];

@@ -49,9 +49,16 @@ const ways = {
       response.end();
     });
   },
-  // Whoever asked is gone by then.
-  aborted() {
+  // Whoever asked, and knows that it was heard, is gone by then.
+  aborted(request, response) {
+    response.writeContinue();
     setTimeout(function inAborted() { spin(); }, 60);
+  },
+  // More than a young generation of any Node.js holds: it is collected in the middle of this.
+  garbage(request, response) {
+    let kept;
+    for (let i = 0; i < 1 << 21; i++) kept = [i, kept?.[0], 2, 3, 4, 5, 6];
+    response.end(String(kept.length));
   },
   stall(request, response) {
     (function inStall() { spin(300); })();

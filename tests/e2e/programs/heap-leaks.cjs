@@ -7,6 +7,7 @@ const { AsyncLocalStorage, AsyncResource } = require('node:async_hooks');
 const EventEmitter = require('node:events');
 const { join } = require('node:path');
 const v8 = require('node:v8');
+const { MessageChannel } = require('node:worker_threads');
 
 const OBJECTS = 2000;
 const BODY = 400;
@@ -26,6 +27,7 @@ const storage = new AsyncLocalStorage();
 const runningJobs = [];
 const receivedParts = [];
 const auditTrail = [];
+const { port1: inbox, port2: outbox } = new MessageChannel();
 let nextNumber = 0;
 
 function addListener() {
@@ -66,6 +68,12 @@ function addToArray() {
   auditTrail.push(new LeakedContext(nextNumber++));
 }
 
+// As a worker does that is faster than who reads what it sends.
+function post() {
+  const part = new ArrayBuffer(4096);
+  outbox.postMessage({ number: nextNumber++, part }, [part]);
+}
+
 // What a service does: everything is gone when the next one comes.
 let current = null;
 function forgetAgain() {
@@ -82,6 +90,7 @@ const ways = {
   storage: addStore,
   buffer: addSlice,
   array: addToArray,
+  message: post,
   steady: forgetAgain,
 };
 
@@ -102,7 +111,7 @@ async function main([way, folder, snapshots]) {
 // As in a service, something outside keeps what this module has.
 process.on('exit', () => {
   console.log(requestBus, responseCache.size, pendingReplies.size, runningJobs.length,
-    receivedParts.length, auditTrail.length, storage.getStore(), current);
+    receivedParts.length, auditTrail.length, storage.getStore(), inbox, current);
 });
 
 main(process.argv.slice(2));

@@ -31,5 +31,7 @@ app.get('/fail/:id', () => {
 app.use((error, request, response, next) => response.status(500).json({ error: error.message }));
 
 const server = app.listen(0, '127.0.0.1', () => {
+  // On a busy machine a connection may be idle for long and be used in the moment it is closed.
+  server.keepAliveTimeout = 0;
   serve({ port: () => server.address().port });
 });

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 'use strict';
 
-// usage: http2.cjs URL KEY CERTIFICATE
+// usage: http2.cjs URL KEY CERTIFICATE HTTPS-URL
 //
 // Servers of HTTP/2, with and without TLS, by the interface of HTTP/1 and by streams, and one of
-// HTTPS. What is asked of /out/ID is asked of the service at URL in turn, which speaks HTTP/2.
+// HTTPS. What is asked of /out/ID is asked of the service at URL in turn, which speaks HTTP/2; what is
+// asked of /trusting/ID and /doubting/ID, of that at HTTPS-URL, whose certificate the latter refuses.
 
 const { readFileSync } = require('node:fs');
 const http2 = require('node:http2');
@@ -12,7 +13,7 @@ const https = require('node:https');
 const { serve } = require('../lib/control.cjs');
 const { sleep } = require('./routes.cjs');
 
-const [, , url, key, certificate] = process.argv;
+const [, , url, key, certificate, secureUrl] = process.argv;
 const tls = { key: readFileSync(key), cert: readFileSync(certificate) };
 
 let service;
@@ -30,12 +31,28 @@ function ask(path) {
   });
 }
 
+const agent = new https.Agent({ keepAlive: true, maxSockets: 1, ca: tls.cert });
+
+/** What the service answers, or why it was not asked. */
+function askSecure(path, options) {
+  return new Promise((done) => {
+    const request = https.get(`${secureUrl}${path}`, options, async (response) => {
+      let text = '';
+      for await (const chunk of response) text += chunk;
+      done(JSON.parse(text));
+    });
+    request.once('error', ({ code }) => done({ code }));
+  });
+}
+
 async function answer(path, body, end) {
   const [, what, id] = path.split('/');
+  if (what === 'trusting') return end(await askSecure(path, { agent }));
+  if (what === 'doubting') return end(await askSecure(path, { agent: false }));
   // What a body ends in is still this request's doing.
   if (what === 'body') for await (const chunk of body) void chunk;
   else await sleep(Math.random() * 3);
-  end(await ask(`/${what}/${id}`));
+  return end(await ask(`/${what}/${id}`));
 }
 
 const compat = (request, response) => {
