@@ -85,9 +85,12 @@ bool nd_set_find(const struct nd_set *set, const void *record, uint32_t *ret_id)
 
 int nd_set_add(struct nd_set *set, const void *record, uint32_t max, uint32_t *ret_id)
 {
-	uint32_t *slot = set->slot_count ? find_slot(set, record) : NULL;
+	uint32_t *slot;
 
-	if (slot && *slot) {
+	if (!set->slot_count && grow(set))
+		return -ENOMEM;
+	slot = find_slot(set, record);
+	if (*slot) {
 		*ret_id = *slot - 1;
 		return 0;
 	}
