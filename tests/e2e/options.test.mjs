@@ -58,7 +58,7 @@ test('--idle shows how long the event loop waited', async () => {
   assert.ok(main, profile.table());
   assert.ok(main.share(isIdle) > 0.9, main.table());
   const wall = profile.endMs - profile.startMs;
-  assert.ok(Math.abs(main.total / 1e6 / wall - 1) < 0.1, `${main.total / 1e6} ms of ${wall} ms`);
+  assert.ok(Math.abs(main.total / 1e6 / wall - 1) < 0.2, `${main.total / 1e6} ms of ${wall} ms`);
 
   const without = await record(waiting);
   assert.equal(without.share(isIdle), 0);
@@ -93,15 +93,15 @@ test('every format is written, with a table of what was hot', async () => {
     json: /^\{.*"nodiag-profile"/s,
   };
   for (const [format, begin] of Object.entries(begins)) {
-    const run = await runNodiag(['flame', '-d', '1s', '-f', format, String(busy.pid)]);
+    const run = await runNodiag(['flame', '-d', '1s', '-r', '499', '-f', format, String(busy.pid)]);
     assert.equal(run.status, 0, run.stderr);
     assert.equal(run.files.length, 1, format);
     assert.match(run.files[0], new RegExp(`^flame-${busy.pid}-[0-9-]+\\.`));
     assert.match(readFileSync(join(run.folder, run.files[0]), 'latin1'), begin);
     const lines = run.stdout.toString().trimEnd().split('\n');
     assert.equal(lines.at(-1), run.files[0], 'the last line is the path');
-    assert.match(lines.join('\n'), /random|multiply/);
-    assert.match(run.stderr, /\d+ samples at 99 Hz/);
+    assert.match(lines.join('\n'), /phases\.cjs/);
+    assert.match(run.stderr, /\d+ samples at 499 Hz/);
   }
 });
 
