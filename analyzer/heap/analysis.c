@@ -217,6 +217,8 @@ static bool do_ways_end(const uint32_t *next, uint32_t count, uint32_t end, uint
 	uint32_t node, at, steps;
 
 	for (node = 0; node < count; node++) {
+		if (next[node] < node)
+			continue;
 		for (at = node, steps = 0; at >= node && at != end && !nd_heap_bit(passed, at);
 		     at = next[at])
 			if (++steps > count)
