@@ -74,7 +74,7 @@ static int weigh(struct taking *taking)
 int heap_taking_inside(struct taking *taking)
 {
 	struct nd_snapshot_wish wish;
-	struct nd_forked begun;
+	struct nd_forked begun = {0};
 	int ret = weigh(taking);
 
 	if (!ret)
