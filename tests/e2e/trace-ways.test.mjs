@@ -161,6 +161,16 @@ test('what comes in one piece is told apart', async () => {
   assert.equal(requestsOf(run).length, 4);
 });
 
+test('a request that makes very many asynchronous resources in one turn', async () => {
+  const head = makeHead('GET', '/ticks/1');
+  const next = makeHead('GET', '/ticks/2');
+  let text;
+  await trace({}, async (port) => {
+    text = await talk(port, [`${head.text}${next.text}`, seen(6)]);
+  });
+  assert.deepEqual(tracesIn(text), [...Array(3).fill(head.traceId), ...Array(3).fill(next.traceId)]);
+});
+
 /** The request that programs/trace/once.cjs makes and answers. */
 function checkOnce(requests) {
   assert.equal(requests.length, 1);

@@ -6,6 +6,7 @@
 // A server without a framework, whose requests ask the service at URL; in a thread of its own with
 // the mode "worker", with what OpenTelemetry leaves behind with the mode "tracer".
 
+const { AsyncResource } = require('node:async_hooks');
 const { channel } = require('node:diagnostics_channel');
 const http = require('node:http');
 const { isMainThread, parentPort, Worker, workerData } = require('node:worker_threads');
@@ -23,9 +24,18 @@ function findStrange(request, response) {
   return all.filter((name) => name === 'push' || /nodiag/i.test(name));
 }
 
+/** Ticks, of which each asks, with very many asynchronous resources before the last. */
+function askInTicks(id) {
+  return [0, 70000, 70000].map((count) => {
+    for (let i = 0; i < count; i++) new AsyncResource('FILLS');
+    return new Promise((done) => process.nextTick(() => done(ask(`${url}/plain/${id}`))));
+  });
+}
+
 async function handle(request, response) {
   const [, what, id] = request.url.split('?')[0].split('/');
   if (what === 'out') response.end(JSON.stringify(await callOut(url, id)));
+  else if (what === 'ticks') response.end(JSON.stringify(await Promise.all(askInTicks(id))));
   // What the last piece of a body leads to is still this request's doing.
   else if (what === 'pieces') {
     let last;
