@@ -26,7 +26,7 @@ struct match {
 
 	/* References of one object before, by their names, as edge + 1; 0 is free. */
 	uint32_t *slot;
-	uint32_t slots;	   /* a power of two */
+	size_t slots;	   /* a power of two */
 	uint32_t slots_of; /* the object, or ND_HEAP_NONE */
 };
 
@@ -70,10 +70,10 @@ static uint32_t hash_edge(const struct side *side, uint32_t edge)
 static int fill_slots(struct match *m, uint32_t node)
 {
 	const struct nd_heap *heap = m->before.heap;
-	uint32_t first = heap->first_edge[node], end = heap->first_edge[node + 1], edge, at;
-	uint32_t *more, need = 16;
+	uint32_t first = heap->first_edge[node], end = heap->first_edge[node + 1], edge, *more;
+	size_t need = 16, at;
 
-	while (need < 2 * (end - first))
+	while (need < 2 * (size_t)(end - first))
 		need *= 2;
 	if (need > m->slots) {
 		more = reallocarray(m->slot, need, sizeof(*more));
@@ -96,7 +96,7 @@ static int fill_slots(struct match *m, uint32_t node)
 /* The reference of an object before that is named as one of its twin, or ND_HEAP_NONE. */
 static uint32_t find_edge(const struct match *m, uint32_t after)
 {
-	uint32_t at = hash_edge(&m->after, after) & (m->slots - 1);
+	size_t at = hash_edge(&m->after, after) & (m->slots - 1);
 
 	assert(m->slot);
 	for (; m->slot[at]; at = (at + 1) & (m->slots - 1))
