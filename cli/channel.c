@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/err.h"
+#include "common/procfs.h"
 #include "proto/channel_view.h"
 #include "proto/limits.h"
 #include "proto/sample.h"
@@ -114,6 +115,14 @@ static int greet(struct channel *channel)
 	return ret;
 }
 
+/* By SIGSTOP or the like: then its agent does not answer either, however long one waits. */
+static bool is_stopped(pid_t pid)
+{
+	char state;
+
+	return !nd_procfs_read_state(pid, pid, &state) && state == 'T';
+}
+
 int channel_open(pid_t pid, struct channel **ret_channel, struct nd_err *err)
 {
 	struct channel *channel = calloc(1, sizeof(*channel));
@@ -126,7 +135,7 @@ int channel_open(pid_t pid, struct channel **ret_channel, struct nd_err *err)
 	channel->process_fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	ret = channel_connect(pid, &channel->fd);
 	if (!ret)
-		ret = greet(channel);
+		ret = is_stopped(pid) ? -ETIMEDOUT : greet(channel);
 	if (!ret) {
 		*ret_channel = channel;
 		return 0;
@@ -136,7 +145,11 @@ int channel_open(pid_t pid, struct channel **ret_channel, struct nd_err *err)
 		return nd_err_set(err, -ENOENT, "there is no agent in %d", pid);
 	if (ret == -EPROTO)
 		return nd_err_set(err, ret, "the agent in %d is of another version of nodiag", pid);
-	return nd_err_set_errno(err, ret, "cannot connect to the agent in %d", pid);
+	if (ret != -ETIMEDOUT || !is_stopped(pid))
+		return nd_err_set_errno(err, ret, "cannot connect to the agent in %d", pid);
+	nd_err_set(err, ret, "%d is stopped by a signal, and so is the agent in it", pid);
+	nd_err_hint(err, "kill -CONT %d", pid);
+	return ret;
 }
 
 void channel_close(struct channel *channel)

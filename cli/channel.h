@@ -20,7 +20,7 @@ struct nd_sample_stack;
 
 /*
  * Connect to the agent in a process. -ENOENT when there is none, -EPERM, -EPROTO when it speaks
- * another version.
+ * another version, -ETIMEDOUT at once when the process is stopped by a signal.
  */
 int channel_open(pid_t pid, struct channel **ret_channel, struct nd_err *err);
 void channel_close(struct channel *channel);

@@ -365,6 +365,11 @@ test('attach to a process that is stopped', async () => {
     assert.match(run.stderr, /hint: kill -CONT/);
     process.kill(program.pid, 'SIGCONT');
     await succeed(['attach', pid]);
+    process.kill(program.pid, 'SIGSTOP');
+    await until(() => field(pid, 'State') === 'T', 'it does not stop');
+    const lag = await fails(['lag', '-d', '1s', pid], 1, /is stopped by a signal, and so is the agent/);
+    assert.match(lag.stderr, /hint: kill -CONT/);
+    await succeed(['stack', pid]);
   }, { as: ['env', `READ_AGENT=${readAgent}`] });
 });
 
