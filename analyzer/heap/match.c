@@ -54,19 +54,25 @@ static uint32_t get_name(const struct side *side, uint32_t edge)
 									     : side->text[name];
 }
 
-static bool is_named_alike(const struct match *m, uint32_t before, uint32_t after)
+static bool is_named_alike(const struct side *a, uint32_t edge_a, const struct side *b,
+			   uint32_t edge_b)
 {
-	return nd_heap_edge_type(m->before.heap, before) ==
-		       nd_heap_edge_type(m->after.heap, after) &&
-	       get_name(&m->before, before) == get_name(&m->after, after);
+	return nd_heap_edge_type(a->heap, edge_a) == nd_heap_edge_type(b->heap, edge_b) &&
+	       get_name(a, edge_a) == get_name(b, edge_b);
 }
 
+/* The upper bits count too, since elements may lie apart by powers of two: fmix32 of MurmurHash3.
+ */
 static uint32_t hash_edge(const struct side *side, uint32_t edge)
 {
-	return (get_name(side, edge) * 8 + nd_heap_edge_type(side->heap, edge)) * 2654435769u;
+	uint32_t hash = get_name(side, edge) * 8 + nd_heap_edge_type(side->heap, edge);
+
+	hash = (hash ^ hash >> 16) * 0x85ebca6bu;
+	hash = (hash ^ hash >> 13) * 0xc2b2ae35u;
+	return hash ^ hash >> 16;
 }
 
-/* Put all references of an object before into the table. */
+/* Put all references of an object before into the table; of those with one name, the first. */
 static int fill_slots(struct match *m, uint32_t node)
 {
 	const struct nd_heap *heap = m->before.heap;
@@ -85,9 +91,11 @@ static int fill_slots(struct match *m, uint32_t node)
 	memset(m->slot, 0, need * sizeof(*m->slot));
 	for (edge = first; edge < end; edge++) {
 		at = hash_edge(&m->before, edge) & (need - 1);
-		while (m->slot[at])
+		while (m->slot[at] &&
+		       !is_named_alike(&m->before, m->slot[at] - 1, &m->before, edge))
 			at = (at + 1) & (need - 1);
-		m->slot[at] = edge + 1;
+		if (!m->slot[at])
+			m->slot[at] = edge + 1;
 	}
 	m->slots_of = node;
 	return 0;
@@ -100,7 +108,7 @@ static uint32_t find_edge(const struct match *m, uint32_t after)
 
 	assert(m->slot);
 	for (; m->slot[at]; at = (at + 1) & (m->slots - 1))
-		if (is_named_alike(m, m->slot[at] - 1, after))
+		if (is_named_alike(&m->before, m->slot[at] - 1, &m->after, after))
 			return m->slot[at] - 1;
 	return ND_HEAP_NONE;
 }
@@ -135,7 +143,7 @@ static int follow(struct match *m, uint32_t after)
 
 	for (edge = new->first_edge[after]; edge < new->first_edge[after + 1]; edge++) {
 		found = next;
-		if (next == end || !is_named_alike(m, next, edge)) {
+		if (next == end || !is_named_alike(&m->before, next, &m->after, edge)) {
 			if (m->slots_of != node && fill_slots(m, node))
 				return -1;
 			found = find_edge(m, edge);
