@@ -370,6 +370,7 @@ test('attach to a process that is stopped', async () => {
     const lag = await fails(['lag', '-d', '1s', pid], 1, /is stopped by a signal, and so is the agent/);
     assert.match(lag.stderr, /hint: kill -CONT/);
     await succeed(['stack', pid]);
+    process.kill(program.pid, 'SIGCONT');
   }, { as: ['env', `READ_AGENT=${readAgent}`] });
 });
 
