@@ -5,6 +5,7 @@
 #include "cli/heap_convert.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,9 +28,16 @@ static int take(void *arg, const void *data, size_t len, struct nd_err *err)
 int heap_write(struct nd_heap *heap, enum heap_format format, struct out *out, struct nd_err *err)
 {
 	const struct nd_heap_sink sink = {.take = take, .arg = out};
+	bool is_analysed;
+	int ret;
 
-	return format == HEAP_FORMAT_HEAPSNAPSHOT ? nd_heap_write(heap, &sink, err)
-						  : nd_heap_pack_analysed(heap, &sink, err);
+	if (format == HEAP_FORMAT_HEAPSNAPSHOT)
+		return nd_heap_write(heap, &sink, err);
+	ret = nd_heap_pack_analysed(heap, &sink, &is_analysed, err);
+	if (!ret && !is_analysed)
+		term_note("%s: there was no memory to analyse it: it is whole, and opens slower",
+			  out->path);
+	return ret;
 }
 
 /* The file's name with the format's ending in place of the one it has. */
