@@ -26,14 +26,17 @@
 static int snapshot(struct heap *heap, char **words)
 {
 	pid_t pid;
+	bool is_watch = heap_triggers_are_set(&heap->triggers);
 	int ret = heap_find_process(heap, "nodiag heap snapshot", words, &pid);
 
 	if (ret)
 		return ret;
-	heap->taking.format = heap->format;
-	ret = heap_triggers_are_set(&heap->triggers)
-		      ? heap_watch(pid, &heap->taking, &heap->triggers, &heap->err)
-		      : heap_snapshot_take(pid, &heap->taking, &heap->err);
+	/* The name of a folder says nothing of what is in it. */
+	heap->taking.format =
+		heap_format_choose(heap->format, is_watch ? NULL : heap->taking.output);
+	heap->taking.advise = true;
+	ret = is_watch ? heap_watch(pid, &heap->taking, &heap->triggers, &heap->err)
+		       : heap_snapshot_take(pid, &heap->taking, &heap->err);
 	return ret ? target_fail(pid, ret, &heap->err) : EXIT_DONE;
 }
 

@@ -53,8 +53,7 @@ static void name_output(const char *path, enum heap_format format, char *name, s
 				cut = strlen(endings[i]);
 		len -= cut;
 	}
-	snprintf(name, size, "%.*s%s", (int)len, path,
-		 format == HEAP_FORMAT_ND ? ".nd" : ".heapsnapshot");
+	snprintf(name, size, "%.*s.%s", (int)len, path, heap_format_get_name(format));
 }
 
 static void report(const char *from, const char *to)
@@ -70,8 +69,7 @@ static void report(const char *from, const char *to)
 
 int heap_answer_convert(struct heap *heap, char **files)
 {
-	enum heap_format format =
-		heap->format == HEAP_FORMAT_HEAPSNAPSHOT ? heap->format : HEAP_FORMAT_ND;
+	enum heap_format format = heap_format_choose(heap->format, heap->taking.output);
 	struct out out = {.fd = -1};
 	char name[4096];
 	int ret;

@@ -26,3 +26,21 @@ enum heap_format heap_format_find(const char *name)
 			return (enum heap_format)i;
 	return HEAP_FORMAT_USUAL;
 }
+
+enum heap_format heap_format_of_path(const char *path)
+{
+	const char *dot = strrchr(path, '.');
+	enum heap_format format = dot ? heap_format_find(dot + 1) : HEAP_FORMAT_USUAL;
+
+	return format == HEAP_FORMAT_ND || format == HEAP_FORMAT_HEAPSNAPSHOT ? format
+									      : HEAP_FORMAT_USUAL;
+}
+
+enum heap_format heap_format_choose(enum heap_format asked, const char *path)
+{
+	enum heap_format format = asked;
+
+	if (format == HEAP_FORMAT_USUAL && path)
+		format = heap_format_of_path(path);
+	return format == HEAP_FORMAT_USUAL ? HEAP_FORMAT_ND : format;
+}

@@ -18,4 +18,13 @@ const char *heap_format_get_name(enum heap_format format);
 /* The format that -f calls so; HEAP_FORMAT_USUAL where there is none. */
 enum heap_format heap_format_find(const char *name);
 
+/* What a snapshot of that name is, by its ending; HEAP_FORMAT_USUAL where that says nothing. */
+enum heap_format heap_format_of_path(const char *path);
+
+/*
+ * What a snapshot is written as: what was asked for, else what its path says, which may be NULL,
+ * else packed. ND or HEAPSNAPSHOT, where nothing else was asked for.
+ */
+enum heap_format heap_format_choose(enum heap_format asked, const char *path);
+
 #endif /* NODIAG_CLI_HEAP_FORMAT_H */

@@ -72,12 +72,12 @@ static const struct argp_option options[] = {
 	{NULL, 0, NULL, 0, "Output", 6},
 	{"format", 'f', "FORMAT", 0,
 	 "text, json, or for summary and diff html, a page (default text); for snapshot and "
-	 "convert heapsnapshot, or nd, packed",
-	 5},
+	 "convert nd, packed, or heapsnapshot (default as FILE is called, or nd)",
+	 6},
 	{"output", 'o', "FILE", 0,
-	 "Write the snapshot or the page to FILE, - for stdout (default "
-	 "heap-PID-TIME.heapsnapshot, heap-TIME.html, or FILE's name)",
-	 5},
+	 "Write the snapshot or the page to FILE, - for stdout (default heap-PID-TIME.nd, "
+	 "heap-TIME.html, or FILE's name)",
+	 6},
 	{"force", OPT_FORCE, NULL, 0, "Replace FILE if it exists", 6},
 	{"limit", OPT_LIMIT, "N", 0, "Rows of each table of the text (default 15)", 6},
 	{"json", OPT_JSON, NULL, 0, "Print JSON, for your own programs", 6},
@@ -93,12 +93,13 @@ static const char documentation[] =
 	"snapshot takes one of a running process, which goes on meanwhile: the agent in it, or one "
 	"that is loaded for it, forks it, and the child writes the snapshot down. That needs up to "
 	"12 times the heap in memory, and is refused where it is not there; --in-process takes it "
-	"without a child, and says before how long the process will stand still. PID is a process "
-	"id; "
-	"without, the one Node.js process of yours.\n\n"
-	"FILE is a .heapsnapshot of Node.js or Chrome, plain or packed by gzip or zstd, or a .nd "
-	"of 'nodiag heap convert', or - for standard input. 'node --heapsnapshot-signal=SIGUSR2' "
-	"and v8.writeHeapSnapshot() write them.\n\n"
+	"without a child, and says before how long the process will stand still. What is written "
+	"is packed, a .nd, a tenth of the JSON; all questions can be asked of it. With -f "
+	"heapsnapshot, or -o and a name that ends so, it is JSON, for DevTools. PID is a process "
+	"id; without, the one Node.js process of yours.\n\n"
+	"FILE is a .nd of 'nodiag heap snapshot' or 'nodiag heap convert', or a .heapsnapshot of "
+	"Node.js or Chrome, plain or packed by gzip or zstd, or - for standard input. "
+	"'node --heapsnapshot-signal=SIGUSR2' and v8.writeHeapSnapshot() write the latter.\n\n"
 	"summary shows totals, the places where memory gathers, the largest classes and objects, "
 	"strings that are there several times, the modules, functions and scopes that keep it, big "
 	"buffers, and collections that are empty or have much room. With --live it shows what a "
@@ -110,16 +111,16 @@ static const char documentation[] =
 	"you want them. convert packs a snapshot to a tenth of its size, with what its analysis "
 	"found, so that it opens fast; and back, for DevTools.\n\n"
 	"Examples:\n"
-	"  nodiag heap snapshot 4711 -o app.heapsnapshot\n"
-	"  nodiag heap summary app.heapsnapshot\n"
+	"  nodiag heap snapshot 4711 -o app.nd\n"
+	"  nodiag heap summary app.nd\n"
 	"  nodiag heap summary --live 4711\n"
-	"  nodiag heap diff before.heapsnapshot after.heapsnapshot\n"
-	"  nodiag heap diff -f html before.heapsnapshot after.heapsnapshot\n"
+	"  nodiag heap diff before.nd after.nd\n"
+	"  nodiag heap diff -f html before.nd after.nd\n"
 	"  nodiag heap diff --fail-if 10M 1.heapsnapshot 2.heapsnapshot 3.heapsnapshot\n"
-	"  nodiag heap retainers app.heapsnapshot @4711\n"
-	"  nodiag heap retainers app.heapsnapshot Session\n"
-	"  nodiag heap query app.heapsnapshot --class Session --min-retained 1M\n"
-	"  nodiag heap convert app.heapsnapshot\n\n"
+	"  nodiag heap retainers app.nd @4711\n"
+	"  nodiag heap retainers app.nd Session\n"
+	"  nodiag heap query app.nd --class Session --min-retained 1M\n"
+	"  nodiag heap convert app.nd -o app.heapsnapshot\n\n"
 	"Exit status: 0 done, 1 failed, 2 wrong usage, 3 no such process, file, object or class, 4 "
 	"not permitted, 5 a --fail-if threshold was crossed.";
 
@@ -244,7 +245,7 @@ static error_t parse_format(struct heap *heap, const char *arg)
 	if (heap->format != HEAP_FORMAT_USUAL)
 		return 0;
 	nd_err_set(&heap->err, -EINVAL, "'%s' is no format of this answer", arg);
-	nd_err_hint(&heap->err, "text, json or html; for a snapshot heapsnapshot or nd");
+	nd_err_hint(&heap->err, "text, json or html; for a snapshot nd or heapsnapshot");
 	return EINVAL;
 }
 

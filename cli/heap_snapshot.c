@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "analyzer/heap/reader.h"
+#include "analyzer/render/units.h"
 #include "cli/attach.h"
 #include "cli/channel.h"
 #include "cli/heap_taking.h"
@@ -38,8 +39,7 @@ static int open_output(struct taking *taking)
 	const char *path = taking->options->output;
 	char name[80];
 
-	out_make_name("heap", taking->pid,
-		      taking->options->format == HEAP_FORMAT_ND ? "nd" : "heapsnapshot", name,
+	out_make_name("heap", taking->pid, heap_format_get_name(taking->options->format), name,
 		      sizeof(name));
 	return out_open(&taking->out, path ? path : name, taking->options->force, true,
 			taking->err);
@@ -202,11 +202,22 @@ static int take_with_luck(struct taking *taking)
 static void report(const struct taking *taking)
 {
 	double took = (double)(nd_clock_monotonic_ns() - taking->start_ns) / 1e9;
+	char size[ND_UNITS_MAX], packed_size[ND_UNITS_MAX];
+	const char *path = taking->out.path;
 
-	if (!strcmp(taking->out.path, "-"))
+	if (!strcmp(path, "-"))
 		return;
-	term_note("%s: %" PRIu64 " MiB%s in %.1f s", taking->out.path, taking->bytes >> 20,
-		  taking->options->format == HEAP_FORMAT_ND ? ", packed," : "", took);
+	nd_units_weight(taking->bytes, "bytes", size);
+	if (taking->options->format != HEAP_FORMAT_ND) {
+		term_note("%s: %s in %.1f s", path, size, took);
+		return;
+	}
+	term_note("%s: %s, packed from %s, in %.1f s", path,
+		  nd_units_weight(taking->out.size, "bytes", packed_size), size, took);
+	if (taking->options->advise)
+		term_note("'nodiag heap summary %s' shows what is in it; for DevTools, 'nodiag "
+			  "heap convert -f heapsnapshot %s'",
+			  path, path);
 }
 
 static int init(struct taking *taking)
