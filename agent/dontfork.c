@@ -16,40 +16,82 @@
 /* A line has a path at its end, at most. */
 #define TEXT_MAX 16384
 
+/* A walk over the mappings of the process, in order of address. */
 struct scan {
-	struct nd_dontfork *ranges;
-	struct nd_dontfork_range current;
+	int (*take_line)(struct scan *scan, const char *line);
+	struct nd_dontfork *kept;	  /* of find_line() */
+	struct nd_dontfork_range current; /* of share_line(): shared together */
 	bool is_private;
 };
 
-/* "7f00-7f10 rw-p ...": the names of all that follows begin with capitals. */
-static void begin_range(struct scan *scan, const char *line)
+/* "7f00-7f10 rw-p ...": the names of all that follows in smaps begin with capitals. */
+static bool is_first_line(const char *line)
+{
+	return (*line >= '0' && *line <= '9') || (*line >= 'a' && *line <= 'f');
+}
+
+/* What comes behind the addresses, "rw-p ...", when it is private; else NULL. */
+static const char *decode_private(const char *line, struct nd_dontfork_range *ret_range)
 {
 	char *end;
 
-	scan->current.start = strtoul(line, &end, 16);
-	scan->is_private = false;
+	ret_range->start = strtoul(line, &end, 16);
 	if (*end != '-')
-		return;
-	scan->current.end = strtoul(end + 1, &end, 16);
-	scan->is_private = strlen(end) > 4 && end[4] == 'p';
+		return NULL;
+	ret_range->end = strtoul(end + 1, &end, 16);
+	return strlen(end) > 4 && end[4] == 'p' ? end + 1 : NULL;
 }
 
-static int scan_line(struct scan *scan, const char *line)
+static int find_line(struct scan *scan, const char *line)
 {
 	static const char flags[] = "VmFlags:";
 
-	if ((*line >= '0' && *line <= '9') || (*line >= 'a' && *line <= 'f')) {
-		begin_range(scan, line);
+	if (is_first_line(line)) {
+		scan->is_private = decode_private(line, &scan->current);
 		return 0;
 	}
 	if (!scan->is_private || strncmp(line, flags, sizeof(flags) - 1) != 0 ||
 	    !strstr(line, " dc"))
 		return 0;
-	if (scan->ranges->count == RANGES_MAX)
+	if (scan->kept->count == RANGES_MAX)
 		return -E2BIG;
-	scan->ranges->list[scan->ranges->count++] = scan->current;
+	scan->kept->list[scan->kept->count++] = scan->current;
 	return 0;
+}
+
+/* What another thread has unmapped meanwhile is no loss; the rest of it is shared. */
+static int share(const struct nd_dontfork_range *range)
+{
+	if (range->start == range->end ||
+	    !madvise((void *)range->start, range->end - range->start, MADV_DOFORK) ||
+	    errno == ENOMEM)
+		return 0;
+	return -errno;
+}
+
+/* Files have a path, and what is the kernel's a name, "[vdso]", but memory may be named, too. */
+static bool is_memory(const char *access)
+{
+	const char *path = strpbrk(access, "/[");
+
+	return !path || !strncmp(path, "[anon", 5);
+}
+
+static int share_line(struct scan *scan, const char *line)
+{
+	struct nd_dontfork_range range;
+	const char *access = decode_private(line, &range);
+	int ret;
+
+	if (!access || !is_memory(access))
+		return 0;
+	if (range.start == scan->current.end) {
+		scan->current.end = range.end;
+		return 0;
+	}
+	ret = share(&scan->current);
+	scan->current = range;
+	return ret;
 }
 
 /* Scan the whole lines in `text`; returns how much of it that was, or a negative errno. */
@@ -60,7 +102,7 @@ static ssize_t scan_text(struct scan *scan, char *text, size_t len)
 
 	while ((end = memchr(line, '\n', len - (size_t)(line - text)))) {
 		*end = '\0';
-		ret = scan_line(scan, line);
+		ret = scan->take_line(scan, line);
 		if (ret)
 			return ret;
 		line = end + 1;
@@ -68,7 +110,7 @@ static ssize_t scan_text(struct scan *scan, char *text, size_t len)
 	return line - text;
 }
 
-static int scan_file(int fd, struct scan *scan)
+static int read_lines(int fd, struct scan *scan)
 {
 	char text[TEXT_MAX];
 	size_t len = 0;
@@ -91,48 +133,49 @@ static int scan_file(int fd, struct scan *scan)
 	}
 }
 
-int nd_dontfork_find(struct nd_dontfork *ranges)
+static int scan_file(const char *path, struct scan *scan)
 {
-	struct scan scan = {.ranges = ranges};
-	void *list =
-		mmap(NULL, LIST_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	int fd, ret;
+	int fd = open(path, O_RDONLY | O_CLOEXEC), ret;
 
-	*ranges = (struct nd_dontfork){0};
-	if (list == MAP_FAILED)
-		return -errno;
-	ranges->list = list;
-	fd = open("/proc/self/smaps", O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	ret = scan_file(fd, &scan);
+	ret = read_lines(fd, scan);
 	close(fd);
 	return ret;
 }
 
-int nd_dontfork_share(const struct nd_dontfork *ranges)
+int nd_dontfork_find(struct nd_dontfork *ret_kept)
 {
-	const struct nd_dontfork_range *range = ranges->list, *end = range + ranges->count;
+	struct scan scan = {.take_line = find_line, .kept = ret_kept};
+	void *list =
+		mmap(NULL, LIST_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	/* What another thread has unmapped meanwhile is no loss; the rest of it is shared. */
-	for (; range < end; range++)
-		if (madvise((void *)range->start, range->end - range->start, MADV_DOFORK) &&
-		    errno != ENOMEM)
-			return -errno;
-	return 0;
+	*ret_kept = (struct nd_dontfork){0};
+	if (list == MAP_FAILED)
+		return -errno;
+	ret_kept->list = list;
+	return scan_file("/proc/self/smaps", &scan);
 }
 
-void nd_dontfork_keep(const struct nd_dontfork *ranges)
+int nd_dontfork_share_all(void)
 {
-	const struct nd_dontfork_range *range = ranges->list, *end = range + ranges->count;
+	struct scan scan = {.take_line = share_line};
+	int ret = scan_file("/proc/self/maps", &scan);
+
+	return ret ? ret : share(&scan.current);
+}
+
+void nd_dontfork_keep(const struct nd_dontfork *kept)
+{
+	const struct nd_dontfork_range *range = kept->list, *end = range + kept->count;
 
 	for (; range < end; range++)
 		madvise((void *)range->start, range->end - range->start, MADV_DONTFORK);
 }
 
-void nd_dontfork_fini(struct nd_dontfork *ranges)
+void nd_dontfork_fini(struct nd_dontfork *kept)
 {
-	if (ranges->list)
-		munmap(ranges->list, LIST_BYTES);
-	*ranges = (struct nd_dontfork){0};
+	if (kept->list)
+		munmap(kept->list, LIST_BYTES);
+	*kept = (struct nd_dontfork){0};
 }

@@ -38,6 +38,12 @@
 #define RAISE_BYTES (4u << 20)
 
 /*
+ * What is known of memory that is kept from children, so long. Where the program has mapped other
+ * memory in its place since, that is kept from them, too, so it must not be old.
+ */
+#define KEPT_AGE_MAX_NS ND_NSEC_PER_SEC
+
+/*
  * Who may touch the rest: in FORKING and INSIDE the thread whose heap it is; in IDLE nobody; else
  * the agent's. In INSIDE `forked` does not change, and in WRITTEN the thread is done.
  */
@@ -51,7 +57,9 @@ static struct {
 	struct nd_snapshot_wish wish;
 	struct nd_forked forked;
 	struct nd_written written;
-	uint64_t due_ns; /* when the child is killed */
+	struct nd_dontfork kept;
+	uint64_t kept_ns; /* when that was found */
+	uint64_t due_ns;  /* when the child is killed */
 } snapshot = {.fd = -1};
 
 /* What is wanted when the heap is nearly full. Whoever takes it from there has the rest of it. */
@@ -105,10 +113,31 @@ static bool take_at_limit(void)
 					   __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
+/* Whether no child takes part. */
+static bool is_alone(const struct nd_snapshot_wish *wish)
+{
+	return wish->flags & (ND_SNAPSHOT_INSIDE | ND_SNAPSHOT_WEIGH);
+}
+
+static int find_kept(void)
+{
+	nd_dontfork_fini(&snapshot.kept);
+	snapshot.kept_ns = nd_clock_monotonic_ns();
+	return nd_dontfork_find(&snapshot.kept);
+}
+
 static int want_now(const struct nd_snapshot_wish *wish, int fd)
 {
+	int ret;
+
 	if (!change_state(IDLE, TAKEN))
 		return -EBUSY;
+	ret = is_alone(wish) ? 0 : find_kept();
+	if (ret) {
+		nd_dontfork_fini(&snapshot.kept);
+		set_state(IDLE);
+		return ret;
+	}
 	snapshot.fd = fd;
 	snapshot.wish = *wish;
 	snapshot.is_unwanted = false;
@@ -129,13 +158,12 @@ static int want_at_limit(const struct nd_snapshot_wish *wish, int fd)
 
 int nd_snapshot_want(const struct nd_snapshot_wish *wish, int fd)
 {
-	bool is_alone = wish->flags & (ND_SNAPSHOT_INSIDE | ND_SNAPSHOT_WEIGH);
 	int copy, ret;
 
 	if (!wish->timeout_s || wish->timeout_s > TIMEOUT_MAX_S ||
-	    (is_alone && wish->flags & ND_SNAPSHOT_AT_LIMIT))
+	    (is_alone(wish) && wish->flags & ND_SNAPSHOT_AT_LIMIT))
 		return -EINVAL;
-	if (!is_alone && !nd_snapshot_child_prepare())
+	if (!is_alone(wish) && !nd_snapshot_child_prepare())
 		return -ENOTSUP;
 	copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	if (copy < 0)
@@ -146,10 +174,12 @@ int nd_snapshot_want(const struct nd_snapshot_wish *wish, int fd)
 	return ret;
 }
 
-static void close_output(void)
+/* What was there for the thread that takes it. */
+static void release(void)
 {
 	close(snapshot.fd);
 	snapshot.fd = -1;
+	nd_dontfork_fini(&snapshot.kept);
 }
 
 bool nd_snapshot_is_at_limit(void)
@@ -168,7 +198,7 @@ void nd_snapshot_cancel(bool limit)
 		return;
 	__atomic_store_n(&snapshot.is_unwanted, true, __ATOMIC_RELAXED);
 	if (change_state(WANTED, IDLE))
-		close_output();
+		release();
 	else if (get_state() == CHILD)
 		kill((pid_t)snapshot.forked.pid, SIGKILL);
 }
@@ -186,7 +216,7 @@ bool nd_snapshot_is_busy(void)
 /* The process's end of the stream is closed: what there is to come is the child's. */
 static void begin_child(void)
 {
-	close_output();
+	release();
 	if (snapshot.forked.result || snapshot.wish.flags & ND_SNAPSHOT_WEIGH) {
 		set_state(IDLE);
 		return;
@@ -219,7 +249,7 @@ static bool look_inside(enum state state, union nd_snapshot_news *ret_news)
 	if (state != WRITTEN)
 		return false;
 	ret_news->written = snapshot.written;
-	close_output();
+	release();
 	set_state(IDLE);
 	return true;
 }
@@ -274,12 +304,13 @@ static int fork_child(struct nd_thread *thread, uint64_t limit_bytes)
 		.limit_bytes = limit_bytes,
 		.key = snapshot.wish.flags & ND_SNAPSHOT_REDACT ? snapshot.wish.key : NULL,
 	};
-	struct nd_dontfork ranges;
-	int ret = nd_dontfork_find(&ranges);
+	bool is_known =
+		snapshot.kept.list && nd_clock_monotonic_ns() - snapshot.kept_ns < KEPT_AGE_MAX_NS;
+	int ret = is_known ? 0 : find_kept();
 	pid_t pid;
 
 	if (!ret)
-		ret = nd_dontfork_share(&ranges);
+		ret = nd_dontfork_share_all();
 	if (!ret) {
 		pid = fork_quietly();
 		if (!pid) {
@@ -289,8 +320,7 @@ static int fork_child(struct nd_thread *thread, uint64_t limit_bytes)
 		ret = pid < 0 ? -errno : 0;
 		snapshot.forked.pid = (uint32_t)pid;
 	}
-	nd_dontfork_keep(&ranges);
-	nd_dontfork_fini(&ranges);
+	nd_dontfork_keep(&snapshot.kept);
 	return ret;
 }
 

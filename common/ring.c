@@ -7,6 +7,9 @@
 
 #define PADDING (UINT64_C(1) << 63)
 
+/* The kernel's, on all machines but some, where giving back less than one fails. */
+#define PAGE 4096u
+
 static uint64_t make_header(uint64_t position, uint32_t len)
 {
 	return (position / 8 & 0x7fffffff) << 32 | len;
@@ -43,23 +46,44 @@ static bool advance(uint64_t *produced, uint64_t *position, uint64_t next)
 #endif
 }
 
+/* Whether the ring may begin anew, at an offset, with so many bytes not read. */
+static bool may_rewind(const struct nd_ring *ring, uint64_t offset, uint64_t unread)
+{
+	if (offset < ND_RING_REWIND)
+		return false;
+	return !unread || (offset >= ring->size / 2 && ring->backlog <= ring->size / 8);
+}
+
 /* Bytes to leave out, so that a record of that size does not wrap, or begins the ring anew. */
 static uint64_t find_padding(const struct nd_ring *ring, uint64_t position, uint64_t consumed,
 			     uint32_t size)
 {
 	uint64_t offset = position & (ring->size - 1), rest = ring->size - offset;
 
-	if (rest < size || (position == consumed && offset >= ND_RING_REWIND && offset >= size))
+	if (rest < size || (offset >= size && may_rewind(ring, offset, position - consumed)))
 		return rest;
 	return 0;
 }
 
-static void note_touched(struct nd_ring *ring, uint64_t position, uint64_t padding, uint32_t size)
+/* What the reader left in this round: what is not read of others is padding, or nearly so. */
+static void note_backlog(struct nd_ring *ring, uint64_t position, uint64_t consumed)
+{
+	uint32_t offset = (uint32_t)(position & (ring->size - 1)), backlog = offset;
+
+	if (position - consumed < offset)
+		backlog = (uint32_t)(position - consumed);
+	if (!offset || backlog > ring->backlog)
+		ring->backlog = backlog;
+}
+
+static void note_record(struct nd_ring *ring, uint64_t position, uint64_t padding, uint32_t size)
 {
 	uint32_t end = (uint32_t)(position & (ring->size - 1)) + (padding ? ND_RING_HEADER : size);
 
 	if (end > ring->touched)
 		ring->touched = end;
+	if (padding)
+		ring->backlog = 0;
 }
 
 void *nd_ring_reserve(struct nd_ring *ring, uint32_t len)
@@ -73,13 +97,14 @@ void *nd_ring_reserve(struct nd_ring *ring, uint32_t len)
 	do {
 		/* Pairs with the release in nd_ring_read(): what is reused was read. */
 		consumed = __atomic_load_n(&ring->head->consumed, __ATOMIC_ACQUIRE);
+		note_backlog(ring, position, consumed);
 		padding = find_padding(ring, position, consumed, size);
 		if (position - consumed > ring->size ||
 		    position + padding + size - consumed > ring->size)
 			goto drop;
 		/* A signal handler may have reserved in between. */
 	} while (!advance(&ring->head->produced, &position, position + padding + size));
-	note_touched(ring, position, padding, size);
+	note_record(ring, position, padding, size);
 	header = header_at(ring, position);
 	if (!padding)
 		return header + 1;
@@ -115,15 +140,14 @@ uint32_t nd_ring_take_unused(struct nd_ring *ring, uint32_t *ret_from)
 	uint64_t produced = __atomic_load_n(&ring->head->produced, __ATOMIC_RELAXED);
 	uint64_t consumed = __atomic_load_n(&ring->head->consumed, __ATOMIC_ACQUIRE);
 	uint32_t offset = (uint32_t)(produced & (ring->size - 1)), touched = ring->touched;
+	/* Signal handlers do not write so much that they would come there from the offset. */
+	uint32_t from = (offset + ND_RING_REWIND + PAGE - 1) & ~(PAGE - 1);
 
-	/* What is not read begins and ends in the first part; signal handlers do not write so much
-	 * that they would reach the third. */
-	if (touched <= 2 * ND_RING_REWIND || offset > ND_RING_REWIND ||
-	    produced - consumed > offset)
+	/* All that is not read must lie before the offset. */
+	if (produced - consumed > offset || touched <= from + ND_RING_REWIND)
 		return 0;
-	*ret_from = 2 * ND_RING_REWIND;
-	ring->touched = *ret_from;
-	return touched - *ret_from;
+	*ret_from = ring->touched = from;
+	return touched - from;
 }
 
 int nd_ring_read(struct nd_ring *ring, void *buf, uint32_t size)

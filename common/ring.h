@@ -21,7 +21,9 @@
  *
  * Where all was read, a record may begin at the ring's beginning again, with padding up to its
  * end: of a ring that is read in time, only its first ND_RING_REWIND bytes and what a burst takes
- * ever hold memory.
+ * ever hold memory. Under a load that never pauses, when never all was read, it does so at half of
+ * the ring, if the reader left not more than an eighth in that round: until it has passed the
+ * padding, there is room for three times as much as it ever left.
  *
  * Neither side trusts the other: the writer takes a reader's position only as a bound for itself
  * and stays inside of the ring whatever it says; the reader checks each length.
@@ -43,6 +45,7 @@ struct nd_ring {
 	uint8_t *data;
 	uint32_t size;	  /* of `data`: a power of two, at least 4096 */
 	uint32_t touched; /* of the writer: bytes of `data` that may hold memory; the rest is new */
+	uint32_t backlog; /* of the writer: most bytes not read yet in this round */
 };
 
 #define ND_RING_HEADER 8
@@ -66,9 +69,9 @@ void *nd_ring_reserve(struct nd_ring *ring, uint32_t len);
 void nd_ring_commit(struct nd_ring *ring, void *content, uint32_t len);
 
 /*
- * Bytes of `data` from *ret_from on that hold memory for nothing, since a burst is over; they count
- * as new from then on, and the caller is to give them back to the kernel. 0: there are none, or not
- * now. For the writer's thread, outside of its signal handlers.
+ * Bytes of `data` from *ret_from on, a multiple of 4096, that hold memory for nothing, since a
+ * burst is over; they count as new from then on, and the caller is to give them back to the kernel.
+ * 0: there are none, or not now. For the writer's thread, outside of its signal handlers.
  */
 uint32_t nd_ring_take_unused(struct nd_ring *ring, uint32_t *ret_from);
 

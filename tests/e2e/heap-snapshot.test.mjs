@@ -24,6 +24,14 @@ function childrenOf(pid) {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
 }
 
+/** Kilobytes that the process keeps from children of its own: V8's heap, which none of them needs. */
+function keptFromChildren(pid) {
+  const mappings = readFileSync(`/proc/${pid}/smaps`, 'utf8').split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m);
+  return mappings
+    .filter((mapping) => / dc( |$)/m.test(mapping.match(/^VmFlags:.*$/m)?.[0]))
+    .reduce((sum, mapping) => sum + Number(mapping.match(/^Size: +(\d+) kB/m)[1]), 0);
+}
+
 function take(...args) {
   return runNodiag(['heap', 'snapshot', '--timeout', '60s', ...args]);
 }
@@ -39,6 +47,8 @@ async function checkUnharmed(program) {
   await until(() => childrenOf(program.pid) === '', 'a child is left');
   const now = await goesOn(program);
   assert.equal(now.signals, 0);
+  const kept = keptFromChildren(program.pid);
+  assert.ok(kept > 4096, `its own children would get its heap: only ${kept} kB are kept from them`);
   return now;
 }
 
