@@ -5,6 +5,7 @@
 #include "cli/heap_convert.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,9 +28,16 @@ static int take(void *arg, const void *data, size_t len, struct nd_err *err)
 int heap_write(struct nd_heap *heap, enum heap_format format, struct out *out, struct nd_err *err)
 {
 	const struct nd_heap_sink sink = {.take = take, .arg = out};
+	bool is_analysed;
+	int ret;
 
-	return format == HEAP_FORMAT_HEAPSNAPSHOT ? nd_heap_write(heap, &sink, err)
-						  : nd_heap_pack_analysed(heap, &sink, err);
+	if (format == HEAP_FORMAT_HEAPSNAPSHOT)
+		return nd_heap_write(heap, &sink, err);
+	ret = nd_heap_pack_analysed(heap, &sink, &is_analysed, err);
+	if (!ret && !is_analysed)
+		term_note("%s: there was no memory to analyse it: it is whole, and opens slower",
+			  out->path);
+	return ret;
 }
 
 /* The file's name with the format's ending in place of the one it has. */
@@ -45,8 +53,7 @@ static void name_output(const char *path, enum heap_format format, char *name, s
 				cut = strlen(endings[i]);
 		len -= cut;
 	}
-	snprintf(name, size, "%.*s%s", (int)len, path,
-		 format == HEAP_FORMAT_ND ? ".nd" : ".heapsnapshot");
+	snprintf(name, size, "%.*s.%s", (int)len, path, heap_format_get_name(format));
 }
 
 static void report(const char *from, const char *to)
@@ -62,8 +69,7 @@ static void report(const char *from, const char *to)
 
 int heap_answer_convert(struct heap *heap, char **files)
 {
-	enum heap_format format =
-		heap->format == HEAP_FORMAT_HEAPSNAPSHOT ? heap->format : HEAP_FORMAT_ND;
+	enum heap_format format = heap_format_choose(heap->format, heap->taking.output);
 	struct out out = {.fd = -1};
 	char name[4096];
 	int ret;

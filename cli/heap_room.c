@@ -58,13 +58,6 @@ bool heap_room_is_enough(struct heap_room *room, const char *folder, uint64_t ex
 	return false;
 }
 
-static bool ends_with(const char *name, const char *ending)
-{
-	size_t len = strlen(name), ending_len = strlen(ending);
-
-	return len > ending_len && !strcmp(name + len - ending_len, ending);
-}
-
 int heap_room_count(const char *folder)
 {
 	DIR *dir = opendir(folder);
@@ -75,8 +68,7 @@ int heap_room_count(const char *folder)
 		return -errno;
 	while ((entry = readdir(dir)))
 		count += !strncmp(entry->d_name, "heap-", 5) &&
-			 (ends_with(entry->d_name, ".nd") ||
-			  ends_with(entry->d_name, ".heapsnapshot"));
+			 heap_format_of_path(entry->d_name) != HEAP_FORMAT_USUAL;
 	closedir(dir);
 	return count;
 }

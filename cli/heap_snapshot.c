@@ -4,15 +4,14 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "analyzer/heap/reader.h"
+#include "analyzer/render/units.h"
 #include "cli/attach.h"
 #include "cli/channel.h"
 #include "cli/heap_taking.h"
@@ -38,13 +37,10 @@
 static int open_output(struct taking *taking)
 {
 	const char *path = taking->options->output;
-	char when[32], name[80];
-	time_t now = time(NULL);
-	struct tm tm;
+	char name[80];
 
-	strftime(when, sizeof(when), "%Y%m%d-%H%M%S", localtime_r(&now, &tm));
-	snprintf(name, sizeof(name), "heap-%d-%s.%s", taking->pid, when,
-		 taking->options->format == HEAP_FORMAT_ND ? "nd" : "heapsnapshot");
+	out_make_name("heap", taking->pid, heap_format_get_name(taking->options->format), name,
+		      sizeof(name));
 	return out_open(&taking->out, path ? path : name, taking->options->force, true,
 			taking->err);
 }
@@ -52,12 +48,8 @@ static int open_output(struct taking *taking)
 static int connect_agent(struct taking *taking)
 {
 	const struct nd_hello *hello;
-	int ret = channel_open(taking->pid, &taking->channel, taking->err);
+	int ret = attach_borrow_agent(taking->pid, &taking->channel, &taking->is_ours, taking->err);
 
-	if (ret == -ENOENT) {
-		ret = attach_agent(taking->pid, &taking->channel, taking->err);
-		taking->is_ours = !ret;
-	}
 	if (ret)
 		return ret;
 	hello = channel_get_hello(taking->channel);
@@ -207,25 +199,25 @@ static int take_with_luck(struct taking *taking)
 	return ret;
 }
 
-/* The agent kills a child that nobody waits for; one that was here before stays. */
-static void disconnect(struct taking *taking)
-{
-	struct nd_err ignored;
-
-	if (taking->is_ours && !channel_is_over(taking->channel) &&
-	    channel_detach(taking->channel, &ignored))
-		term_note("%s", ignored.what);
-	channel_close(taking->channel);
-}
-
 static void report(const struct taking *taking)
 {
 	double took = (double)(nd_clock_monotonic_ns() - taking->start_ns) / 1e9;
+	char size[ND_UNITS_MAX], packed_size[ND_UNITS_MAX];
+	const char *path = taking->out.path;
 
-	if (!strcmp(taking->out.path, "-"))
+	if (!strcmp(path, "-"))
 		return;
-	term_note("%s: %" PRIu64 " MiB%s in %.1f s", taking->out.path, taking->bytes >> 20,
-		  taking->options->format == HEAP_FORMAT_ND ? ", packed," : "", took);
+	nd_units_weight(taking->bytes, "bytes", size);
+	if (taking->options->format != HEAP_FORMAT_ND) {
+		term_note("%s: %s in %.1f s", path, size, took);
+		return;
+	}
+	term_note("%s: %s, packed from %s, in %.1f s", path,
+		  nd_units_weight(taking->out.size, "bytes", packed_size), size, took);
+	if (taking->options->advise)
+		term_note("'nodiag heap summary %s' shows what is in it; for DevTools, 'nodiag "
+			  "heap convert -f heapsnapshot %s'",
+			  path, path);
 }
 
 static int init(struct taking *taking)
@@ -237,9 +229,10 @@ static int init(struct taking *taking)
 					       : nd_err_set(taking->err, -ENOMEM, "out of memory");
 }
 
+/* The agent kills a child that nobody waits for. */
 static void fini(struct taking *taking)
 {
-	disconnect(taking);
+	attach_return_agent(taking->channel, taking->is_ours);
 	heap_taking_close_stream(taking);
 	out_close(&taking->out);
 	nd_heap_reader_free(taking->reader);

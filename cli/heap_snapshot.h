@@ -13,7 +13,8 @@ struct nd_err;
 struct heap_snapshot_options {
 	const char *output; /* a path, "-" for stdout, NULL: named after the process and the time */
 	bool force;	    /* replace a file */
-	enum heap_format format; /* ND, or else HEAPSNAPSHOT */
+	enum heap_format format; /* ND or HEAPSNAPSHOT */
+	bool advise;		 /* say what a packed one is good for */
 	bool redact;		 /* of strings only lengths and hashes */
 	bool in_process;	 /* without a child: the process stands still */
 	uint32_t worker;	 /* whose heap: the thread's id; 0: the main thread's */

@@ -23,6 +23,8 @@
 /* How long the child's end may take to be told, once its stream has ended. */
 #define END_MS 5000
 
+#define UNPACKED "-f heapsnapshot writes it as it comes, whether there is memory for it or not"
+
 uint32_t heap_taking_timeout_s(const struct taking *taking)
 {
 	return (uint32_t)((taking->options->timeout_ns + ND_NSEC_PER_SEC - 1) / ND_NSEC_PER_SEC);
@@ -55,6 +57,19 @@ static int check_patience(struct taking *taking)
 	return nd_err_set(taking->err, -ETIMEDOUT, "the snapshot of %d took too long", taking->pid);
 }
 
+/* Nothing is wrong with it, but it is more than can be read here. */
+static bool is_too_much(const struct taking *taking)
+{
+	return taking->damage.code == -ENOMEM || taking->damage.code == -E2BIG;
+}
+
+static int set_too_much(const struct taking *taking)
+{
+	nd_err_set(taking->err, taking->damage.code, "the snapshot of %d cannot be packed: %s",
+		   taking->pid, taking->damage.what);
+	return nd_err_hint(taking->err, "%s", UNPACKED);
+}
+
 /* What is damaged is known in the end: the child may say why. */
 static int take_bytes(struct taking *taking, size_t len)
 {
@@ -63,7 +78,7 @@ static int take_bytes(struct taking *taking, size_t len)
 		nd_heap_reader_feed(taking->reader, taking->chunk, len, &taking->damage);
 	/* What is packed is so in the end, from what the reader made of it. */
 	if (taking->options->format == HEAP_FORMAT_ND)
-		return 0;
+		return is_too_much(taking) ? set_too_much(taking) : 0;
 	return out_write(&taking->out, taking->chunk, len, taking->err);
 }
 
@@ -128,7 +143,17 @@ static int keep(struct taking *taking, struct nd_heap *heap)
 		ret = heap_write(heap, HEAP_FORMAT_ND, &taking->out, taking->err);
 	}
 	nd_heap_free(heap);
-	return ret;
+	return ret == -ENOMEM ? nd_err_hint(taking->err, "%s", UNPACKED) : ret;
+}
+
+/* What cannot be read here may be read elsewhere, where it was written as it came. */
+static int keep_unread(const struct taking *taking, bool is_whole)
+{
+	if (taking->options->format == HEAP_FORMAT_ND)
+		return set_too_much(taking);
+	term_note("%d: its snapshot is written, and %s: %s", taking->pid,
+		  is_whole ? "was not checked" : "may be cut off", taking->damage.what);
+	return 0;
 }
 
 int heap_taking_conclude(struct taking *taking, bool is_whole)
@@ -139,8 +164,10 @@ int heap_taking_conclude(struct taking *taking, bool is_whole)
 		if (is_whole)
 			return keep(taking, heap);
 		nd_heap_free(heap);
+	} else if (is_whole && is_too_much(taking)) {
+		return keep_unread(taking, true);
 	}
-	if (!taking->damage.code)
+	if (!taking->damage.code || is_too_much(taking))
 		return nd_err_set(taking->err, -EIO, "the child of %d failed", taking->pid);
 	return nd_err_set(taking->err, taking->damage.code, "V8's snapshot of %d is damaged: %s",
 			  taking->pid, taking->damage.what);
@@ -151,11 +178,12 @@ int heap_taking_conclude(struct taking *taking, bool is_whole)
 static int finish_alone(struct taking *taking)
 {
 	struct nd_heap *heap;
+	int ret = finish_reading(taking, &heap);
 
-	if (finish_reading(taking, &heap))
+	if (ret && !is_too_much(taking))
 		return heap_taking_set_ended(taking);
 	term_note("%d has ended meanwhile", taking->pid);
-	return keep(taking, heap);
+	return ret ? keep_unread(taking, false) : keep(taking, heap);
 }
 
 /* The child's end says why its snapshot is not complete, better than its last byte does. */

@@ -104,8 +104,7 @@ static void name_next(struct watch *watch, const char *folder)
 {
 	char name[64];
 
-	out_make_name("heap", watch->pid,
-		      watch->options.format == HEAP_FORMAT_ND ? "nd" : "heapsnapshot", name,
+	out_make_name("heap", watch->pid, heap_format_get_name(watch->options.format), name,
 		      sizeof(name));
 	snprintf(watch->path, sizeof(watch->path), "%s%s%s", folder ? folder : "",
 		 folder ? "/" : "", name);
@@ -121,6 +120,7 @@ static int keep(struct watch *watch)
 		term_note("cannot remove '%s': %s", file, strerror(errno));
 	memcpy(file, watch->path, sizeof(watch->path));
 	watch->written++;
+	watch->options.advise = false;
 	heap_room_learn(&watch->room, watch->path);
 	puts(watch->path);
 	return fflush(stdout) ? nd_err_set_errno(watch->err, -EIO, "cannot print the answer") : 0;

@@ -378,29 +378,43 @@ int nd_heap_pack(const struct nd_heap *heap, const struct nd_heap_sink *sink, st
 	return end(&p, begin(&p, heap, sink, err));
 }
 
-int nd_heap_pack_analysed(struct nd_heap *heap, const struct nd_heap_sink *sink, struct nd_err *err)
+/* An error that is none of memory is one of what was found before, and stored. */
+static int find_and_add_analysis(struct pack *p, struct nd_heap *heap, bool *ret_is_analysed)
 {
 	size_t size = heap->node_count * sizeof(*heap->self_size);
 	struct nd_intern *names = nd_intern_new();
 	struct nd_heap_analysis analysis = {0};
 	uint64_t *original = malloc(size);
-	struct pack p;
-	int ret = begin(&p, heap, sink, err);
+	struct nd_err why = {0};
+	int ret = -ENOMEM;
 
-	if (!ret && (!names || !original))
-		ret = no_memory(err);
-	if (!ret) {
+	if (names && original) {
 		memcpy(original, heap->self_size, size);
-		ret = nd_heap_analyse(heap, names, &analysis, err);
+		ret = nd_heap_analyse(heap, names, &analysis, &why);
 	}
+	*ret_is_analysed = !ret;
 	if (!ret) {
-		p.original = original;
-		p.analysis = &analysis;
-		ret = add_analysis(&p);
+		p->original = original;
+		p->analysis = &analysis;
+		ret = add_analysis(p);
+	} else {
+		ret = ret == -ENOMEM ? 0 : nd_err_set(p->err, ret, "%s", why.what);
 	}
-	ret = end(&p, ret);
+	p->analysis = NULL;
+	p->original = NULL;
 	nd_heap_analysis_fini(&analysis);
 	nd_intern_free(names);
 	free(original);
 	return ret;
+}
+
+int nd_heap_pack_analysed(struct nd_heap *heap, const struct nd_heap_sink *sink,
+			  bool *ret_is_analysed, struct nd_err *err)
+{
+	struct pack p;
+	int ret = begin(&p, heap, sink, err);
+
+	if (!ret)
+		ret = find_and_add_analysis(&p, heap, ret_is_analysed);
+	return end(&p, ret);
 }

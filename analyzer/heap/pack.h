@@ -7,6 +7,7 @@
  * so that nobody has to find that again. Does no I/O.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct nd_err;
@@ -22,8 +23,12 @@ struct nd_heap_sink {
 /* Write a heap that was read and not analysed. 0, -ENOMEM with `err` set, or what the sink says. */
 int nd_heap_pack(const struct nd_heap *heap, const struct nd_heap_sink *sink, struct nd_err *err);
 
-/* The same, analysing it on the way: its self sizes are changed. Errors as above. */
+/*
+ * The same, analysing it on the way: its self sizes are changed. Where there is no memory for that,
+ * the file is whole without, `*ret_is_analysed` is false, and it is found again by each who opens
+ * it. Errors as above.
+ */
 int nd_heap_pack_analysed(struct nd_heap *heap, const struct nd_heap_sink *sink,
-			  struct nd_err *err);
+			  bool *ret_is_analysed, struct nd_err *err);
 
 #endif /* NODIAG_ANALYZER_HEAP_PACK_H */

@@ -45,18 +45,18 @@ test('where the process cannot fork', async (t) => {
   assert.deepEqual(refused.files, []);
 
   const { fds } = await goesOn(program);
-  const plain = await take(program, '--in-process');
+  const plain = await take(program, '--in-process', '-f', 'heapsnapshot');
   assert.match(plain.stderr, COST);
   assert.equal(await countIn(plain), OBJECTS);
   const text = readFileSync(join(plain.folder, plain.files[0]), 'utf8');
   assert.ok(text.includes('planted 77"'));
 
-  const redacted = await take(program, '--in-process', '--redact');
+  const redacted = await take(program, '--in-process', '--redact', '-o', 'redacted.heapsnapshot');
   assert.equal(await countIn(redacted), OBJECTS);
   const other = readFileSync(join(redacted.folder, redacted.files[0]), 'utf8');
   assert.ok(!other.includes('planted 77"'));
 
-  const packed = await take(program, '--in-process', '-f', 'nd');
+  const packed = await take(program, '--in-process');
   assert.match(packed.files[0], /\.nd$/);
   assert.equal(await countIn(packed), OBJECTS);
   const now = await goesOn(program);

@@ -32,9 +32,9 @@ async function summarize(file) {
 const classOf = (summary, name) => summary.classes.find((c) => c.class === name);
 
 test('no secret is in it, and what is asked of it is', async () => {
-  const plain = await take();
+  const plain = await take('-f', 'heapsnapshot');
   assert.ok(readFileSync(plain, 'utf8').includes('secret-password-3'));
-  const file = await take('--redact');
+  const file = await take('--redact', '-f', 'heapsnapshot');
   const text = readFileSync(file, 'utf8');
   const found = text.split('"').filter((name) => name.includes('secret'));
   assert.deepEqual(found.filter((name) => !name.endsWith(PROGRAM)), []);
@@ -55,8 +55,8 @@ test('no secret is in it, and what is asked of it is', async () => {
 });
 
 test('packed', async () => {
-  const plain = await summarize(await take());
-  const file = await take('-f', 'nd');
+  const plain = await summarize(await take('-f', 'heapsnapshot'));
+  const file = await take();
   assert.match(file, /\.nd$/);
   const summary = await summarize(file);
   // The program does nothing meanwhile, but V8 drops code that was not used for long.
@@ -69,7 +69,7 @@ test('packed', async () => {
   assert.deepEqual(copies(summary), copies(plain));
   // What it was packed from finds the same, to the byte.
   const back = join(makeFolder(), 'back.heapsnapshot');
-  const run = await runNodiag(['heap', 'convert', '-f', 'heapsnapshot', '-o', back, file]);
+  const run = await runNodiag(['heap', 'convert', '-o', back, file]);
   assert.equal(run.status, 0, run.stderr);
   assert.deepEqual({ ...(await summarize(back)), file: '' }, { ...summary, file: '' });
 });

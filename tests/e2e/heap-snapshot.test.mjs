@@ -36,6 +36,12 @@ function take(...args) {
   return runNodiag(['heap', 'snapshot', '--timeout', '60s', ...args]);
 }
 
+/** Whether a file is JSON, as for DevTools, and not packed. */
+function isJson(file) {
+  const text = readFileSync(file, 'utf8');
+  return text.startsWith('{') && JSON.parse(text).snapshot.node_count > OBJECTS;
+}
+
 /** What the program has noticed; it must go on, and have lost nothing. */
 async function checkUnharmed(program) {
   await until(() => childrenOf(program.pid) === '', 'a child is left');
@@ -52,8 +58,12 @@ test('without an agent, it is loaded and stopped again', async () => {
   assert.equal(run.status, 0, run.stderr);
   assert.match(run.stderr, /: paused for \d+ ms; a child of it writes \d+ MiB of heap\n/);
   assert.equal(run.files.length, 1);
-  assert.match(run.files[0], new RegExp(`^heap-${program.pid}-\\d{8}-\\d{6}\\.heapsnapshot$`));
-  assert.equal(await countPlanted(join(run.folder, run.files[0])), OBJECTS);
+  const [file] = run.files;
+  assert.match(file, new RegExp(`^heap-${program.pid}-\\d{8}-\\d{6}\\.nd$`));
+  assert.ok(!isJson(join(run.folder, file)), 'it is not packed');
+  assert.match(run.stderr, new RegExp(`${file}: .* packed from [\\d.]+ MiB, in `));
+  assert.ok(run.stderr.includes(`'nodiag heap convert -f heapsnapshot ${file}'`), run.stderr);
+  assert.equal(await countPlanted(join(run.folder, file)), OBJECTS);
   await checkUnharmed(program);
   assert.equal((await runNodiag(['detach', String(program.pid)])).status, 3);
   await program.stop();
@@ -66,11 +76,14 @@ test('with the agent, several times, through a pipe, of a program with all there
   let now = await program.ask('seen');
   const { fds } = now;
   for (let i = 0; i < TIMES; i++) {
-    const run = await take('-o', '-', String(program.pid));
+    const wantsJson = i % 2 === 1;
+    const format = wantsJson ? ['-f', 'heapsnapshot'] : [];
+    const run = await take('-o', '-', ...format, String(program.pid));
     assert.equal(run.status, 0, run.stderr);
     assert.doesNotMatch(run.stderr, /the agent is in/);
-    const file = join(makeFolder(), 'piped.heapsnapshot');
+    const file = join(makeFolder(), 'piped');
     writeFileSync(file, run.stdout);
+    assert.equal(isJson(file), wantsJson);
     assert.equal(await countPlanted(file), OBJECTS);
     const { answers } = now;
     now = await checkUnharmed(program);
@@ -78,6 +91,22 @@ test('with the agent, several times, through a pipe, of a program with all there
     assert.ok(now.fds <= fds + 4, `${fds} descriptors before, ${now.fds} after`);
   }
   console.log(`${TIMES} snapshots whole; ${now.requests} requests, ${now.failed} failed`);
+});
+
+test('packed or for DevTools, as -f says, else as the file is called', async (t) => {
+  const program = await start(PROGRAM, { as: ['env', `LD_PRELOAD=${agent}`], warmUp: 300 });
+  t.after(() => program.stop());
+  for (const [file, format, wantsJson] of [
+    ['1.heapsnapshot', [], true],
+    ['2.heapsnapshot', ['-f', 'nd'], false],
+  ]) {
+    const run = await take('-o', file, ...format, String(program.pid));
+    assert.equal(run.status, 0, run.stderr);
+    assert.deepEqual(run.files, [file]);
+    assert.equal(isJson(join(run.folder, file)), wantsJson, file);
+    assert.equal(run.stderr.includes('nodiag heap convert'), !wantsJson, run.stderr);
+    assert.equal(await countPlanted(join(run.folder, file)), OBJECTS);
+  }
 });
 
 test('where it cannot be, nothing is left', async () => {
@@ -89,11 +118,11 @@ test('where it cannot be, nothing is left', async () => {
   assert.deepEqual(small.files, []);
 
   const folder = makeFolder();
-  writeFileSync(join(folder, 'there.heapsnapshot'), 'mine');
-  const there = await runNodiag(['heap', 'snapshot', '-o', 'there.heapsnapshot', pid], { folder });
+  writeFileSync(join(folder, 'there.nd'), 'mine');
+  const there = await runNodiag(['heap', 'snapshot', '-o', 'there.nd', pid], { folder });
   assert.equal(there.status, 1);
-  assert.match(there.stderr, /'there.heapsnapshot' exists/);
-  assert.equal(readFileSync(join(folder, 'there.heapsnapshot'), 'utf8'), 'mine');
+  assert.match(there.stderr, /'there.nd' exists/);
+  assert.equal(readFileSync(join(folder, 'there.nd'), 'utf8'), 'mine');
   await checkUnharmed(program);
 
   // So large that V8 takes longer than that.
@@ -121,7 +150,7 @@ test('a full disk, with an agent that was loaded for it', async (t) => {
   const folder = makeFolder();
   const small = ['unshare', '-m', 'sh', '-c', 'mount -t tmpfs -o size=200k tmpfs "$0" && exec "$@"',
     folder];
-  const args = ['heap', 'snapshot', '-o', join(folder, 'full.heapsnapshot'), String(program.pid)];
+  const args = ['heap', 'snapshot', '-o', join(folder, 'full.nd'), String(program.pid)];
   const run = await runNodiag(args, { as: small });
   assert.equal(run.status, 1, run.stderr);
   assert.match(run.stderr, /no space left on device/);

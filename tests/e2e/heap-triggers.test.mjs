@@ -27,7 +27,7 @@ function catchesSignal(pid) {
   return (BigInt(`0x${mask}`) & USR2) !== 0n;
 }
 
-const filesIn = (folder) => readdirSync(folder).filter((name) => name.endsWith('.heapsnapshot'));
+const filesIn = (folder) => readdirSync(folder).filter((name) => /\.(nd|heapsnapshot)$/.test(name));
 
 /** Let nodiag watch for SIGUSR2 and what `options` say; `act` does it. It is ended, or ends. */
 async function watch(program, options, act) {
@@ -48,12 +48,13 @@ async function watch(program, options, act) {
 
 test('a signal, and again and again', async () => {
   const program = await start(PROGRAM, { as: ['env', `LD_PRELOAD=${agent}`], warmUp: 300 });
-  const bySignal = await watch(program, [], async (folder) => {
+  const bySignal = await watch(program, ['-f', 'heapsnapshot'], async (folder) => {
     process.kill(program.pid, 'SIGUSR2');
     await until(() => filesIn(folder).length === 1, 'the signal does nothing', TRIES);
   });
   const [file] = filesIn(bySignal.folder);
   assert.equal(bySignal.stdout.toString(), `${file}\n`);
+  assert.ok(JSON.parse(readFileSync(join(bySignal.folder, file), 'utf8')).strings.length > 1000);
   assert.equal(await countPlanted(join(bySignal.folder, file)), OBJECTS);
   await until(() => !catchesSignal(program.pid), 'the signal is not given back');
 
@@ -65,6 +66,9 @@ test('a signal, and again and again', async () => {
     }, 'time does not pass', TRIES),
   );
   assert.ok(filesIn(byTime.folder).length <= 1, 'too many are kept');
+  for (const name of seen) assert.match(name, /^heap-\d+-.*\.nd$/);
+  // What can be done with them is said of the first.
+  assert.equal(byTime.stderr.match(/nodiag heap convert -f heapsnapshot/g).length, 1);
   await program.stop();
 });
 
@@ -73,7 +77,7 @@ test('a full disk', async (t) => {
   const program = await start(PROGRAM, { as: ['env', `LD_PRELOAD=${agent}`], warmUp: 300 });
   t.after(() => program.stop());
   const folder = makeFolder();
-  const script = 'mount -t tmpfs -o size=64m tmpfs "$0" && head -c 60m /dev/zero >"$0/filler"';
+  const script = 'mount -t tmpfs -o size=64m tmpfs "$0" && head -c 63m /dev/zero >"$0/filler"';
   let said = '';
   const args = ['heap', 'snapshot', '--every', '1s', '-o', folder, String(program.pid)];
   const run = await runNodiag(args, {
@@ -88,7 +92,7 @@ test('a full disk', async (t) => {
       unlinkSync(`/proc/${child.pid}/root/${folder}/filler`);
       await says('there is room again');
       await says('paused for');
-      await says('.heapsnapshot: ');
+      await says('.nd: ');
       child.kill('SIGINT');
     },
   });

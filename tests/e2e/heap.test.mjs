@@ -106,7 +106,7 @@ test('two children number the objects each for itself', async (t) => {
     assert.equal(run.status, 0, run.stderr);
   };
   const folder = makeFolder();
-  const files = ['1', '2'].map((name) => join(folder, `${name}.heapsnapshot`));
+  const files = ['1', '2'].map((name) => join(folder, `${name}.nd`));
   await take(files[0]);
   await program.ask('grow', '30000');
   await take(files[1]);

@@ -381,19 +381,24 @@ static int unpack_heap(const struct nd_buf *file, struct nd_intern *names, struc
 	return ret;
 }
 
+/* Heaps that were packed without the analysis that there was no memory for. */
+static int packed_unanalysed;
+
 static int run_heap_convert(const struct scene *scene)
 {
 	struct nd_intern *names = nd_intern_new();
 	struct nd_heap *heap = NULL;
 	struct nd_buf file, text;
 	const struct nd_heap_sink sink = {take_bytes, &file};
+	bool is_analysed = true;
 	int ret = names ? build_read(scene->file->data, scene->file->len, 1000, &heap, NULL)
 			: -ENOMEM;
 
 	nd_buf_init(&file, ND_OUTPUT_MAX);
 	nd_buf_init(&text, ND_OUTPUT_MAX);
 	if (!ret)
-		ret = nd_heap_pack_analysed(heap, &sink, NULL);
+		ret = nd_heap_pack_analysed(heap, &sink, &is_analysed, NULL);
+	packed_unanalysed += !ret && !is_analysed;
 	if (!ret)
 		ret = unpack_heap(&file, names, &text);
 	nd_buf_fini(&file);
@@ -558,6 +563,10 @@ static int fail_heaps(void)
 	scene.file = &file;
 	bad = fail_each("heap snapshot", run_heap, &scene);
 	bad += fail_each("converted heap snapshot", run_heap_convert, &scene);
+	if (!packed_unanalysed) {
+		printf("converted heap snapshot: never without an analysis\n");
+		bad++;
+	}
 	if (nd_gzip(file.data, file.len, &packed)) {
 		printf("cannot pack\n");
 		bad++;

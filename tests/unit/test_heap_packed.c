@@ -64,12 +64,14 @@ static void pack(bool analysed, struct nd_buf *out)
 {
 	const struct nd_heap_sink sink = {take, out};
 	struct nd_heap *heap = build_heap(&build);
+	bool is_analysed = false;
 
 	nd_buf_init(out, 1u << 24);
 	assert_non_null(heap);
-	assert_int_equal(analysed ? nd_heap_pack_analysed(heap, &sink, NULL)
+	assert_int_equal(analysed ? nd_heap_pack_analysed(heap, &sink, &is_analysed, NULL)
 				  : nd_heap_pack(heap, &sink, NULL),
 			 0);
+	assert_int_equal(is_analysed, analysed);
 	nd_heap_free(heap);
 }
 

@@ -6,10 +6,16 @@ gzip -c after.heapsnapshot | nodiag heap convert - -o after.nd
 ls
 nodiag heap diff before.heapsnapshot after.heapsnapshot | tail -n +3 >plain
 nodiag heap diff before.nd after.nd | tail -n +3 | diff plain - && echo "diff: the same"
-nodiag heap convert -f heapsnapshot after.nd -o again.heapsnapshot 2>/dev/null
+nodiag heap convert after.nd -o again.heapsnapshot 2>/dev/null
 nodiag heap summary again.heapsnapshot | tail -n +2 >again
 nodiag heap summary after.nd | tail -n +2 | diff again - && echo "summary: the same"
 cat before.nd | nodiag heap show - @13
+# What -f says; else what the file is called; else packed. DevTools' is JSON.
+nodiag heap convert -f heapsnapshot -o json.nd after.nd 2>/dev/null
+nodiag heap convert -f nd -o packed.heapsnapshot after.nd 2>/dev/null
+nodiag heap convert -o other after.nd 2>/dev/null
+cmp json.nd again.heapsnapshot && cmp packed.heapsnapshot after.nd && cmp other after.nd
+head -c 13 again.heapsnapshot; echo
 nodiag heap convert before.heapsnapshot; echo "exit $?"
 nodiag heap convert - <before.nd; echo "exit $?"
 nodiag heap convert -f zip before.nd; echo "exit $?"

@@ -19,6 +19,7 @@ status heap summary -f svg before.heapsnapshot
 status heap retainers -f html before.heapsnapshot Request
 status heap summary -f html -o small.folded before.heapsnapshot
 status heap snapshot --timeout soon 1
+status heap snapshot -f text 1
 status heap diff --live before.heapsnapshot before.heapsnapshot
 status heap summary --live 1 2
 status heap snapshot --child-memory 12 1
