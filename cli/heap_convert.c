@@ -67,9 +67,18 @@ static void report(const char *from, const char *to)
 		  nd_units_weight((uint64_t)before.st_size, "bytes", from_size));
 }
 
+/* What is packed is unpacked, unless something else is asked for. */
+static enum heap_format choose_format(const struct heap *heap, const char *from)
+{
+	if (heap->format == HEAP_FORMAT_USUAL && !heap->taking.output &&
+	    heap_format_of_path(from) == HEAP_FORMAT_ND)
+		return HEAP_FORMAT_HEAPSNAPSHOT;
+	return heap_format_choose(heap->format, heap->taking.output);
+}
+
 int heap_answer_convert(struct heap *heap, char **files)
 {
-	enum heap_format format = heap_format_choose(heap->format, heap->taking.output);
+	enum heap_format format = choose_format(heap, files[0]);
 	struct out out = {.fd = -1};
 	char name[4096];
 	int ret;

@@ -120,7 +120,7 @@ static const char documentation[] =
 	"  nodiag heap retainers app.nd @4711\n"
 	"  nodiag heap retainers app.nd Session\n"
 	"  nodiag heap query app.nd --class Session --min-retained 1M\n"
-	"  nodiag heap convert app.nd -o app.heapsnapshot\n\n"
+	"  nodiag heap convert app.nd\n\n"
 	"Exit status: 0 done, 1 failed, 2 wrong usage, 3 no such process, file, object or class, 4 "
 	"not permitted, 5 a --fail-if threshold was crossed.";
 

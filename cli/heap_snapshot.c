@@ -216,7 +216,7 @@ static void report(const struct taking *taking)
 		  nd_units_weight(taking->out.size, "bytes", packed_size), size, took);
 	if (taking->options->advise)
 		term_note("'nodiag heap summary %s' shows what is in it; for DevTools, 'nodiag "
-			  "heap convert -f heapsnapshot %s'",
+			  "heap convert %s'",
 			  path, path);
 }
 

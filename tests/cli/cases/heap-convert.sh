@@ -10,10 +10,13 @@ nodiag heap convert after.nd -o again.heapsnapshot 2>/dev/null
 nodiag heap summary again.heapsnapshot | tail -n +2 >again
 nodiag heap summary after.nd | tail -n +2 | diff again - && echo "summary: the same"
 cat before.nd | nodiag heap show - @13
-# What -f says; else what the file is called; else packed. DevTools' is JSON.
+# What -f says; else what the file is called; else packed, or unpacked. DevTools' is JSON.
 nodiag heap convert -f heapsnapshot -o json.nd after.nd 2>/dev/null
 nodiag heap convert -f nd -o packed.heapsnapshot after.nd 2>/dev/null
 nodiag heap convert -o other after.nd 2>/dev/null
+cp after.nd back.nd
+nodiag heap convert back.nd 2>/dev/null
+cmp back.heapsnapshot again.heapsnapshot
 cmp json.nd again.heapsnapshot && cmp packed.heapsnapshot after.nd && cmp other after.nd
 head -c 13 again.heapsnapshot; echo
 nodiag heap convert before.heapsnapshot; echo "exit $?"
