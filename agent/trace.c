@@ -70,9 +70,8 @@ static void tell_script(struct nd_thread *thread, struct napi_env__ *env)
 
 	if (!thread->trace.toggle)
 		load(thread, env);
-	/* Where toggle() looks for it. */
 	if (thread->trace.numbers)
-		thread->trace.numbers[1] = spans;
+		thread->trace.numbers[ND_TRACE_WANTED] = spans;
 	if (thread->trace.toggle)
 		state = nd_script_switch(env, thread->trace.toggle, thread->trace.is_wanted,
 					 ND_TRACING_FAILED);

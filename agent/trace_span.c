@@ -469,7 +469,7 @@ struct napi_value__ *nd_trace_on_share(struct napi_env__ *env, struct napi_callb
 	    !napi_get_typedarray_info(env, argv[0], &type, &length, &numbers, NULL, NULL) &&
 	    type == ND_NAPI_FLOAT64_ARRAY && length >= NUMBER_COUNT) {
 		((struct nd_thread *)thread)->trace.numbers = numbers;
-		*(double *)numbers = nd_otel_get_propagators();
+		((double *)numbers)[ND_TRACE_PROPAGATORS] = nd_otel_get_propagators();
 	}
 	return NULL;
 }

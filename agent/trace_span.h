@@ -20,6 +20,12 @@ struct nd_thread;
 typedef struct napi_value__ *nd_trace_function(struct napi_env__ *env,
 					       struct napi_callback_info__ *info);
 
+/* What is among the numbers while no function is called; trace/toggle.js has the same. */
+enum nd_trace_shared {
+	ND_TRACE_PROPAGATORS, /* enum nd_otel_propagator, for share() */
+	ND_TRACE_WANTED	      /* for toggle(): bits of ND_FEATURE_SPANS, from the lowest on */
+};
+
 /*
  * share(numbers): the array that goes with each call, which the script keeps alive. Leaves in it
  * what is to be propagated.

@@ -2,6 +2,8 @@
 
 /* Begins and ends all of it. */
 
+const PROPAGATORS = 0, WANTED = 1; /* enum nd_trace_shared */
+
 const OFF = 0, ON = 1, NO_MODULES = 2, OBSERVED = 3; /* enum nd_tracing */
 
 function start() {
@@ -45,9 +47,9 @@ function toggle(on) {
   }
   if (!on)
     return OFF;
-  followResources(numbers[1]);
+  followResources(numbers[WANTED]);
   return observes ? OBSERVED : ON;
 }
 
 share(numbers);
-propagators = numbers[0];
+propagators = numbers[PROPAGATORS];

@@ -7,10 +7,10 @@
 // what a program must be started with is measured in a process per run. Each has its own null.
 
 import { existsSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 
 import {
   agent,
+  apart,
   bracket,
   choose,
   interrupt,
@@ -87,9 +87,6 @@ const started = {
   'clinic doctor': { start: clinicStart('doctor', '--collect-only'), missing: needsClinic },
 };
 
-/** On a CPU of its own: one that is shared with who reads is slower for the same work. */
-const as = availableParallelism() > 1 ? ['taskset', '-c', '0'] : [];
-
 async function measureAttached(program, { attach, reader }) {
   if (!attach) return program.measureCost(seconds);
   await run([nodiag, 'attach', program.pid]);
@@ -104,7 +101,7 @@ async function measureAttached(program, { attach, reader }) {
 }
 
 function measureStarted(name, memory) {
-  return withProgram('hello', { ...started[name], as }, async (program) => {
+  return withProgram('hello', { ...started[name], ...apart }, async (program) => {
     const cost = await program.measureCost(seconds);
     memory.add(name, (await program.ask('memory')) / 1e6);
     return cost;
@@ -115,7 +112,7 @@ const attachedRatios = new Series();
 const startedRatios = new Series();
 const memory = new Series();
 for (let round = 0; round < rounds; round++) {
-  await withProgram('hello', { as }, (program) => {
+  await withProgram('hello', apart, (program) => {
     const measure = (name = 'null') => measureAttached(program, attached[name]);
     return bracket(choose(attached), round, measure, attachedRatios);
   });

@@ -181,9 +181,18 @@ export function start(argv, { cwd = tmpdir(), env = {} } = {}) {
   return child;
 }
 
+/**
+ * Prefixes that give a program a CPU of its own, and the others to all that ask it or hear of it:
+ * else it depends on these how many requests it finds at a time, and so what one of them costs.
+ */
+export const apart =
+  availableParallelism() > 1
+    ? { as: ['taskset', '-c', '0'], loadAs: ['taskset', '-c', `1-${availableParallelism() - 1}`] }
+    : { as: [], loadAs: [] };
+
 /** A collector that looks at nothing. */
 export async function startSink() {
-  const child = start(['node', ours('programs/sink.mjs')]);
+  const child = start([...apart.loadAs, 'node', ours('programs/sink.mjs')]);
   const [port] = await once(child.stdout, 'data');
   return { child, url: `http://127.0.0.1:${String(port).trim()}` };
 }

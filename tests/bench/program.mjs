@@ -11,7 +11,7 @@ import { createInterface } from 'node:readline';
 import { finish, kill, makeFolder, node, nowMs, ours, removeFolder, sleep, start } from './lib.mjs';
 
 /** Until V8 has compiled what is hot. */
-const WARM_UP_SECONDS = 1.5;
+const WARM_UP_SECONDS = 4;
 
 /** Requests at a time; each answer is followed by the next request at once. */
 const CONNECTIONS = 32;
@@ -20,8 +20,8 @@ export class Program {
   /**
    * Start a program in a folder of its own, and return when it is warm.
    * @param {'cpu' | 'http'} workload
-   * @param {{start?: (node: string, folder: string) => string[], as?: string[]}} way `start`: the
-   *   command in place of `node`
+   * @param {{start?: (node: string, folder: string) => string[], as?: string[], loadAs?: string[]}}
+   *   way `start`: the command in place of `node`; `as`, `loadAs`: what runs the program, its load
    */
   static async start(workload, way = {}) {
     const program = new Program();
@@ -47,15 +47,15 @@ export class Program {
     const { pid, port, startedNs } = JSON.parse((await program.lines.next()).value);
     program.pid = pid;
     program.startedMs = Number(startedNs) / 1e6;
-    if (port) program.#startLoad(port);
+    if (port) program.#startLoad(port, way.loadAs ?? []);
     await program.ask('work', WARM_UP_SECONDS);
     return program;
   }
 
-  #startLoad(port) {
+  #startLoad(port, as) {
     /* One that asks with less work than the program has to answer, so that it is never waited for. */
     const options = ['--threads', 1, '--connections', CONNECTIONS, '--duration', 3600];
-    this.load = start(['wrk', ...options, `http://127.0.0.1:${port}/`]);
+    this.load = start([...as, 'wrk', ...options, `http://127.0.0.1:${port}/`]);
   }
 
   async ask(...words) {

@@ -69,6 +69,42 @@ static void add_sample(struct nd_samples *samples, struct nd_stack *stack, uint6
 	assert_int_equal(nd_samples_add(samples, stack), 0);
 }
 
+/* Of test_intervals(). */
+static void expect_first(const struct requests *sent)
+{
+	Otlp__ExportProfilesServiceRequest *request = decode(sent, 0);
+	const Otlp__Profile *profile =
+		request->resource_profiles[0]->scope_profiles[0]->profiles[0];
+
+	assert_int_equal(profile->time_unix_nano, UNIX_NS);
+	assert_int_equal(profile->duration_nano, 100);
+	assert_int_equal(profile->period, PERIOD);
+	assert_int_equal(profile->n_samples, 1);
+	assert_int_equal(profile->samples[0]->n_values, 2);
+	assert_int_equal(profile->samples[0]->values[0], PERIOD);
+	assert_int_equal(profile->samples[0]->timestamps_unix_nano[1], UNIX_NS + 6);
+	assert_true(has_string(request, "early"));
+	otlp__export_profiles_service_request__free_unpacked(request, NULL);
+}
+
+static void expect_second(const struct requests *sent)
+{
+	Otlp__ExportProfilesServiceRequest *request = decode(sent, 1);
+	const Otlp__Profile *profile =
+		request->resource_profiles[0]->scope_profiles[0]->profiles[0];
+
+	assert_int_equal(profile->time_unix_nano, UNIX_NS + 200);
+	assert_int_equal(profile->samples[0]->timestamps_unix_nano[0], UNIX_NS + 250);
+	assert_true(has_string(request, "late"));
+	/* The first link stands for none. */
+	assert_int_equal(request->dictionary->n_link_table, 2);
+	assert_int_equal(profile->samples[0]->link_index, 1);
+	assert_int_equal(request->dictionary->link_table[1]->trace_id.data[15], 9);
+	assert_int_equal(request->dictionary->link_table[1]->span_id.data[0], 7);
+	assert_false(has_string(request, "early"));
+	otlp__export_profiles_service_request__free_unpacked(request, NULL);
+}
+
 /* Each interval has its own samples, and no name that only an earlier one had. */
 static void test_intervals(void **state)
 {
@@ -76,8 +112,6 @@ static void test_intervals(void **state)
 	const struct nd_sink sink = {requests_add, &sent};
 	struct nd_profile *frames = nd_profile_new(false);
 	struct nd_samples *samples = nd_samples_new(frames, PERIOD, START_NS);
-	Otlp__ExportProfilesServiceRequest *request;
-	const Otlp__Profile *profile;
 	struct nd_call calls[2] = {0};
 	struct nd_stack stack = {.calls = calls, .depth = 2, .count = 1, .tid = 7};
 	struct nd_buf resource;
@@ -101,31 +135,8 @@ static void test_intervals(void **state)
 		nd_samples_flush(samples, START_NS + 300, UNIX_NS - START_NS, &source, &sink), 0);
 	assert_int_equal(sent.count, 2);
 
-	request = decode(&sent, 0);
-	profile = request->resource_profiles[0]->scope_profiles[0]->profiles[0];
-	assert_int_equal(profile->time_unix_nano, UNIX_NS);
-	assert_int_equal(profile->duration_nano, 100);
-	assert_int_equal(profile->period, PERIOD);
-	assert_int_equal(profile->n_samples, 1);
-	assert_int_equal(profile->samples[0]->n_values, 2);
-	assert_int_equal(profile->samples[0]->values[0], PERIOD);
-	assert_int_equal(profile->samples[0]->timestamps_unix_nano[1], UNIX_NS + 6);
-	assert_true(has_string(request, "early"));
-	otlp__export_profiles_service_request__free_unpacked(request, NULL);
-
-	request = decode(&sent, 1);
-	profile = request->resource_profiles[0]->scope_profiles[0]->profiles[0];
-	assert_int_equal(profile->time_unix_nano, UNIX_NS + 200);
-	assert_int_equal(profile->samples[0]->timestamps_unix_nano[0], UNIX_NS + 250);
-	assert_true(has_string(request, "late"));
-	/* The first link stands for none. */
-	assert_int_equal(request->dictionary->n_link_table, 2);
-	assert_int_equal(profile->samples[0]->link_index, 1);
-	assert_int_equal(request->dictionary->link_table[1]->trace_id.data[15], 9);
-	assert_int_equal(request->dictionary->link_table[1]->span_id.data[0], 7);
-	assert_false(has_string(request, "early"));
-	otlp__export_profiles_service_request__free_unpacked(request, NULL);
-
+	expect_first(&sent);
+	expect_second(&sent);
 	nd_samples_free(samples);
 	nd_profile_free(frames);
 	nd_buf_fini(&resource);
