@@ -2,7 +2,8 @@
 
 // What a heap snapshot costs to read, beside Chrome DevTools' own code and memlab's. "one" is a
 // summary; "open" is load, dominators, retained sizes and classes alone, as the others' "one" is;
-// "packed" is the same of a file of 'nodiag heap convert'; "two" is the comparison of two.
+// "two" is the comparison of two. "packed" and "packed two" are "open" and "two" of the same as
+// 'nodiag heap snapshot' and 'convert' write them.
 
 import { execFileSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
@@ -45,6 +46,7 @@ const ways = {
     two: (before, after) => [nodiag, 'heap', 'diff', '--json', before, after],
     open: (file) => [nodiag, 'heap', 'show', '--json', '--limit', '1', file, '@1'],
     packed: (file) => [nodiag, 'heap', 'show', '--json', '--limit', '1', file, '@1'],
+    'packed two': (before, after) => [nodiag, 'heap', 'diff', '--json', before, after],
   },
   DevTools: {
     missing: () => !existsSync(devtools) && "run 'npm ci' in tests/format",
@@ -71,10 +73,12 @@ function takeSnapshots(folder, size) {
   return files;
 }
 
+const questions = ['one', 'two', 'open', 'packed', 'packed two'];
+
 /** What a question is compared with: what others need for the same, or we the first time. */
 function baseOf(question) {
   if (question === 'packed') return 'nodiag/open';
-  return `DevTools/${question === 'two' ? 'two' : 'one'}`;
+  return question.endsWith('two') ? 'DevTools/two' : 'DevTools/one';
 }
 
 /** Each round's share of what the base needed in it. */
@@ -87,10 +91,11 @@ async function measure(names, files, packed) {
   const series = new Series();
   for (let round = 0; round < rounds; round++) {
     for (const name of names) {
-      for (const question of ['one', 'two', 'open', 'packed']) {
-        const asked = { one: files.slice(1), two: files, open: files.slice(1), packed: [packed] };
+      for (const question of questions) {
         if (!ways[name][question]) continue;
-        const whole = await runTimed(ways[name][question](...asked[question]));
+        const all = question.startsWith('packed') ? packed : files;
+        const asked = question.endsWith('two') ? all : all.slice(1);
+        const whole = await runTimed(ways[name][question](...asked));
         series.add(`${name}/${question}/cpu`, whole.cpuSeconds);
         series.add(`${name}/${question}/peak`, whole.peakMb);
       }
@@ -101,7 +106,7 @@ async function measure(names, files, packed) {
 
 function rowsOf(names, series, megabytes) {
   return names.flatMap((name) =>
-    ['one', 'two', 'open', 'packed']
+    questions
       .filter((question) => ways[name][question])
       .map((question) => {
         const base = baseOf(question);
@@ -124,8 +129,8 @@ for (const size of sizes) {
   if (!usersOf[size]) throw new Error(`no size '${size}': ${Object.keys(usersOf).join()}`);
   const folder = makeFolder();
   const files = takeSnapshots(folder, size);
-  const packed = join(folder, 'after.nd');
-  execFileSync(nodiag, ['heap', 'convert', files[1], '-o', packed], { stdio: 'ignore' });
+  const packed = files.map((file) => file.replace(/heapsnapshot$/, 'nd'));
+  for (const file of files) execFileSync(nodiag, ['heap', 'convert', file], { stdio: 'ignore' });
   const names = choose(ways).filter((name) => size !== HUGE || name === 'nodiag');
   const series = await measure(names, files, packed);
   const megabytes = statSync(files[1]).size / 1e6;
