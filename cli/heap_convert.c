@@ -92,6 +92,7 @@ int heap_answer_convert(struct heap *heap, char **files)
 	if (heap->taking.output)
 		snprintf(name, sizeof(name), "%s", heap->taking.output);
 	ret = out_open(&out, name, heap->taking.force, true, &heap->err);
+	out_make_private(&out);
 	if (!ret)
 		ret = heap_file_read(files[0], &heap->snapshot, &heap->err);
 	if (!ret)

@@ -38,11 +38,14 @@ static int open_output(struct taking *taking)
 {
 	const char *path = taking->options->output;
 	char name[80];
+	int ret;
 
 	out_make_name("heap", taking->pid, heap_format_get_name(taking->options->format), name,
 		      sizeof(name));
-	return out_open(&taking->out, path ? path : name, taking->options->force, true,
-			taking->err);
+	ret = out_open(&taking->out, path ? path : name, taking->options->force, true, taking->err);
+	/* All strings of the program are in there. */
+	out_make_private(&taking->out);
+	return ret;
 }
 
 static int connect_agent(struct taking *taking)

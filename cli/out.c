@@ -101,6 +101,12 @@ int out_open(struct out *out, const char *path, bool force, bool binary, struct 
 	return 0;
 }
 
+void out_make_private(const struct out *out)
+{
+	if (out->is_new)
+		fchmod(out->fd, 0600);
+}
+
 int out_create(struct out *out, const char *path, struct nd_err *err)
 {
 	int ret;

@@ -40,6 +40,9 @@ void out_make_name(const char *what, pid_t pid, const char *extension, char *buf
  */
 int out_open(struct out *out, const char *path, bool force, bool binary, struct nd_err *err);
 
+/* Let nobody but its owner read a new file, whatever the umask. */
+void out_make_private(const struct out *out);
+
 /*
  * Claim `path` by making the file, which nobody else can do then: -EEXIST when it is there. Until
  * something is written it is empty, and out_close() removes it again.

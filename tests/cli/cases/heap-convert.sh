@@ -17,6 +17,7 @@ nodiag heap convert -o other after.nd 2>/dev/null
 cp after.nd back.nd
 nodiag heap convert back.nd 2>/dev/null
 cmp back.heapsnapshot again.heapsnapshot
+stat -c %a back.heapsnapshot
 cmp json.nd again.heapsnapshot && cmp packed.heapsnapshot after.nd && cmp other after.nd
 head -c 13 again.heapsnapshot; echo
 nodiag heap convert before.heapsnapshot; echo "exit $?"
