@@ -46,44 +46,23 @@ static bool advance(uint64_t *produced, uint64_t *position, uint64_t next)
 #endif
 }
 
-/* Whether the ring may begin anew, at an offset, with so many bytes not read. */
-static bool may_rewind(const struct nd_ring *ring, uint64_t offset, uint64_t unread)
-{
-	if (offset < ND_RING_REWIND)
-		return false;
-	return !unread || (offset >= ring->size / 2 && ring->backlog <= ring->size / 8);
-}
-
 /* Bytes to leave out, so that a record of that size does not wrap, or begins the ring anew. */
 static uint64_t find_padding(const struct nd_ring *ring, uint64_t position, uint64_t consumed,
 			     uint32_t size)
 {
 	uint64_t offset = position & (ring->size - 1), rest = ring->size - offset;
 
-	if (rest < size || (offset >= size && may_rewind(ring, offset, position - consumed)))
+	if (rest < size || (position == consumed && offset >= ND_RING_REWIND && offset >= size))
 		return rest;
 	return 0;
 }
 
-/* What the reader left in this round: what is not read of others is padding, or nearly so. */
-static void note_backlog(struct nd_ring *ring, uint64_t position, uint64_t consumed)
-{
-	uint32_t offset = (uint32_t)(position & (ring->size - 1)), backlog = offset;
-
-	if (position - consumed < offset)
-		backlog = (uint32_t)(position - consumed);
-	if (!offset || backlog > ring->backlog)
-		ring->backlog = backlog;
-}
-
-static void note_record(struct nd_ring *ring, uint64_t position, uint64_t padding, uint32_t size)
+static void note_touched(struct nd_ring *ring, uint64_t position, uint64_t padding, uint32_t size)
 {
 	uint32_t end = (uint32_t)(position & (ring->size - 1)) + (padding ? ND_RING_HEADER : size);
 
 	if (end > ring->touched)
 		ring->touched = end;
-	if (padding)
-		ring->backlog = 0;
 }
 
 void *nd_ring_reserve(struct nd_ring *ring, uint32_t len)
@@ -97,14 +76,13 @@ void *nd_ring_reserve(struct nd_ring *ring, uint32_t len)
 	do {
 		/* Pairs with the release in nd_ring_read(): what is reused was read. */
 		consumed = __atomic_load_n(&ring->head->consumed, __ATOMIC_ACQUIRE);
-		note_backlog(ring, position, consumed);
 		padding = find_padding(ring, position, consumed, size);
 		if (position - consumed > ring->size ||
 		    position + padding + size - consumed > ring->size)
 			goto drop;
 		/* A signal handler may have reserved in between. */
 	} while (!advance(&ring->head->produced, &position, position + padding + size));
-	note_record(ring, position, padding, size);
+	note_touched(ring, position, padding, size);
 	header = header_at(ring, position);
 	if (!padding)
 		return header + 1;

@@ -21,9 +21,7 @@
  *
  * Where all was read, a record may begin at the ring's beginning again, with padding up to its
  * end: of a ring that is read in time, only its first ND_RING_REWIND bytes and what a burst takes
- * ever hold memory. Under a load that never pauses, when never all was read, it does so at half of
- * the ring, if the reader left not more than an eighth in that round: until it has passed the
- * padding, there is room for three times as much as it ever left.
+ * ever hold memory.
  *
  * Neither side trusts the other: the writer takes a reader's position only as a bound for itself
  * and stays inside of the ring whatever it says; the reader checks each length.
@@ -45,7 +43,6 @@ struct nd_ring {
 	uint8_t *data;
 	uint32_t size;	  /* of `data`: a power of two, at least 4096 */
 	uint32_t touched; /* of the writer: bytes of `data` that may hold memory; the rest is new */
-	uint32_t backlog; /* of the writer: most bytes not read yet in this round */
 };
 
 #define ND_RING_HEADER 8

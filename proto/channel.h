@@ -29,9 +29,9 @@
 
 /*
  * Bytes of a thread's ring: more than half a second of 30,000 requests a second, for a reader that
- * does not get a CPU. What is read in time takes ND_RING_REWIND of them in memory, or half of all
- * under a load that never pauses; what a burst takes is given back some time later. All of it is
- * the process's, of which each worker may have as much.
+ * does not get a CPU. What is read in time takes ND_RING_REWIND of them in memory; what a burst
+ * takes is given back some time later. All of it is the process's, of which each worker may have as
+ * much.
  */
 #define ND_CHANNEL_RING (8u << 20)
 
