@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test from 'node:test';
+import test, { before } from 'node:test';
 
 import { agent, lineOf, needNode, needRoot, programPath, runNodiag, start, until } from './harness.mjs';
 
@@ -16,10 +16,8 @@ needRoot('to limit the CPU time of a program');
 const PROGRAM = 'block.cjs';
 
 /** What a turn of the loop may take beside the block: the program's clock only knows the block. */
-const AROUND_MS = 10;
-
-/** What a turn of the loop may take by itself, where the machine has to fetch code from a disk. */
-const TURN_MS = 50;
+const TIMERS_MS = 2;
+const OTHER_PHASES_MS = 10;
 
 /** How a block of block.cjs may look, and its last line. */
 const expected = {
@@ -35,14 +33,17 @@ const expected = {
   read: { kinds: ['syscall'], text: 'fs.readSync(' },
 };
 
-/**
- * Run `body` beside `nodiag lag` of the program with the agent, and return both answers. What it does
- * was done once before, in `phase` and for a moment: what is done for the first time may take long.
- */
-async function watch(thresholdMs, phase, body) {
+/** What is done for the first time may take 30 ms, where the machine has to fetch the code from a disk. */
+before(async () => {
+  const program = await start(PROGRAM, { as: ['env', `LD_PRELOAD=${agent}`], warmUp: 300 });
+  for (const phase of ['timers', 'poll', 'check', 'close']) await program.ask('blockAt', phase, 1);
+  await program.stop();
+});
+
+/** Run `body` beside `nodiag lag` of the program with the agent, and return both answers. */
+async function watch(thresholdMs, body) {
   const program = await start(PROGRAM, { as: ['env', `LD_PRELOAD=${agent}`], warmUp: 300 });
   try {
-    await program.ask('blockAt', phase, 1);
     let done;
     const flags = ['-d', '1m', '--json', '--threshold', `${thresholdMs}ms`];
     const run = await runNodiag(['lag', ...flags, String(program.pid)], {
@@ -83,7 +84,7 @@ function isOfKind({ kind, in: callee }, kinds, blocks) {
 }
 
 /** A block must be one stall, of the function that blocked, with its time, line, kind and phase. */
-function assertSeen(seen, block, phase) {
+function assertSeen(seen, block, phase, slackMs) {
   const { kinds, text: place } = expected[block.name];
   const mine = seen.stalls.filter((stall) => stall.function?.name === block.function);
   const [stall] = mine;
@@ -93,7 +94,7 @@ function assertSeen(seen, block, phase) {
   assert.equal(stall.count, 1, why);
   const off = stall.total_ns / 1e6 - block.ms;
   console.log(`${block.name}: ${block.ms.toFixed(2)} ms, off by ${off.toFixed(2)}`);
-  assert.ok(off > -0.1 && off < AROUND_MS + block.aroundMs, why);
+  assert.ok(off > -0.1 && off < Math.max(slackMs, block.besideMs) + block.aroundMs, why);
   assert.ok(isStarved(block) || isOfKind(stall, kinds, seen.done.blocks), `${stall.kind}: ${why}`);
   assert.equal(stall.phase, phase, why);
   assert.equal(stall.function.file, programPath(PROGRAM));
@@ -106,10 +107,10 @@ function assertSeen(seen, block, phase) {
  * Of blocks with a single stack one may be missed: V8 may move a function before it has its name. On a
  * machine where a block lost the CPU, the agent's thread may have looked at another when it was over.
  */
-function assertAllSeen(seen, phase, mayMiss) {
+function assertAllSeen(seen, phase, slackMs, mayMiss) {
   const failures = seen.done.blocks.flatMap((block) => {
     try {
-      assertSeen(seen, block, phase);
+      assertSeen(seen, block, phase, slackMs);
       return [];
     } catch (error) {
       return [error];
@@ -124,8 +125,7 @@ function assertAllSeen(seen, phase, mayMiss) {
 function assertNoneInvented(seen) {
   const names = new Set(seen.done.blocks.map((block) => block.function));
   const others = seen.stalls.filter((stall) => !names.has(stall.function?.name));
-  const isLong = ({ longest_ns: ns, kind }) => ns > TURN_MS * 1e6 && kind !== 'descheduled' && kind !== 'gc';
-  const invented = others.filter(isLong);
+  const invented = others.filter(({ kind }) => kind !== 'descheduled' && kind !== 'gc');
   const isSeen = (block) => seen.stalls.some((stall) => stall.function?.name === block.function);
   const lost = seen.done.blocks.filter((block) => !isSeen(block)).length;
   const unnamed = invented.filter((stall) => !stall.function);
@@ -135,21 +135,17 @@ function assertNoneInvented(seen) {
 
 for (const ms of [5, 20, 100, 500]) {
   test(`blocks of ${ms} ms`, async () => {
-    const seen = await watch(Math.max(2, ms / 2), 'timers', (program) =>
-      program.ask('blockAt', 'timers', ms),
-    );
+    const seen = await watch(Math.max(2, ms / 2), (program) => program.ask('blockAt', 'timers', ms));
     assert.equal(seen.done.blocks.length, Object.keys(expected).length);
-    assertAllSeen(seen, 'timers', ms < 20 ? 1 : 0);
+    assertAllSeen(seen, 'timers', TIMERS_MS, ms < 20 ? 1 : 0);
     if (ms >= 20) assertNoneInvented(seen);
   });
 }
 
 test('blocks in the other phases', async () => {
   for (const phase of ['poll', 'check', 'close']) {
-    const seen = await watch(25, phase, (program) =>
-      program.ask('blockAt', phase, 50, 'js', 'wait'),
-    );
-    for (const block of seen.done.blocks) assertSeen(seen, block, phase);
+    const seen = await watch(25, (program) => program.ask('blockAt', phase, 50, 'js', 'wait'));
+    for (const block of seen.done.blocks) assertSeen(seen, block, phase, OTHER_PHASES_MS);
     assertNoneInvented(seen);
   }
 });
@@ -176,7 +172,7 @@ test('a loop that its control group gives no CPU', async (t) => {
   const group = makeThrottle();
   if (!group) return t.skip('there is no control group for CPU time');
   try {
-    const seen = await watch(50, 'timers', (program) => {
+    const seen = await watch(50, (program) => {
       writeFileSync(join(group, 'cgroup.procs'), String(program.pid));
       return program.ask('blockAt', 'timers', 400, 'js');
     });

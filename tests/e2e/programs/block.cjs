@@ -132,12 +132,15 @@ async function blockOnce(name, phase = 'timers') {
   await sleep(PAUSE_MS);
   const turns = gaps.length;
   const waitedBefore = waitedMs();
+  const usedBefore = performance.eventLoopUtilization();
   const { ms, waited } = await phases[phase](() => measure(name));
+  const used = performance.eventLoopUtilization(usedBefore);
   await sleep(PAUSE_MS);
   return {
     name,
     function: blocks[name].name,
     ms,
+    besideMs: used.active - ms,
     turnMs: gaps[turns] ?? ms,
     waitedMs: waited,
     aroundMs: waitedMs() - waitedBefore,
@@ -145,12 +148,13 @@ async function blockOnce(name, phase = 'timers') {
 }
 
 /**
- * `ms`: how long it blocked; `turnMs`: how long the turn of the loop was in which it did, with "busy";
+ * `ms`: how long it blocked; `besideMs`: for how long the loop was active around that, by libuv's idle
+ * time; `turnMs`: how long the turn of the loop was in which it did, with "busy";
  * `waitedMs`: for how long of `ms` it had no CPU; `aroundMs`: of that and the turns around it; `gaps`: all
  * long turns, with "busy".
  *
- * @returns {{blocks: Array<{name: string, function: string, ms: number, turnMs: number,
- *   waitedMs: number, aroundMs: number}>, gaps: number[]}}
+ * @returns {{blocks: Array<{name: string, function: string, ms: number, besideMs: number,
+ *   turnMs: number, waitedMs: number, aroundMs: number}>, gaps: number[]}}
  */
 async function block(rounds, ...names) {
   const done = [];
