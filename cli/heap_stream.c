@@ -173,8 +173,7 @@ int heap_taking_conclude(struct taking *taking, bool is_whole)
 			  taking->pid, taking->damage.what);
 }
 
-/* A child may go on without the process where a full heap is waited for: nobody tells of its end.
- */
+/* Where a full heap is waited for, a child may outlive the process: nobody tells of its end. */
 static int finish_alone(struct taking *taking)
 {
 	struct nd_heap *heap;
