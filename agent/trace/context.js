@@ -57,14 +57,25 @@ function makeInheritance({ createHook, executionAsyncId, executionAsyncResource,
       pairs[at] = 0;
   }
 
+  /* A tick runs right after what made it: to ask Node for its resource costs more than all else. */
+  function isLast(id) {
+    const at = 2 * (id & mask);
+    return lastSpan !== undefined && pairs[at] === id && pairs[at + 1] === lastSpan.number;
+  }
+
+  function find(id) {
+    lastSpan = executionAsyncResource()[contextOf];
+    /* Where that was long ago, others have taken its place. */
+    if (lastSpan !== undefined)
+      remember(id, lastSpan);
+  }
+
   function get() {
     const id = executionAsyncId();
     if (id !== lastId) {
-      lastSpan = executionAsyncResource()[contextOf];
+      if (!isLast(id))
+        find(id);
       lastId = id;
-      /* Where that was long ago, others have taken its place. */
-      if (lastSpan !== undefined)
-        remember(id, lastSpan);
     }
     if (lastSpan !== undefined && lastSpan.resourceId === id && isHandedOn(lastSpan)) {
       leave(lastSpan);
