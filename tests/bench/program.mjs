@@ -16,6 +16,9 @@ const WARM_UP_SECONDS = 4;
 /** Requests at a time; each answer is followed by the next request at once. */
 const CONNECTIONS = 32;
 
+/** Longer than any benchmark; the load ends with its program. */
+const LOAD_SECONDS = 24 * 3600;
+
 export class Program {
   /**
    * Start a program in a folder of its own, and return when it is warm.
@@ -54,7 +57,7 @@ export class Program {
 
   #startLoad(port, as) {
     /* One that asks with less work than the program has to answer, so that it is never waited for. */
-    const options = ['--threads', 1, '--connections', CONNECTIONS, '--duration', 3600];
+    const options = ['--threads', 1, '--connections', CONNECTIONS, '--duration', LOAD_SECONDS];
     this.load = start([...as, 'wrk', ...options, `http://127.0.0.1:${port}/`]);
   }
 
