@@ -41,20 +41,41 @@ static bool advance(uint64_t *produced, uint64_t *position, uint64_t next)
 			 : "memory");
 	return done;
 #else
-	return __atomic_compare_exchange_n(produced, position, next, false, __ATOMIC_RELAXED,
+	return __atomic_compare_exchange_n(produced, position, next, false, __ATOMIC_RELEASE,
 					   __ATOMIC_RELAXED);
 #endif
 }
 
-/* Bytes to leave out, so that a record of that size does not wrap, or begins the ring anew. */
-static uint64_t find_padding(const struct nd_ring *ring, uint64_t position, uint64_t consumed,
-			     uint32_t size)
+/* Where the next record is for a reader that is done with all before `consumed`. */
+static uint64_t pass_void(const struct nd_ring_head *head, uint64_t consumed)
 {
-	uint64_t offset = position & (ring->size - 1), rest = ring->size - offset;
+	if (consumed != __atomic_load_n(&head->void_from, __ATOMIC_RELAXED))
+		return consumed;
+	return __atomic_load_n(&head->void_to, __ATOMIC_RELAXED);
+}
 
-	if (rest < size || (position == consumed && offset >= ND_RING_REWIND && offset >= size))
-		return rest;
-	return 0;
+/*
+ * Where the next record begins when all up to `position` was read. A signal handler that comes in
+ * between does the same, since nothing is read or reserved meanwhile. The reader looks at it after
+ * `produced`, which is written afterwards.
+ */
+static uint64_t rewind_ring(struct nd_ring *ring, uint64_t position)
+{
+	uint64_t beginning = (position | (ring->size - 1)) + 1;
+
+	if ((position & (ring->size - 1)) < ND_RING_REWIND)
+		return position;
+	__atomic_store_n(&ring->head->void_from, position, __ATOMIC_RELAXED);
+	__atomic_store_n(&ring->head->void_to, beginning, __ATOMIC_RELAXED);
+	return beginning;
+}
+
+/* Bytes to leave out, so that a record of that size does not wrap. */
+static uint64_t find_padding(const struct nd_ring *ring, uint64_t position, uint32_t size)
+{
+	uint64_t rest = ring->size - (position & (ring->size - 1));
+
+	return rest < size ? rest : 0;
 }
 
 static void note_touched(struct nd_ring *ring, uint64_t position, uint64_t padding, uint32_t size)
@@ -67,21 +88,23 @@ static void note_touched(struct nd_ring *ring, uint64_t position, uint64_t paddi
 
 void *nd_ring_reserve(struct nd_ring *ring, uint32_t len)
 {
-	uint64_t position, consumed, padding, *header;
+	uint64_t produced, position, consumed, padding, *header;
 	uint32_t size = record_size(len);
 
 	if (len > nd_ring_content_max(ring))
 		goto drop;
-	position = __atomic_load_n(&ring->head->produced, __ATOMIC_RELAXED);
+	produced = __atomic_load_n(&ring->head->produced, __ATOMIC_RELAXED);
 	do {
 		/* Pairs with the release in nd_ring_read(): what is reused was read. */
 		consumed = __atomic_load_n(&ring->head->consumed, __ATOMIC_ACQUIRE);
-		padding = find_padding(ring, position, consumed, size);
+		position = produced == consumed ? rewind_ring(ring, produced) : produced;
+		consumed = pass_void(ring->head, consumed);
+		padding = find_padding(ring, position, size);
 		if (position - consumed > ring->size ||
 		    position + padding + size - consumed > ring->size)
 			goto drop;
 		/* A signal handler may have reserved in between. */
-	} while (!advance(&ring->head->produced, &position, position + padding + size));
+	} while (!advance(&ring->head->produced, &produced, position + padding + size));
 	note_touched(ring, position, padding, size);
 	header = header_at(ring, position);
 	if (!padding)
@@ -116,7 +139,8 @@ void nd_ring_commit(struct nd_ring *ring, void *content, uint32_t len)
 uint32_t nd_ring_take_unused(struct nd_ring *ring, uint32_t *ret_from)
 {
 	uint64_t produced = __atomic_load_n(&ring->head->produced, __ATOMIC_RELAXED);
-	uint64_t consumed = __atomic_load_n(&ring->head->consumed, __ATOMIC_ACQUIRE);
+	uint64_t consumed =
+		pass_void(ring->head, __atomic_load_n(&ring->head->consumed, __ATOMIC_ACQUIRE));
 	uint32_t offset = (uint32_t)(produced & (ring->size - 1)), touched = ring->touched;
 	/* Signal handlers do not write so much that they would come there from the offset. */
 	uint32_t from = (offset + ND_RING_REWIND + PAGE - 1) & ~(PAGE - 1);
@@ -130,14 +154,16 @@ uint32_t nd_ring_take_unused(struct nd_ring *ring, uint32_t *ret_from)
 
 int nd_ring_read(struct nd_ring *ring, void *buf, uint32_t size)
 {
-	uint64_t consumed = ring->head->consumed, header;
+	uint64_t consumed = ring->head->consumed, position, header;
 	uint32_t len, left;
 
 	for (;;) {
 		if (consumed == __atomic_load_n(&ring->head->produced, __ATOMIC_ACQUIRE))
 			return 0;
-		if (consumed % 8)
+		position = pass_void(ring->head, consumed);
+		if (position % 8 || position - consumed > ring->size)
 			return -EBADMSG;
+		consumed = position;
 		header = __atomic_load_n(header_at(ring, consumed), __ATOMIC_ACQUIRE);
 		len = (uint32_t)header;
 		left = ring->size - (uint32_t)(consumed & (ring->size - 1));

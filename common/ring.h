@@ -19,9 +19,9 @@
  * A header is written last, with release order, so what it says of is all there. Since the position
  * is part of it, what an earlier round left in the ring is not taken for a record.
  *
- * Where all was read, a record may begin at the ring's beginning again, with padding up to its
- * end: of a ring that is read in time, only its first ND_RING_REWIND bytes and what a burst takes
- * ever hold memory.
+ * Where all was read, the next record begins at the ring's beginning again, and the positions up to
+ * it are void: of a ring that is read in time, only its first ND_RING_REWIND bytes and what a burst
+ * takes ever hold memory.
  *
  * Neither side trusts the other: the writer takes a reader's position only as a bound for itself
  * and stays inside of the ring whatever it says; the reader checks each length.
@@ -31,9 +31,11 @@
 
 /* At the start of the shared memory of a ring. Each half is written by one side only. */
 struct nd_ring_head {
-	uint64_t produced; /* bytes reserved since the beginning */
-	uint64_t dropped;  /* records that found no room */
-	uint64_t unused1[6];
+	uint64_t produced;  /* bytes reserved since the beginning */
+	uint64_t dropped;   /* records that found no room */
+	uint64_t void_from; /* there is nothing from this position, of all that were produced, */
+	uint64_t void_to;   /* to this one */
+	uint64_t unused1[4];
 	uint64_t consumed; /* bytes that the reader is done with */
 	uint64_t unused2[7];
 };

@@ -7,6 +7,9 @@
 
 #include "proto/limits.h"
 
+/* A program writes a fraction of what is read in that time, so that a few times are enough. */
+#define ROUNDS 8
+
 /* The slots must lie in the memory, and each one's parts in the slot. */
 static bool is_sound(const struct nd_channel_head *head, size_t size)
 {
@@ -50,21 +53,17 @@ void nd_channel_view_ring(const struct nd_channel_view *view, uint32_t index,
 	};
 }
 
-int nd_channel_view_read(const struct nd_channel_view *view, uint32_t index, void *buf,
-			 int (*handle)(void *arg, const struct nd_event *event, size_t size),
-			 void *arg)
+/* No more than was there at first: the program may write as fast as it is read. */
+static int read_up_to(const struct nd_channel_view *view, struct nd_ring *ring, uint64_t end,
+		      void *buf, int (*handle)(void *arg, const struct nd_event *, size_t),
+		      void *arg)
 {
-	struct nd_ring ring;
-	uint64_t end;
 	int ret;
 
-	nd_channel_view_ring(view, index, &ring);
-	/* No more than was there at first: the program may write as fast as it is read. */
-	end = __atomic_load_n(&ring.head->produced, __ATOMIC_RELAXED);
-	while ((int64_t)(end - ring.head->consumed) > 0) {
-		ret = nd_ring_read(&ring, buf, view->head.ring_size / 2);
+	while ((int64_t)(end - ring->head->consumed) > 0) {
+		ret = nd_ring_read(ring, buf, view->head.ring_size / 2);
 		if (ret < 0) {
-			nd_ring_skip(&ring);
+			nd_ring_skip(ring);
 			return -EBADMSG;
 		}
 		if (ret < (int)sizeof(struct nd_event))
@@ -74,4 +73,23 @@ int nd_channel_view_read(const struct nd_channel_view *view, uint32_t index, voi
 			return ret;
 	}
 	return 0;
+}
+
+int nd_channel_view_read(const struct nd_channel_view *view, uint32_t index, void *buf,
+			 int (*handle)(void *arg, const struct nd_event *event, size_t size),
+			 void *arg)
+{
+	struct nd_ring ring;
+	uint64_t end;
+	int round, ret = 0;
+
+	nd_channel_view_ring(view, index, &ring);
+	/* What came meanwhile, too: a ring that is empty begins anew, and stays in the caches. */
+	for (round = 0; round < ROUNDS && !ret; round++) {
+		end = __atomic_load_n(&ring.head->produced, __ATOMIC_ACQUIRE);
+		if (end == ring.head->consumed)
+			break;
+		ret = read_up_to(view, &ring, end, buf, handle, arg);
+	}
+	return ret;
 }

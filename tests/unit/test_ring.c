@@ -174,10 +174,38 @@ static void test_a_ring_that_is_read_stays_small(void **state)
 		assert_int_equal(ring.data[i], 0);
 	for (unread = 0; write_record(&ring, 200, unread); unread++)
 		;
-	assert_true(unread > (size - room) / 208);
+	/* All but what is too short for one more, before the ring's end and at last. */
+	assert_true(unread >= size / 208 - 2);
 	for (i = 0; i < unread; i++)
 		expect_record(&ring, 200, i);
 	assert_true(write_record(&ring, size / 2 - ND_RING_HEADER, 7));
+	free(ring.data);
+}
+
+/* From whatever position it begins anew, there is room for all of it, and nothing before is read.
+ */
+static void test_a_ring_that_begins_anew_is_empty(void **state)
+{
+	const uint32_t size = 4 * ND_RING_REWIND, len = 1000;
+	struct nd_ring_head head = {0};
+	struct nd_ring ring = {.head = &head, .data = calloc(1, size), .size = size};
+	uint32_t before, i, count;
+
+	assert_non_null(ring.data);
+	for (before = ND_RING_REWIND / len + 1; before < size / 1008; before += 7) {
+		head = (struct nd_ring_head){0};
+		for (i = 0; i < before; i++)
+			assert_true(write_record(&ring, len, i));
+		for (i = 0; i < before; i++)
+			expect_record(&ring, len, i);
+		expect_none(&ring);
+		for (count = 0; write_record(&ring, len, count); count++)
+			;
+		assert_int_equal(count, size / 1008);
+		for (i = 0; i < count; i++)
+			expect_record(&ring, len, i);
+		expect_none(&ring);
+	}
 	free(ring.data);
 }
 
@@ -345,6 +373,10 @@ static void test_a_hostile_reader(void **state)
 		random = random * 1103515245 + 12345;
 		m->head.consumed = i % 3 ? m->head.produced - random % (2 * SIZE)
 					 : (uint64_t)random << (random & 31);
+		if (i % 5 == 0) {
+			m->head.void_from = m->head.consumed;
+			m->head.void_to = m->head.produced - random % (4 * SIZE);
+		}
 		len = 1 + (random >> 8) % LONGEST;
 		content = nd_ring_reserve(&m->ring, len);
 		if (!content)
@@ -370,6 +402,12 @@ static void test_a_hostile_writer(void **state)
 	m->head.consumed = 64;
 	m->head.produced = 8;
 	expect_none(&m->ring);
+	/* Nor may it lead the reader back, or further than a ring is long. */
+	m->head = (struct nd_ring_head){
+		.consumed = 64, .produced = 128, .void_from = 64, .void_to = 0};
+	assert_int_equal(nd_ring_read(&m->ring, found, sizeof(found)), -EBADMSG);
+	m->head.void_to = 64 + SIZE + 8;
+	assert_int_equal(nd_ring_read(&m->ring, found, sizeof(found)), -EBADMSG);
 }
 
 /*
@@ -467,15 +505,14 @@ static void *run_reader(void *arg)
 	return NULL;
 }
 
-static void test_both_at_once(void **state)
+static void stress_ring(struct nd_ring *ring)
 {
 	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-	struct memory *m = *state;
 	uint64_t next[2] = {0};
 	pthread_t writer, reader;
 	void *wrong;
 
-	stress = (struct stress){.ring = m->ring};
+	stress = (struct stress){.ring = *ring};
 	assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
 	assert_int_equal(pthread_create(&reader, NULL, run_reader, next), 0);
 	assert_int_equal(pthread_create(&writer, NULL, run_writer, NULL), 0);
@@ -490,7 +527,26 @@ static void test_both_at_once(void **state)
 	assert_int_equal(next[0], STRESS_RECORDS);
 	assert_int_equal(next[1], stress.number[1]);
 	assert_true(next[1] > 0);
-	assert_int_equal(m->head.dropped, stress.refused);
+	assert_int_equal(ring->head->dropped, stress.refused);
+}
+
+static void test_both_at_once(void **state)
+{
+	struct memory *m = *state;
+
+	stress_ring(&m->ring);
+}
+
+static void test_both_at_once_where_it_begins_anew(void **state)
+{
+	const uint32_t size = 2 * ND_RING_REWIND;
+	struct nd_ring_head head = {0};
+	struct nd_ring ring = {.head = &head, .data = calloc(1, size), .size = size};
+
+	assert_non_null(ring.data);
+	stress_ring(&ring);
+	assert_true(head.void_to > 0);
+	free(ring.data);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -505,6 +561,7 @@ int main(void)
 		TEST(test_what_a_burst_took_is_given_back),
 		TEST(test_what_a_burst_took_is_given_back_under_load),
 		TEST(test_a_ring_that_is_read_stays_small),
+		TEST(test_a_ring_that_begins_anew_is_empty),
 		TEST(test_a_record_within_another),
 		TEST(test_old_records_are_not_new_ones),
 		TEST(test_a_buffer_that_is_too_small),
@@ -514,6 +571,7 @@ int main(void)
 		TEST(test_a_hostile_reader),
 		TEST(test_a_hostile_writer),
 		TEST(test_both_at_once),
+		TEST(test_both_at_once_where_it_begins_anew),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
