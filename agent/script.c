@@ -81,11 +81,12 @@ bool nd_script_enter(struct nd_thread *thread, nd_script_work *work)
 }
 
 /* What was thrown is ours, and nobody else's business. */
-static void drop_exception(struct napi_env__ *env)
+static void drop_exception(struct napi_env__ *env, const char *what)
 {
 	struct napi_value__ *exception;
 
 	napi_get_and_clear_last_exception(env, &exception);
+	nd_log("the agent's script did not %s in thread %u", what, nd_thread_self()->tid);
 }
 
 struct napi_ref__ *nd_script_load(struct napi_env__ *env, const unsigned char *text, size_t size,
@@ -98,7 +99,7 @@ struct napi_ref__ *nd_script_load(struct napi_env__ *env, const unsigned char *t
 	    napi_get_undefined(env, &undefined) || napi_run_script(env, source, &script) ||
 	    napi_call_function(env, undefined, script, argc, argv, &function) ||
 	    napi_create_reference(env, function, 1, &reference)) {
-		drop_exception(env);
+		drop_exception(env, "load");
 		return NULL;
 	}
 	return reference;
@@ -115,6 +116,6 @@ int nd_script_switch(struct napi_env__ *env, struct napi_ref__ *function, bool o
 	    !napi_call_function(env, undefined, callee, 1, &argument, &answer) &&
 	    !napi_get_value_uint32(env, answer, &number))
 		return (int)number;
-	drop_exception(env);
+	drop_exception(env, on ? "start" : "stop");
 	return failed;
 }

@@ -6,8 +6,10 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
+import { join } from 'node:path';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -232,6 +234,23 @@ test('a program with a tracer of its own is only looked at', async () => {
   assert.deepEqual([request.trace_id, request.span_id, request.parent_id], [null, null, null]);
   assert.equal(request.spans.length, 3);
   assert.deepEqual(tracesIn(text), []);
+});
+
+test('a program that took away what the script is made of goes on, and it is said', async () => {
+  const log = join(makeFolder(), 'log');
+  const as = ['env', `LD_PRELOAD=${agent}`, 'NODIAG_TRACE=1', `NODIAG_LOG=${log}`];
+  const nodeFlags = ['-r', programPath('trace/bare.cjs')];
+  const program = await start('trace/plain.cjs', { warmUp: 700, as, nodeFlags, args: [url] });
+  try {
+    const pid = String(program.pid);
+    const run = await runNodiag(['trace', '-d', '300ms', pid]);
+    assert.match(run.stderr, /the agent's script did not run/);
+    assert.match(readFileSync(log, 'utf8'), /the agent's script did not load in thread \d+\n/);
+    const port = await program.ask('port');
+    assert.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 200);
+  } finally {
+    await program.stop();
+  }
 });
 
 test.after(() => service.close());
