@@ -101,7 +101,7 @@ async function measureAttached(program, { attach, reader }) {
 }
 
 function measureStarted(name, memory) {
-  return withProgram('hello', { ...started[name], ...apart }, async (program) => {
+  return withProgram('hello', { ...started[name], ...apart, isPaced: true }, async (program) => {
     const cost = await program.measureCost(seconds);
     memory.add(name, (await program.ask('memory')) / 1e6);
     return cost;
@@ -112,7 +112,7 @@ const attachedRatios = new Series();
 const startedRatios = new Series();
 const memory = new Series();
 for (let round = 0; round < rounds; round++) {
-  await withProgram('hello', apart, (program) => {
+  await withProgram('hello', { ...apart, isPaced: true }, (program) => {
     const measure = (name = 'null') => measureAttached(program, attached[name]);
     return bracket(choose(attached), round, measure, attachedRatios);
   });

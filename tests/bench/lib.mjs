@@ -182,13 +182,13 @@ export function start(argv, { cwd = tmpdir(), env = {} } = {}) {
 }
 
 /**
- * Prefixes that give a program a CPU of its own, and the others to all that ask it or hear of it:
- * else it depends on these how many requests it finds at a time, and so what one of them costs.
+ * A CPU for a program, and a prefix that gives the others to all that ask it or hear of it: else it
+ * depends on these how many requests it finds at a time, and so what one of them costs.
  */
 export const apart =
   availableParallelism() > 1
-    ? { as: ['taskset', '-c', '0'], loadAs: ['taskset', '-c', `1-${availableParallelism() - 1}`] }
-    : { as: [], loadAs: [] };
+    ? { cpu: 0, loadAs: ['taskset', '-c', `1-${availableParallelism() - 1}`] }
+    : { loadAs: [] };
 
 /** A collector that looks at nothing. */
 export async function startSink() {

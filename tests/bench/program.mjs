@@ -8,13 +8,19 @@ import net from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-import { finish, kill, makeFolder, node, nowMs, ours, removeFolder, sleep, start } from './lib.mjs';
+import { finish, kill, makeFolder, node, nowMs, ours, removeFolder, run, sleep, start } from './lib.mjs';
 
 /** Until V8 has compiled what is hot. */
 const WARM_UP_SECONDS = 4;
 
 /** Requests at a time; each answer is followed by the next request at once. */
 const CONNECTIONS = 32;
+
+/**
+ * 15,000 requests a second, which no way keeps from coming: a loop that has more to do in a turn
+ * does each with less, so what is slower would seem to cost even more if it got fewer.
+ */
+const PACE = ['--connections', 20, '--script', ours('programs/pace.lua')];
 
 /** Longer than any benchmark; the load ends with its program. */
 const LOAD_SECONDS = 24 * 3600;
@@ -23,8 +29,10 @@ export class Program {
   /**
    * Start a program in a folder of its own, and return when it is warm.
    * @param {'cpu' | 'http'} workload
-   * @param {{start?: (node: string, folder: string) => string[], as?: string[], loadAs?: string[]}}
-   *   way `start`: the command in place of `node`; `as`, `loadAs`: what runs the program, its load
+   * @param {{start?: (node: string, folder: string) => string[], as?: string[], cpu?: number,
+   *   loadAs?: string[], isPaced?: boolean}} way `start`: the command in place of `node`; `as`,
+   *   `loadAs`: what runs the program, its load; `cpu`: the one that it has to run on, what it
+   *   started may run anywhere; `isPaced`: as many requests for all, not as many as can be
    */
   static async start(workload, way = {}) {
     const program = new Program();
@@ -50,15 +58,20 @@ export class Program {
     const { pid, port, startedNs } = JSON.parse((await program.lines.next()).value);
     program.pid = pid;
     program.startedMs = Number(startedNs) / 1e6;
-    if (port) program.#startLoad(port, way.loadAs ?? []);
+    if (way.cpu !== undefined) await run(['taskset', '-acp', way.cpu, pid]);
+    if (port) program.#startLoad(port, way);
     await program.ask('work', WARM_UP_SECONDS);
+    if (way.isPaced) {
+      kill(program.load, 'SIGKILL');
+      program.#startLoad(port, way, PACE);
+    }
     return program;
   }
 
-  #startLoad(port, as) {
+  #startLoad(port, { loadAs = [] }, pace = []) {
     /* One that asks with less work than the program has to answer, so that it is never waited for. */
     const options = ['--threads', 1, '--connections', CONNECTIONS, '--duration', LOAD_SECONDS];
-    this.load = start([...as, 'wrk', ...options, `http://127.0.0.1:${port}/`]);
+    this.load = start([...loadAs, 'wrk', ...options, ...pace, `http://127.0.0.1:${port}/`]);
   }
 
   async ask(...words) {
