@@ -40,6 +40,7 @@ static int set_up(void **state)
 	struct program *program = calloc(1, sizeof(*program));
 	size_t size = sizeof(head) + slot_size;
 
+	*state = program;
 	if (!program)
 		return -1;
 	program->memory = calloc(1, size);
@@ -50,7 +51,6 @@ static int set_up(void **state)
 	if (nd_channel_view_init(&program->view, program->memory, size))
 		return -1;
 	nd_channel_view_ring(&program->view, 0, &program->ring);
-	*state = program;
 	return 0;
 }
 
