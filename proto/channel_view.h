@@ -27,8 +27,9 @@ void nd_channel_view_ring(const struct nd_channel_view *view, uint32_t index,
 			  struct nd_ring *ret_ring);
 
 /*
- * Hand on the events that are in a slot's ring. `buf` has room for half a ring, and what is handed
- * on lies in it. Ends early with what `handle` returns when that is not 0. -EBADMSG when the ring
+ * Hand on the events that are in a slot's ring, and those that come meanwhile, but for a program
+ * that writes as fast as it is read. `buf` has room for half a ring, and what is handed on lies in
+ * it. Ends early with what `handle` returns when that is not 0. -EBADMSG when the ring
  * is damaged; all that was in it is skipped then.
  */
 int nd_channel_view_read(const struct nd_channel_view *view, uint32_t index, void *buf,
