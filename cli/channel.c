@@ -123,6 +123,14 @@ static bool is_stopped(pid_t pid)
 	return !nd_procfs_read_state(pid, pid, &state) && state == 'T';
 }
 
+static int set_other_version(struct nd_err *err, pid_t pid)
+{
+	nd_err_set(err, -EPROTO, "the agent in %d is of another version of nodiag", pid);
+	nd_err_hint(err, "use the nodiag that it came with, or restart the program with the agent "
+			 "of this one");
+	return -EPROTO;
+}
+
 int channel_open(pid_t pid, struct channel **ret_channel, struct nd_err *err)
 {
 	struct channel *channel = calloc(1, sizeof(*channel));
@@ -144,7 +152,7 @@ int channel_open(pid_t pid, struct channel **ret_channel, struct nd_err *err)
 	if (ret == -ENOENT || ret == -ECONNREFUSED)
 		return nd_err_set(err, -ENOENT, "there is no agent in %d", pid);
 	if (ret == -EPROTO)
-		return nd_err_set(err, ret, "the agent in %d is of another version of nodiag", pid);
+		return set_other_version(err, pid);
 	if (ret != -ETIMEDOUT || !is_stopped(pid))
 		return nd_err_set_errno(err, ret, "cannot connect to the agent in %d", pid);
 	nd_err_set(err, ret, "%d is stopped by a signal, and so is the agent in it", pid);
