@@ -4,10 +4,8 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "analyzer/heap/numbers_whole.h"
 #include "common/err.h"
-
-/* Whatever has more is none of a snapshot's numbers, and 18 digits fit into 63 bits. */
-#define DIGITS_MAX 18
 
 enum state {
 	FIRST,	/* behind "[": a number or "]" */
@@ -59,8 +57,10 @@ static int punctuate(struct nd_heap_numbers *n, char c, uint64_t offset, struct 
 	int ret = 0;
 
 	if (c == ' ' || c == '\n' || c == '\r' || c == '\t') {
-		if (n->state == DIGITS && n->digits)
+		if (n->state == DIGITS && n->digits) {
 			n->state = ENDED;
+			n->end = offset;
+		}
 		return 0;
 	}
 	if (c == '-' && n->state <= WANTED) {
@@ -71,7 +71,7 @@ static int punctuate(struct nd_heap_numbers *n, char c, uint64_t offset, struct 
 	if (n->state == ENDED || (n->state == DIGITS && n->digits)) {
 		if (c != ',' && c != ']')
 			return unexpected(c, offset, err);
-		ret = add(n, offset, err);
+		ret = add(n, n->state == ENDED ? n->end : offset, err);
 		n->state = WANTED;
 	} else if (c != ']' || n->state != FIRST) {
 		return unexpected(c, offset, err);
@@ -93,59 +93,36 @@ static int read_digits(struct nd_heap_numbers *n, const char **p, const char *en
 		return unexpected(*at, offset, err);
 	n->state = DIGITS;
 	for (; at < end && *at >= '0' && *at <= '9'; at++)
-		if (++n->digits <= DIGITS_MAX)
+		if (++n->digits <= ND_HEAP_DIGITS_MAX)
 			n->partial = n->partial * 10 + (uint64_t)(*at - '0');
-	if (n->digits > DIGITS_MAX)
+	if (n->digits > ND_HEAP_DIGITS_MAX)
 		return nd_err_set(err, -EBADMSG, "a number of more than %d digits at byte %" PRIu64,
-				  DIGITS_MAX, offset);
+				  ND_HEAP_DIGITS_MAX, offset);
 	*p = at;
 	return 0;
 }
 
-/*
- * Whole numbers, each with its comma, as long as there are such: nearly all. Up to Node.js 22, V8
- * ends a record with a line, before the comma. What is in the making is not touched.
- */
+/* Nearly all there is. What is in the making is not touched. */
 static int read_whole(struct nd_heap_numbers *n, const char **p, const char *end, uint64_t offset,
 		      struct nd_err *err)
 {
-	const char *data = *p, *at = data;
-	uint32_t count = n->count;
-	unsigned int digit;
-	uint64_t value;
-	int ret;
+	struct nd_heap_whole whole = {n->value, n->offset, n->limit, n->count};
+	size_t used;
+	int ret = 0;
 
-	/* Room for the longest number and what ends it, so that only digits need be looked at. */
-	while (end - at > DIGITS_MAX + 2) {
-		digit = (unsigned int)(unsigned char)*at - '0';
-		if (digit > 9)
-			break;
-		data = at;
-		value = 0;
-		do {
-			value = value * 10 + digit;
-			digit = (unsigned int)(unsigned char)*++at - '0';
-		} while (digit <= 9 && at - data <= DIGITS_MAX);
-		if (*at != ',' && (*at != '\n' || at[1] != ',')) {
-			at = data;
-			break;
-		}
-		n->value[count] = (int64_t)value;
-		n->offset[count] = offset + (uint64_t)(at - *p);
-		at += 1 + (*at == '\n');
-		if (++count < n->limit)
+	do {
+		used = nd_heap_read_whole(&whole, *p, (size_t)(end - *p), offset);
+		*p += used;
+		offset += used;
+		n->count = whole.count;
+		if (used)
+			n->state = WANTED;
+		if (whole.count < whole.want)
 			continue;
-		n->count = count;
 		ret = n->take(n->arg, n, err);
-		n->count = count = 0;
-		if (ret)
-			return ret;
-	}
-	if (at > *p)
-		n->state = WANTED;
-	n->count = count;
-	*p = at;
-	return 0;
+		n->count = whole.count = 0;
+	} while (used && !ret);
+	return ret;
 }
 
 int nd_heap_numbers_feed(struct nd_heap_numbers *n, const char *data, size_t len, uint64_t offset,

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "analyzer/heap/numbers_whole.h"
+
 struct nd_err;
 
 /* Numbers that are handed on together: both columns of them stay in the first cache. */
@@ -22,14 +24,15 @@ struct nd_heap_numbers {
 	void *arg;
 	uint32_t count;
 	uint32_t limit; /* `count` of every batch but the last: whole records */
-	int64_t value[ND_HEAP_BATCH];
-	uint64_t offset[ND_HEAP_BATCH]; /* of the byte behind the number */
+	int64_t value[ND_HEAP_BATCH + ND_HEAP_WHOLE_SLACK];
+	uint64_t offset[ND_HEAP_BATCH + ND_HEAP_WHOLE_SLACK]; /* of the byte behind the number */
 
 	/* The number in the making. */
 	int state;
 	bool negative;
 	uint32_t digits;
 	uint64_t partial;
+	uint64_t end; /* where white space began behind it, in the state for that */
 };
 
 /* Begin behind the "[" of a list of records of `fields` numbers, at most ND_HEAP_BATCH. */
