@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/pages.h"
 
+#include <malloc.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -13,11 +15,33 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
+/* A list of before has all of its pages, so a look at the first of so many bytes is enough. */
+#define WINDOW_BYTES (2u << 20)
+
+static bool is_there(char *page, size_t page_size)
+{
+	unsigned char state;
+
+	return !mincore(page, page_size, &state) && state & 1;
+}
+
 void nd_pages_populate(void *at, size_t size)
 {
-	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), start = (uintptr_t)at & ~(page - 1);
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), skipped = (uintptr_t)at & (page - 1), window;
+	char *from = (char *)at - skipped, *end = (char *)at + size;
 
-	if (at && size >= BYTES_MIN)
-		madvise((char *)at - ((uintptr_t)at - start), size + ((uintptr_t)at - start),
-			MADV_POPULATE_WRITE);
+	/* What is before the first whole page may be there for another reason. */
+	for (from += page; at && size >= BYTES_MIN && from < end; from += window) {
+		window = (size_t)(end - from) < WINDOW_BYTES ? (size_t)(end - from) : WINDOW_BYTES;
+		if (!is_there(from, page))
+			madvise(from, window, MADV_POPULATE_WRITE);
+	}
+}
+
+void nd_pages_keep(void)
+{
+#ifdef __GLIBC__
+	mallopt(M_MMAP_MAX, 0);
+	mallopt(M_TRIM_THRESHOLD, -1);
+#endif
 }

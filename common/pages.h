@@ -12,4 +12,10 @@
  */
 void nd_pages_populate(void *at, size_t size);
 
+/*
+ * From now on, have malloc() keep large lists that are freed for those that come next, instead of
+ * giving their pages back: for a command that ends soon, and makes one such list after the other.
+ */
+void nd_pages_keep(void);
+
 #endif /* NODIAG_COMMON_PAGES_H */
