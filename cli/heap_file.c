@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "analyzer/heap/heap.h"
@@ -58,8 +59,11 @@ static int feed_all(int fd, const char *path, struct nd_heap_reader *reader, str
 static int read_from(int fd, const char *path, struct nd_heap **ret_heap, struct nd_err *err)
 {
 	struct nd_heap_reader *reader = nd_heap_reader_new();
+	struct stat file;
 	int ret = reader ? 0 : nd_err_set(err, -ENOMEM, "out of memory");
 
+	if (!ret && !fstat(fd, &file) && S_ISREG(file.st_mode))
+		nd_heap_reader_expect(reader, (uint64_t)file.st_size);
 	if (!ret)
 		ret = feed_all(fd, path, reader, err);
 	if (!ret)

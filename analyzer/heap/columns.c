@@ -15,6 +15,9 @@
 
 #define FIRST_RECORDS (1u << 14)
 
+/* The shortest number, and its comma. */
+#define NUMBER_BYTES_MIN 2
+
 static int no_memory(struct nd_err *err)
 {
 	return nd_err_set(err, -ENOMEM, "out of memory for the snapshot");
@@ -52,10 +55,17 @@ static int grow(void **column, size_t old, size_t count, size_t size)
 	return 0;
 }
 
-/* Twice as many as before, until there is room for `need`, and not more than `max`. */
-static uint32_t next_cap(uint32_t cap, uint32_t need, uint32_t max)
+/*
+ * Room for all `max` that the head promised where so much text is to come that they might, else
+ * for twice as many as before, until there is room for `need`.
+ */
+static uint32_t next_cap(const struct nd_heap_columns *c, uint32_t fields, uint32_t cap,
+			 uint32_t need, uint32_t max)
 {
 	uint64_t next = cap ? cap : FIRST_RECORDS;
+
+	if (c->text_bytes / (NUMBER_BYTES_MIN * fields) >= max)
+		return max;
 
 	while (next < need)
 		next *= 2;
@@ -69,7 +79,7 @@ static int reserve_nodes(struct nd_heap_columns *c, uint32_t need, struct nd_err
 
 	if (need <= old)
 		return 0;
-	cap = next_cap(old, need, c->meta.node_count);
+	cap = next_cap(c, c->meta.node_fields, old, need, c->meta.node_count);
 	if (grow((void **)&heap->type, old, cap, sizeof(*heap->type)) ||
 	    grow((void **)&heap->name, old, cap, sizeof(*heap->name)) ||
 	    grow((void **)&heap->id, old, cap, sizeof(*heap->id)) ||
@@ -89,8 +99,6 @@ static int reserve_nodes(struct nd_heap_columns *c, uint32_t need, struct nd_err
 static int set_detachedness(struct nd_heap_columns *c, uint32_t node, uint8_t state,
 			    struct nd_err *err)
 {
-	if (!state)
-		return 0;
 	if (!c->heap->detachedness)
 		c->heap->detachedness = calloc(c->node_cap, 1);
 	if (!c->heap->detachedness)
@@ -99,21 +107,19 @@ static int set_detachedness(struct nd_heap_columns *c, uint32_t node, uint8_t st
 	return 0;
 }
 
-/*
- * Strings come last, so of all that are named only the largest is kept. Taking the larger one
- * without a branch costs less than guessing one.
- */
-static void name_string(struct nd_heap_columns *c, uint32_t string, uint64_t offset)
+/* Strings come last, so of all that are named only the largest is kept, and whereabouts it was. */
+static void name_strings(struct nd_heap_columns *c, uint32_t max,
+			 const struct nd_heap_numbers *numbers)
 {
-	bool is_larger = string > c->string_max;
-
-	c->string_max = is_larger ? string : c->string_max;
-	c->string_offset = is_larger ? offset : c->string_offset;
+	if (max <= c->string_max)
+		return;
+	c->string_max = max;
+	c->string_offset = numbers->offset[numbers->count - 1];
 }
 
 /* Which number of a node cannot be. */
 static int bad_node(const struct nd_heap_columns *c, const struct nd_heap_numbers *numbers,
-		    uint32_t at, struct nd_err *err)
+		    uint32_t at, uint64_t sum, struct nd_err *err)
 {
 	const uint64_t *v = (const uint64_t *)&numbers->value[at];
 	const struct nd_heap_meta *meta = &c->meta;
@@ -124,52 +130,62 @@ static int bad_node(const struct nd_heap_columns *c, const struct nd_heap_number
 		return out_of_range(numbers, at, meta->node_name, "a node's name", err);
 	if (v[meta->node_id] > UINT32_MAX)
 		return out_of_range(numbers, at, meta->node_id, "a node's id", err);
-	if (v[meta->node_size] > ND_HEAP_BYTES_MAX - c->self_size)
+	if (v[meta->node_size] > ND_HEAP_BYTES_MAX - sum)
 		return out_of_range(numbers, at, meta->node_size, "a node's size", err);
 	return out_of_range(numbers, at, meta->node_edges, "a node's edge count", err);
 }
 
-static int add_node(struct nd_heap_columns *c, const struct nd_heap_numbers *numbers, uint32_t at,
-		    struct nd_err *err)
+/* The compiler cannot know that what is written is none of what is read: hence the copies. */
+static int add_nodes(struct nd_heap_columns *c, const struct nd_heap_numbers *numbers,
+		     struct nd_err *err)
 {
-	const uint64_t *v = (const uint64_t *)&numbers->value[at]; /* negative ones are huge */
 	const struct nd_heap_meta *meta = &c->meta;
-	struct nd_heap *heap = c->heap;
-	uint32_t node = heap->node_count;
+	const uint64_t *v = (const uint64_t *)numbers->value; /* negative ones are huge */
+	const uint64_t *type = v + meta->node_type, *name = v + meta->node_name,
+		       *id = v + meta->node_id, *size = v + meta->node_size,
+		       *edges = v + meta->node_edges;
+	const uint32_t fields = meta->node_fields, types = meta->node_types;
+	const uint64_t edge_count = meta->edge_count;
+	const struct nd_heap heap = *c->heap;
+	uint64_t sum = c->self_size, first = c->edges;
+	uint32_t i, node = heap.node_count, string_max = c->string_max;
+	int ret = 0;
 
-	if (v[meta->node_type] >= meta->node_types || v[meta->node_name] >= ND_HEAP_STRINGS_MAX ||
-	    v[meta->node_id] > UINT32_MAX ||
-	    v[meta->node_size] > ND_HEAP_BYTES_MAX - c->self_size ||
-	    v[meta->node_edges] > meta->edge_count - c->edges)
-		return bad_node(c, numbers, at, err);
-	heap->type[node] = meta->node_type_of[v[meta->node_type]];
-	heap->name[node] = (uint32_t)v[meta->node_name];
-	heap->id[node] = (uint32_t)v[meta->node_id];
-	heap->self_size[node] = v[meta->node_size];
-	heap->first_edge[node] = (uint32_t)c->edges;
-	heap->node_count++;
-	c->edges += v[meta->node_edges];
-	c->self_size += v[meta->node_size];
-	name_string(c, heap->name[node], numbers->offset[at + (uint32_t)meta->node_name]);
-	if (meta->node_detachedness < 0)
-		return 0;
-	return set_detachedness(c, node, (uint8_t)v[meta->node_detachedness], err);
+	for (i = 0; i < numbers->count && !ret; i += fields, node++) {
+		if (type[i] >= types || name[i] >= ND_HEAP_STRINGS_MAX || id[i] > UINT32_MAX ||
+		    size[i] > ND_HEAP_BYTES_MAX - sum || edges[i] > edge_count - first)
+			return bad_node(c, numbers, i, sum, err);
+		heap.type[node] = meta->node_type_of[type[i]];
+		heap.name[node] = (uint32_t)name[i];
+		heap.id[node] = (uint32_t)id[i];
+		heap.self_size[node] = size[i];
+		heap.first_edge[node] = (uint32_t)first;
+		first += edges[i];
+		sum += size[i];
+		string_max = name[i] > string_max ? (uint32_t)name[i] : string_max;
+		if (meta->node_detachedness >= 0 && v[i + (uint32_t)meta->node_detachedness])
+			ret = set_detachedness(
+				c, node, (uint8_t)v[i + (uint32_t)meta->node_detachedness], err);
+	}
+	name_strings(c, string_max, numbers);
+	c->heap->node_count = node;
+	c->edges = first;
+	c->self_size = sum;
+	return ret;
 }
 
 int nd_heap_columns_take_nodes(void *arg, const struct nd_heap_numbers *numbers, struct nd_err *err)
 {
 	struct nd_heap_columns *c = arg;
-	uint32_t fields = c->meta.node_fields, i;
-	int ret;
+	uint32_t fields = c->meta.node_fields;
 
 	if (numbers->count % fields)
 		return partial(numbers, "nodes", err);
 	if (numbers->count / fields > c->meta.node_count - c->heap->node_count)
 		return too_many(numbers, "nodes", c->meta.node_count, err);
-	ret = reserve_nodes(c, c->heap->node_count + numbers->count / fields, err);
-	for (i = 0; i < numbers->count && !ret; i += fields)
-		ret = add_node(c, numbers, i, err);
-	return ret;
+	if (reserve_nodes(c, c->heap->node_count + numbers->count / fields, err))
+		return -ENOMEM;
+	return add_nodes(c, numbers, err);
 }
 
 static int reserve_edges(struct nd_heap_columns *c, uint32_t need, struct nd_err *err)
@@ -179,7 +195,7 @@ static int reserve_edges(struct nd_heap_columns *c, uint32_t need, struct nd_err
 
 	if (need <= old)
 		return 0;
-	cap = next_cap(old, need, c->meta.edge_count);
+	cap = next_cap(c, c->meta.edge_fields, old, need, c->meta.edge_count);
 	if (grow((void **)&heap->edge, old, cap, sizeof(*heap->edge)) ||
 	    grow((void **)&heap->edge_name, old, cap, sizeof(*heap->edge_name)))
 		return no_memory(err);
@@ -187,86 +203,89 @@ static int reserve_edges(struct nd_heap_columns *c, uint32_t need, struct nd_err
 	return 0;
 }
 
-/* What an edge is, from its numbers. */
-struct edge {
-	uint64_t type; /* the file's */
-	uint64_t to;   /* an index of the file, a multiple of the fields of a node */
-	int64_t name;
-	bool is_numbered;
-};
-
-static struct edge get_edge(const struct nd_heap_meta *meta, const int64_t *v)
-{
-	uint64_t type = (uint64_t)v[meta->edge_type];
-
-	return (struct edge){
-		.type = type,
-		.to = (uint64_t)v[meta->edge_to],
-		.name = v[meta->edge_name],
-		.is_numbered =
-			type < meta->edge_types &&
-			nd_heap_edge_is_numbered((enum nd_heap_edge_type)meta->edge_type_of[type]),
-	};
-}
-
 /*
  * Numbers of elements are unsigned 32-bit ones, which V8 prints as signed from Node.js 24 on. Other
  * names are strings.
  */
-static bool is_name(const struct edge *edge)
+static void list_edge_kinds(struct nd_heap_columns *c)
 {
-	if (edge->is_numbered)
-		return edge->name >= INT32_MIN && edge->name <= UINT32_MAX;
-	return edge->name >= 0 && edge->name < ND_HEAP_STRINGS_MAX;
+	enum nd_heap_edge_type type;
+	uint32_t i;
+
+	for (i = 0; i < c->meta.edge_types; i++) {
+		type = (enum nd_heap_edge_type)c->meta.edge_type_of[i];
+		c->edge_kind[i] = (struct nd_heap_edge_kind){
+			.tag = (uint32_t)type << ND_HEAP_TO_BITS,
+			.string_mask = UINT32_MAX,
+			.name_range = ND_HEAP_STRINGS_MAX - 1,
+		};
+		if (!nd_heap_edge_is_numbered(type))
+			continue;
+		c->edge_kind[i].string_mask = 0;
+		c->edge_kind[i].name_min = INT32_MIN;
+		c->edge_kind[i].name_range = (uint64_t)UINT32_MAX - INT32_MIN;
+	}
+}
+
+static bool is_name(const struct nd_heap_edge_kind *kind, int64_t name)
+{
+	return (uint64_t)(name - kind->name_min) <= kind->name_range;
 }
 
 /* Which number of an edge cannot be. */
 static int bad_edge(const struct nd_heap_columns *c, const struct nd_heap_numbers *numbers,
-		    uint32_t at, const struct edge *edge, struct nd_err *err)
+		    uint32_t at, struct nd_err *err)
 {
 	const struct nd_heap_meta *meta = &c->meta;
+	const int64_t *v = &numbers->value[at];
+	uint64_t type = (uint64_t)v[meta->edge_type];
 
-	if (edge->type >= meta->edge_types)
+	if (type >= meta->edge_types)
 		return out_of_range(numbers, at, meta->edge_type, "an edge's type", err);
-	if (!is_name(edge))
+	if (!is_name(&c->edge_kind[type], v[meta->edge_name]))
 		return out_of_range(numbers, at, meta->edge_name, "an edge's name", err);
 	return out_of_range(numbers, at, meta->edge_to, "an edge's node", err);
 }
 
 /* The node behind an index of the file; ND_HEAP_NODES_MAX where it is too large for any. */
-static uint32_t node_of(uint64_t index, uint32_t node_fields, double inverse)
+static uint32_t node_of(uint64_t index, uint32_t node_fields, uint64_t inverse)
 {
 	if (index > UINT32_MAX)
 		return index / node_fields < ND_HEAP_NODES_MAX ? (uint32_t)(index / node_fields)
 							       : ND_HEAP_NODES_MAX;
 	/* Faster than to divide, and exact where there is no remainder. */
-	return (uint32_t)((double)index * inverse + 0.5);
+	return (uint32_t)(index * inverse >> 32);
 }
 
-/* The compiler cannot know that what is written is none of what is read: hence the copies. */
 static int add_edges(struct nd_heap_columns *c, const struct nd_heap_numbers *numbers,
 		     struct nd_err *err)
 {
-	const struct nd_heap_meta meta = c->meta;
+	const struct nd_heap_meta *meta = &c->meta;
+	const uint32_t fields = meta->edge_fields, types = meta->edge_types,
+		       node_fields = meta->node_fields, nodes = meta->node_count;
+	const uint64_t inverse = (UINT64_C(1) << 32) / node_fields + 1;
+	const int64_t *type = numbers->value + meta->edge_type,
+		      *name = numbers->value + meta->edge_name,
+		      *index = numbers->value + meta->edge_to;
 	uint32_t *to = c->heap->edge + c->heap->edge_count, string, node, i,
-		 *name = c->heap->edge_name + c->heap->edge_count, string_max = c->string_max;
-	double inverse = 1.0 / meta.node_fields;
-	struct edge edge;
+		 *to_name = c->heap->edge_name + c->heap->edge_count, string_max = c->string_max;
+	const struct nd_heap_edge_kind *kind;
 
-	for (i = 0; i < numbers->count; i += meta.edge_fields) {
-		edge = get_edge(&meta, &numbers->value[i]);
-		node = node_of(edge.to, meta.node_fields, inverse);
-		if (edge.type >= meta.edge_types || !is_name(&edge) || node >= meta.node_count ||
-		    (uint64_t)node * meta.node_fields != edge.to)
-			return bad_edge(c, numbers, i, &edge, err);
-		*to++ = node | (uint32_t)meta.edge_type_of[edge.type] << ND_HEAP_TO_BITS;
-		*name++ = (uint32_t)edge.name;
-		string = edge.is_numbered ? 0 : (uint32_t)edge.name;
+	for (i = 0; i < numbers->count; i += fields) {
+		if ((uint64_t)type[i] >= types)
+			return bad_edge(c, numbers, i, err);
+		kind = &c->edge_kind[type[i]];
+		node = node_of((uint64_t)index[i], node_fields, inverse);
+		if (!is_name(kind, name[i]) || node >= nodes ||
+		    (uint64_t)node * node_fields != (uint64_t)index[i])
+			return bad_edge(c, numbers, i, err);
+		*to++ = node | kind->tag;
+		*to_name++ = (uint32_t)name[i];
+		string = (uint32_t)name[i] & kind->string_mask;
 		string_max = string > string_max ? string : string_max;
 	}
-	if (string_max > c->string_max)
-		name_string(c, string_max, numbers->offset[numbers->count - 1]);
-	c->heap->edge_count += numbers->count / meta.edge_fields;
+	name_strings(c, string_max, numbers);
+	c->heap->edge_count += numbers->count / fields;
 	return 0;
 }
 
@@ -279,6 +298,8 @@ int nd_heap_columns_take_edges(void *arg, const struct nd_heap_numbers *numbers,
 		return partial(numbers, "edges", err);
 	if (numbers->count / fields > c->meta.edge_count - c->heap->edge_count)
 		return too_many(numbers, "edges", c->meta.edge_count, err);
+	if (!c->heap->edge_count)
+		list_edge_kinds(c);
 	if (reserve_edges(c, c->heap->edge_count + numbers->count / fields, err))
 		return -ENOMEM;
 	return add_edges(c, numbers, err);
@@ -291,7 +312,7 @@ static int reserve_locations(struct nd_heap_columns *c, uint32_t need, struct nd
 
 	if (need <= old)
 		return 0;
-	cap = next_cap(old, need, c->meta.node_count);
+	cap = next_cap(c, UINT32_MAX, old, need, c->meta.node_count);
 	if (grow((void **)&heap->location, old, cap, sizeof(*heap->location)))
 		return no_memory(err);
 	c->location_cap = cap;
@@ -334,46 +355,6 @@ int nd_heap_columns_take_locations(void *arg, const struct nd_heap_numbers *numb
 	return ret;
 }
 
-/* Of a node, so many at a time that what counts them stays in the first cache. */
-#define SORT_BITS 11
-
-/* One pass over the bits from `shift` on; what has the same ones stays in its order. */
-static void sort_by_bits(const struct nd_heap_location *from, struct nd_heap_location *to,
-			 uint32_t count, uint32_t shift)
-{
-	static const uint32_t mask = (1u << SORT_BITS) - 1;
-	uint32_t start[1u << SORT_BITS] = {0}, i, before = 0, here;
-
-	for (i = 0; i < count; i++)
-		start[from[i].node >> shift & mask]++;
-	for (i = 0; i <= mask; i++) {
-		here = start[i];
-		start[i] = before;
-		before += here;
-	}
-	for (i = 0; i < count; i++)
-		to[start[from[i].node >> shift & mask]++] = from[i];
-}
-
-/* Put locations in the order of their nodes: there are millions, and V8 has another one. */
-static int sort_locations(struct nd_heap *heap)
-{
-	struct nd_heap_location *other = malloc((size_t)heap->location_count * sizeof(*other) + 1),
-				*list;
-	uint32_t shift;
-
-	if (!other)
-		return -ENOMEM;
-	for (shift = 0; shift < 32 && heap->node_count >> shift; shift += SORT_BITS) {
-		sort_by_bits(heap->location, other, heap->location_count, shift);
-		list = heap->location;
-		heap->location = other;
-		other = list;
-	}
-	free(other);
-	return 0;
-}
-
 int nd_heap_columns_finish(struct nd_heap_columns *c, struct nd_err *err)
 {
 	struct nd_heap *heap = c->heap;
@@ -392,7 +373,7 @@ int nd_heap_columns_finish(struct nd_heap_columns *c, struct nd_err *err)
 	heap->first_edge[heap->node_count] = heap->edge_count;
 	heap->root = c->meta.root;
 	heap->extra_native_bytes = c->meta.extra_native_bytes;
-	if (heap->location_count && sort_locations(heap))
+	if (heap->location_count && nd_heap_sort_locations(heap))
 		return no_memory(err);
 	return 0;
 }

@@ -4,7 +4,7 @@
 
 /*
  * From the numbers of a snapshot to the columns of a struct nd_heap. Memory grows with what came,
- * never with what the head promised.
+ * or is asked for at once where as much is known to come; never for what only the head promised.
  */
 
 #include <stdint.h>
@@ -15,12 +15,22 @@ struct nd_err;
 struct nd_heap;
 struct nd_heap_numbers;
 
+/* What edges of one of the file's types may be. */
+struct nd_heap_edge_kind {
+	uint32_t tag;	      /* beside the node, as struct nd_heap has it */
+	uint32_t string_mask; /* all bits of a name that is a string, none of a number */
+	int64_t name_min;
+	uint64_t name_range; /* from there on */
+};
+
 struct nd_heap_columns {
 	struct nd_heap_meta meta;
 	struct nd_heap *heap; /* where they go; its counts are of what came so far */
+	uint64_t text_bytes;  /* that are to come in all; 0: not known */
 	uint32_t node_cap;
 	uint32_t edge_cap;
 	uint32_t location_cap;
+	struct nd_heap_edge_kind edge_kind[ND_HEAP_TYPES_MAX];
 	uint64_t edges;	    /* the sum of what nodes have */
 	uint64_t self_size; /* of all nodes */
 

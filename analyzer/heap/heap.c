@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analyzer/heap/heap.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,6 +114,45 @@ uint32_t nd_heap_follow(const struct nd_heap *heap, uint32_t node, uint32_t name
 		    heap->edge_name[e] == name)
 			return nd_heap_edge_to(heap, e);
 	return ND_HEAP_NONE;
+}
+
+/* Of a node, so many at a time that what counts them stays in the first cache. */
+#define SORT_BITS 11
+
+/* One pass over the bits from `shift` on; what has the same ones stays in its order. */
+static void sort_by_bits(const struct nd_heap_location *from, struct nd_heap_location *to,
+			 uint32_t count, uint32_t shift)
+{
+	static const uint32_t mask = (1u << SORT_BITS) - 1;
+	uint32_t start[1u << SORT_BITS] = {0}, i, before = 0, here;
+
+	for (i = 0; i < count; i++)
+		start[from[i].node >> shift & mask]++;
+	for (i = 0; i <= mask; i++) {
+		here = start[i];
+		start[i] = before;
+		before += here;
+	}
+	for (i = 0; i < count; i++)
+		to[start[from[i].node >> shift & mask]++] = from[i];
+}
+
+int nd_heap_sort_locations(struct nd_heap *heap)
+{
+	struct nd_heap_location *other = malloc((size_t)heap->location_count * sizeof(*other) + 1),
+				*list;
+	uint32_t shift;
+
+	if (!other)
+		return -ENOMEM;
+	for (shift = 0; shift < 32 && heap->node_count >> shift; shift += SORT_BITS) {
+		sort_by_bits(heap->location, other, heap->location_count, shift);
+		list = heap->location;
+		heap->location = other;
+		other = list;
+	}
+	free(other);
+	return 0;
 }
 
 static int compare_location(const void *key, const void *element)

@@ -110,6 +110,9 @@ uint32_t nd_heap_find_id(const struct nd_heap *heap, uint32_t id);
 /* The string of that text, or ND_HEAP_NONE. Looks at all of them. */
 uint32_t nd_heap_find_string(const struct nd_heap *heap, const char *text);
 
+/* Put locations in the order of their nodes, which V8 has not: there are millions. 0 or -ENOMEM. */
+int nd_heap_sort_locations(struct nd_heap *heap);
+
 /* Where a node's function or constructor is, or NULL. */
 const struct nd_heap_location *nd_heap_find_location(const struct nd_heap *heap, uint32_t node);
 

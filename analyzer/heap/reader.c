@@ -90,6 +90,11 @@ struct nd_heap_reader *nd_heap_reader_new(void)
 	return NULL;
 }
 
+void nd_heap_reader_expect(struct nd_heap_reader *r, uint64_t bytes)
+{
+	r->columns.text_bytes = bytes;
+}
+
 void nd_heap_reader_free(struct nd_heap_reader *r)
 {
 	if (!r)
@@ -187,6 +192,9 @@ static void begin_list(struct nd_heap_reader *r)
 		r->numbers.take = nd_heap_columns_take_locations;
 		nd_heap_numbers_begin(&r->numbers,
 				      meta->location_fields ? meta->location_fields : 1);
+	} else if (r->columns.text_bytes > r->offset) {
+		/* They come last, and none gets longer. */
+		r->strings.expected = r->columns.text_bytes - r->offset;
 	}
 }
 

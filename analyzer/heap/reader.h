@@ -14,6 +14,7 @@
  */
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct nd_err;
 struct nd_heap;
@@ -22,6 +23,9 @@ struct nd_heap_reader;
 /* NULL when out of memory. */
 struct nd_heap_reader *nd_heap_reader_new(void);
 void nd_heap_reader_free(struct nd_heap_reader *reader);
+
+/* So many bytes are to come in all: where that is known, memory is asked for at once. */
+void nd_heap_reader_expect(struct nd_heap_reader *reader, uint64_t bytes);
 
 /*
  * Read the next bytes. 0, or with `err` set -EBADMSG where they are no snapshot, -E2BIG beyond a

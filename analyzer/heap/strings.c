@@ -31,7 +31,8 @@ static int no_memory(struct nd_err *err)
 
 static int reserve(struct nd_heap_strings *s, size_t len, struct nd_err *err)
 {
-	size_t cap = s->cap ? s->cap : FIRST_BYTES;
+	size_t first = s->expected > FIRST_BYTES ? s->expected : FIRST_BYTES;
+	size_t cap = s->cap ? s->cap : first;
 	char *bytes;
 
 	if (s->cap - s->len >= len + ROOM)

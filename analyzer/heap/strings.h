@@ -19,7 +19,8 @@ struct nd_heap_strings {
 	char *bytes;
 	size_t len;
 	size_t cap;
-	size_t *start; /* count + 1 of them at the end */
+	size_t expected; /* bytes that may be to come; 0: not known */
+	size_t *start;	 /* count + 1 of them at the end */
 	uint32_t count;
 	uint32_t start_cap;
 
