@@ -213,12 +213,23 @@ static uint32_t find_semidominator(struct flow *f, uint32_t w)
 	return least;
 }
 
+/*
+ * What has one predecessor is dominated by it. That is most of a heap, and would only be put into a
+ * bucket and taken out again.
+ */
 static void link_number(struct flow *f, uint32_t w)
 {
-	uint32_t semi = f->semi[w], parent = f->parent[w], v, next, best;
+	uint32_t parent = f->parent[w], semi, v, next, best;
 
-	f->dominator[w] = f->label[semi];
-	f->label[semi] = w;
+	if (f->first_from[w + 1] - f->first_from[w] == 1 && f->from[f->first_from[w]] == parent) {
+		f->semi[w] = parent;
+		f->dominator[w] = parent;
+	} else {
+		semi = find_semidominator(f, w);
+		f->semi[w] = semi;
+		f->dominator[w] = f->label[semi];
+		f->label[semi] = w;
+	}
 	f->label[w] = w;
 	for (v = f->label[parent]; v; v = next) {
 		next = f->dominator[v];
@@ -243,10 +254,8 @@ static int find(struct flow *f)
 	memset(f->dominator, 0, size);
 	for (w = 0; w <= f->count; w++)
 		f->semi[w] = w;
-	for (w = f->count; w > 1; w--) {
-		f->semi[w] = find_semidominator(f, w);
+	for (w = f->count; w > 1; w--)
 		link_number(f, w);
-	}
 	f->dominator[1] = 1;
 	for (w = 2; w <= f->count; w++)
 		if (f->dominator[w] != f->semi[w])

@@ -2,6 +2,7 @@
 #include "analyzer/heap/shapes.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,20 +24,29 @@ static uint32_t hash(const uint32_t *names, uint32_t len)
 	return (uint32_t)value;
 }
 
+static bool is_shape(const struct nd_heap_shapes *s, uint32_t id, const uint32_t *names,
+		     uint32_t len)
+{
+	const struct nd_heap_shape *shape = &s->shape[id];
+	const uint32_t *list = s->pool + shape->start;
+	uint32_t i = 0;
+
+	if (shape->len != len)
+		return false;
+	while (i < len && list[i] == names[i])
+		i++;
+	return i == len;
+}
+
 /* The slot of a list, or the free one where it belongs. At least half of them are free. */
 static uint32_t *find_slot(const struct nd_heap_shapes *s, const uint32_t *names, uint32_t len)
 {
-	const struct nd_heap_shape *shape;
 	uint32_t at = hash(names, len), id;
 
 	for (;; at++) {
 		at &= s->slot_count - 1;
 		id = s->slots[at];
-		if (!id)
-			return &s->slots[at];
-		shape = &s->shape[id - 1];
-		if (shape->len == len &&
-		    (!len || !memcmp(s->pool + shape->start, names, len * sizeof(*names))))
+		if (!id || is_shape(s, id - 1, names, len))
 			return &s->slots[at];
 	}
 }
@@ -78,8 +88,7 @@ static int reserve_pool(struct nd_heap_shapes *s, uint32_t len)
 	return 0;
 }
 
-int nd_heap_shapes_add(struct nd_heap_shapes *s, const uint32_t *names, uint32_t len,
-		       uint32_t *ret_id)
+static int add(struct nd_heap_shapes *s, const uint32_t *names, uint32_t len, uint32_t *ret_id)
 {
 	uint32_t *slot;
 
@@ -95,8 +104,17 @@ int nd_heap_shapes_add(struct nd_heap_shapes *s, const uint32_t *names, uint32_t
 		s->pool_len += len;
 		*slot = ++s->count;
 	}
-	s->shape[*slot - 1].count++;
 	*ret_id = *slot - 1;
+	return 0;
+}
+
+int nd_heap_shapes_add(struct nd_heap_shapes *s, const uint32_t *names, uint32_t len,
+		       uint32_t *ret_id)
+{
+	if ((!s->count || !is_shape(s, s->last, names, len)) && add(s, names, len, &s->last))
+		return -ENOMEM;
+	s->shape[s->last].count++;
+	*ret_id = s->last;
 	return 0;
 }
 

@@ -27,6 +27,7 @@ struct nd_heap_shapes {
 	size_t pool_cap;
 	struct nd_heap_shape *shape;
 	uint32_t count;
+	uint32_t last;	 /* the id that was added last: objects come in rows of one shape */
 	uint32_t *slots; /* a hash table of ids + 1 */
 	uint32_t slot_count;
 };

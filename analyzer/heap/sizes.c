@@ -30,20 +30,16 @@ static bool can_be_owned(const struct nd_heap *heap, uint32_t node, uint32_t ext
 	       (heap->type[node] == ND_HEAP_NATIVE && heap->name[node] == external);
 }
 
-/* A node is on the stack once when it gets an owner, and once more when it turns out shared. */
-static void find_owners(const struct nd_heap *heap, uint32_t *owner, uint32_t *stack)
+/*
+ * What a node's edges lead to has its owner, and so on. A node is on the stack once when it gets an
+ * owner, and once more when it turns out shared.
+ */
+static void hand_on(const struct nd_heap *heap, uint32_t node, uint32_t *owner, uint32_t *stack)
 {
-	uint32_t external = nd_heap_find_string(heap, "system / ExternalStringData");
-	uint32_t node, to, e;
 	uint64_t count = 0;
+	uint32_t to, e;
 
-	for (node = 0; node < heap->node_count; node++) {
-		owner[node] = UNOWNED;
-		if (can_be_owned(heap, node, external))
-			continue;
-		owner[node] = node;
-		stack[count++] = node;
-	}
+	stack[count++] = node;
 	while (count) {
 		node = stack[--count];
 		for (e = heap->first_edge[node]; e < heap->first_edge[node + 1]; e++) {
@@ -55,6 +51,18 @@ static void find_owners(const struct nd_heap *heap, uint32_t *owner, uint32_t *s
 			stack[count++] = to;
 		}
 	}
+}
+
+static void find_owners(const struct nd_heap *heap, uint32_t *owner, uint32_t *stack)
+{
+	uint32_t external = nd_heap_find_string(heap, "system / ExternalStringData"), node;
+
+	for (node = 0; node < heap->node_count; node++)
+		owner[node] = can_be_owned(heap, node, external) ? UNOWNED : node;
+	/* From the last one on, as DevTools does, whose stack has all of them. */
+	for (node = heap->node_count; node-- > 0;)
+		if (owner[node] == node)
+			hand_on(heap, node, owner, stack);
 }
 
 int nd_heap_charge_owners(struct nd_heap *heap)
@@ -71,7 +79,6 @@ int nd_heap_charge_owners(struct nd_heap *heap)
 		return -ENOMEM;
 	}
 	nd_pages_populate(owner, heap->node_count * sizeof(*owner));
-	nd_pages_populate(stack, heap->node_count * sizeof(*stack));
 	find_owners(heap, owner, stack);
 	for (node = 0; node < heap->node_count; node++) {
 		to = owner[node];
