@@ -34,6 +34,8 @@ int heap_analyse(struct heap *heap, const char *path)
 		ret = nd_err_set(&heap->err, -ENOMEM, "out of memory");
 	if (!ret)
 		ret = nd_heap_analyse(heap->snapshot, heap->names, &heap->analysis, &heap->err);
+	if (!ret && !heap->skips_distances)
+		ret = nd_heap_find_distances(heap->snapshot, &heap->analysis, &heap->err);
 	if (!ret && nd_heap_paths_init(&heap->paths, heap->snapshot, &heap->analysis))
 		ret = nd_err_set(&heap->err, -ENOMEM, "out of memory");
 	return ret ? heap_status_of(ret) : EXIT_DONE;

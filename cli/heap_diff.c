@@ -42,48 +42,60 @@ static int take_census(struct heap *heap, char **files, uint32_t count)
 	return EXIT_DONE;
 }
 
-/* Whether a snapshot has other ids than the last one has. */
-static int look_at_ids(struct heap *heap, const struct nd_heap_series *series, uint32_t i,
-		       bool *ret_are_mixed)
+/* The comparison with one snapshot of the series, and whether that has other ids. */
+static int compare_one(struct heap *heap, const struct nd_heap_series *series, uint32_t i,
+		       struct nd_heap_diff *ret_diff, bool *ret_are_mixed)
 {
 	struct nd_heap_series two = *series;
-	struct nd_heap_diff diff;
 	int ret;
 
 	two.census = &series->census[i];
 	two.count = 1;
-	ret = nd_heap_compare(&two, &diff, &heap->err);
-	if (ret)
-		return ret;
-	*ret_are_mixed = nd_heap_diff_is_mixed(&diff);
-	nd_heap_diff_fini(&diff);
-	return 0;
+	ret = nd_heap_compare(&two, ret_diff, &heap->err);
+	*ret_are_mixed = !ret && nd_heap_diff_is_mixed(ret_diff);
+	return ret;
 }
 
-/*
- * Where ids are of no use, objects are found again by their ways, for which their file must be read
- * once more: a pipe's is gone.
- */
-static int match(struct heap *heap, char **files, const struct nd_heap_series *series,
-		 bool *ret_by_ways)
+/* Objects are found again by their ways, for which their file must be read once more. */
+static int match(struct heap *heap, const char *file, const struct nd_heap_series *series,
+		 uint32_t i)
 {
 	struct nd_heap *before;
+	int ret = heap_file_read(file, &before, &heap->err);
+
+	if (ret)
+		return ret;
+	ret = nd_heap_census_match(&heap->census[i], before, series->heap, &heap->err);
+	nd_heap_free(before);
+	return ret;
+}
+
+/* Where ids are of no use, ways are, unless the snapshot came by a pipe, and is gone. */
+static int compare(struct heap *heap, char **files, const struct nd_heap_series *series,
+		   struct nd_heap_diff *ret_diff, bool *ret_by_ways)
+{
+	struct nd_heap_diff diff;
 	bool are_mixed;
 	uint32_t i;
-	int ret = 0;
+	int ret;
 
-	for (i = 0; i < series->count && !ret; i++) {
-		ret = look_at_ids(heap, series, i, &are_mixed);
-		if (ret || !are_mixed || !strcmp(files[i], "-"))
-			continue;
-		ret = heap_file_read(files[i], &before, &heap->err);
+	for (i = 0; i < series->count; i++) {
+		ret = compare_one(heap, series, i, &diff, &are_mixed);
 		if (ret)
-			break;
-		ret = nd_heap_census_match(&heap->census[i], before, series->heap, &heap->err);
-		nd_heap_free(before);
-		*ret_by_ways = true;
+			return ret;
+		are_mixed &= strcmp(files[i], "-") != 0;
+		/* Of two snapshots, this is the comparison already. */
+		if (series->count == 1 && !are_mixed) {
+			*ret_diff = diff;
+			return 0;
+		}
+		nd_heap_diff_fini(&diff);
+		ret = are_mixed ? match(heap, files[i], series, i) : 0;
+		if (ret)
+			return ret;
+		*ret_by_ways |= are_mixed;
 	}
-	return ret;
+	return nd_heap_compare(series, ret_diff, &heap->err);
 }
 
 static int check_growth(const struct heap *heap, int64_t grown)
@@ -126,8 +138,7 @@ static int answer(struct heap *heap, char **files, const struct nd_heap_series *
 	};
 	int ret;
 
-	if (match(heap, files, series, &comparison.by_ways) ||
-	    nd_heap_compare(series, &diff, &heap->err))
+	if (compare(heap, files, series, &diff, &comparison.by_ways))
 		return EXIT_FAILED;
 	if (nd_heap_diff_is_mixed(&diff))
 		term_note("the same ids are of other objects in '%s' and '%s', and the objects are "
@@ -136,7 +147,7 @@ static int answer(struct heap *heap, char **files, const struct nd_heap_series *
 	else if (comparison.by_ways)
 		term_note("the snapshots do not share their ids: objects are the same where the "
 			  "same way leads to them");
-	ret = nd_heap_find_growth(series, &suspects, &heap->err) ? EXIT_FAILED : EXIT_DONE;
+	ret = nd_heap_find_growth(series, &diff, &suspects, &heap->err) ? EXIT_FAILED : EXIT_DONE;
 	if (!ret && heap->format == HEAP_FORMAT_HTML &&
 	    heap_page_write_diff(&heap->page, &comparison, &heap->err))
 		ret = EXIT_FAILED;
@@ -156,6 +167,8 @@ int heap_answer_diff(struct heap *heap, char **files)
 	struct nd_heap_series series;
 	int ret = heap_claim_page(heap);
 
+	heap->skips_distances =
+		heap->format == HEAP_FORMAT_USUAL || heap->format == HEAP_FORMAT_TEXT;
 	if (!ret)
 		ret = take_census(heap, files, count);
 	if (!ret)

@@ -100,8 +100,7 @@ int heap_answer_query(struct heap *heap, char **words)
 
 	if (!ret && heap->retained_by)
 		ret = heap_find_object(heap, words[0], heap->retained_by, &heap->query.retained_by);
-	if (!ret && heap->retained_by &&
-	    nd_heap_find_tree(heap->snapshot, &heap->analysis, &heap->err))
+	if (!ret && nd_heap_find_tree(heap->snapshot, &heap->analysis, &heap->err))
 		ret = EXIT_FAILED;
 	if (ret)
 		return ret;

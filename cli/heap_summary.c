@@ -59,7 +59,7 @@ int heap_answer_summary(struct heap *heap, char **files)
 	ret = heap_claim_page(heap);
 	if (!ret)
 		ret = heap_analyse(heap, files[0]);
-	if (!ret && nd_heap_find_tree(heap->snapshot, &heap->analysis, &heap->err))
+	if (!ret && nd_heap_find_sums(heap->snapshot, &heap->analysis, &heap->err))
 		ret = EXIT_FAILED;
 	if (ret)
 		return ret;

@@ -47,9 +47,9 @@ static int analyse_graph(struct nd_heap *heap, struct nd_heap_analysis *a)
 		ret = nd_heap_find_dominators(heap, essential, &a->dominator, &a->retained);
 	free(essential);
 	if (!ret)
-		ret = nd_heap_find_distances(heap, &pairs, &a->distance, &a->before);
+		a->before = nd_heap_list_before(heap, &pairs);
 	nd_heap_pairs_fini(&pairs);
-	return ret;
+	return ret || !a->before ? -ENOMEM : 0;
 }
 
 /* Only who compares classes with those of another heap asks what plain objects look like. */
@@ -166,6 +166,31 @@ static int sum_classes(const struct nd_heap *heap, struct nd_heap_analysis *a)
 	return ret;
 }
 
+int nd_heap_find_distances(const struct nd_heap *heap, struct nd_heap_analysis *a,
+			   struct nd_err *err)
+{
+	struct nd_heap_pairs pairs;
+
+	if (a->distance)
+		return 0;
+	if (!nd_heap_pairs_init(&pairs, heap)) {
+		a->distance = nd_heap_list_distances(heap, &pairs);
+		nd_heap_pairs_fini(&pairs);
+	}
+	return a->distance ? 0 : nd_err_set(err, -ENOMEM, "out of memory for distances");
+}
+
+int nd_heap_find_sums(const struct nd_heap *heap, struct nd_heap_analysis *a, struct nd_err *err)
+{
+	int ret = nd_heap_find_tree(heap, a, err);
+
+	if (!ret)
+		ret = nd_heap_find_distances(heap, a, err);
+	if (!ret && !a->class && sum_classes(heap, a))
+		ret = nd_err_set(err, -ENOMEM, "out of memory for classes");
+	return ret;
+}
+
 static bool is_global_name(const char *name)
 {
 	if (*name != 'g' && *name != 'W')
@@ -200,11 +225,7 @@ static int analyse(struct nd_heap *heap, struct nd_intern *names, struct nd_heap
 {
 	int ret = analyse_graph(heap, a);
 
-	if (!ret)
-		ret = classify(heap, names, a);
-	if (!ret)
-		ret = build_tree(heap, a);
-	return ret ? ret : sum_classes(heap, a);
+	return ret ? ret : classify(heap, names, a);
 }
 
 /*

@@ -31,15 +31,15 @@ struct nd_heap_class {
 struct nd_heap_analysis {
 	uint32_t *dominator;
 	uint64_t *retained;
-	int32_t *distance;
-	uint32_t *before; /* the node before it on a shortest way from the root, or ND_HEAP_NONE */
+	int32_t *distance; /* see nd_heap_find_distances() */
+	uint32_t *before;  /* the node before it on a shortest way from the root, or ND_HEAP_NONE */
 	uint32_t *class_of;
 	uint32_t *child;   /* the first that it dominates immediately, or ND_HEAP_NONE; with */
 	uint32_t *sibling; /* the next with the same dominator: see nd_heap_find_tree() */
 	uint8_t *top;	   /* a bit for each, see nd_heap_is_top() */
 
 	struct nd_heap_classes classes;
-	struct nd_heap_class *class;
+	struct nd_heap_class *class;	      /* see nd_heap_find_sums() */
 	struct nd_heap_interfaces interfaces; /* see nd_heap_find_interfaces() */
 	bool has_interfaces;
 };
@@ -67,6 +67,17 @@ int nd_heap_find_interfaces(const struct nd_heap *heap, struct nd_intern *names,
  * -ENOMEM with `err` set.
  */
 int nd_heap_find_tree(const struct nd_heap *heap, struct nd_heap_analysis *analysis,
+		      struct nd_err *err);
+
+/*
+ * See that distances are there: what shows an object or looks for it by them needs them. 0, or
+ * -ENOMEM with `err` set.
+ */
+int nd_heap_find_distances(const struct nd_heap *heap, struct nd_heap_analysis *analysis,
+			   struct nd_err *err);
+
+/* See that the sums of classes are there, the tree, and distances. 0, or -ENOMEM with `err` set. */
+int nd_heap_find_sums(const struct nd_heap *heap, struct nd_heap_analysis *analysis,
 		      struct nd_err *err);
 
 /*

@@ -7,6 +7,7 @@
 
 #include "analyzer/heap/analysis.h"
 #include "analyzer/heap/census.h"
+#include "analyzer/heap/graph.h"
 #include "analyzer/heap/heap.h"
 #include "common/err.h"
 
@@ -38,7 +39,9 @@ void nd_heap_diff_fini(struct nd_heap_diff *diff)
 {
 	nd_heap_classes_fini(&diff->classes);
 	free(diff->delta);
+	free(diff->fresh);
 	diff->delta = NULL;
+	diff->fresh = NULL;
 }
 
 /* The classes of one snapshot among those of all; the caller frees the list. */
@@ -98,12 +101,14 @@ static void add_last(struct nd_heap_diff *diff, const struct nd_heap_series *ser
 	uint32_t node, class, old;
 
 	for (node = 0; node < heap->node_count; node++) {
+		old = nd_heap_census_find(first, heap->id[node]);
+		if (old == ND_HEAP_NONE)
+			nd_heap_set_bit(diff->fresh, node);
 		if (!heap->self_size[node])
 			continue;
 		class = joined_last[series->analysis->class_of[node]];
 		delta = &diff->delta[class];
 		delta->bytes += heap->self_size[node];
-		old = nd_heap_census_find(first, heap->id[node]);
 		diff->matched += old != ND_HEAP_NONE;
 		diff->reclassed +=
 			old != ND_HEAP_NONE && joined_first[first->class_of[old]] != class;
@@ -194,10 +199,11 @@ int nd_heap_compare(const struct nd_heap_series *series, struct nd_heap_diff *re
 	if (!code) {
 		diff.count = diff.classes.keys.count;
 		diff.delta = calloc((size_t)diff.count + 1, sizeof(*diff.delta));
+		diff.fresh = calloc(series->heap->node_count / 8 + 1, 1);
 		bytes = calloc(2 * (size_t)diff.count + 1, sizeof(*bytes));
 		for (i = 0; diff.delta && i < diff.count; i++)
 			diff.delta[i].class = i;
-		if (diff.delta && bytes)
+		if (diff.delta && diff.fresh && bytes)
 			go_through(&diff, series, joined, bytes);
 		else
 			code = -ENOMEM;

@@ -32,7 +32,8 @@ struct nd_heap_diff {
 	struct nd_heap_classes classes; /* of all snapshots */
 	struct nd_heap_delta *delta;	/* one for each class, what grew most first */
 	uint32_t count;
-	int64_t grown; /* bytes of those that are not ignored; of several snapshots, not steady */
+	uint8_t *fresh; /* a bit for each node of the last one that is not in the first one */
+	int64_t grown;	/* bytes of those that are not ignored; of several snapshots, not steady */
 	uint32_t matched;   /* objects of the last one whose id the first one has */
 	uint32_t reclassed; /* of these, those that have another class there */
 };

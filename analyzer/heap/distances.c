@@ -15,11 +15,10 @@
 struct search {
 	const struct nd_heap *heap;
 	const struct nd_heap_pairs *pairs;
-	uint8_t *seen_once;   /* a bit for each pair */
-	uint8_t *seen_before; /* the same when the user's roots were done */
-	uint8_t *reached;     /* a bit for each node, of the search for lasting ways */
-	int32_t *distance;
-	uint32_t *before;
+	uint8_t *seen_once; /* a bit for each pair */
+	uint8_t *reached;   /* a bit for each node */
+	int32_t *distance;  /* NULL: not asked for */
+	uint32_t *before;   /* NULL: not asked for */
 	uint32_t *queue;
 	uint32_t head;
 	uint32_t tail;
@@ -72,29 +71,31 @@ static bool is_passable(struct search *s, uint32_t node, uint32_t edge)
 
 static void visit(struct search *s, uint32_t node, uint32_t before, int32_t distance)
 {
-	s->distance[node] = distance;
-	s->before[node] = before;
+	nd_heap_set_bit(s->reached, node);
+	if (s->before)
+		s->before[node] = before;
+	if (s->distance)
+		s->distance[node] = distance;
 	s->queue[s->tail++] = node;
 }
 
-static void search(struct search *s)
+/* All that the edges of a node lead to for the first time. */
+static void go_on(struct search *s, uint32_t node)
 {
 	const struct nd_heap *heap = s->heap;
-	uint32_t node, to, e;
+	int32_t distance = s->distance ? s->distance[node] + 1 : 0;
+	uint32_t to, e;
 
-	while (s->head < s->tail) {
-		node = s->queue[s->head++];
-		for (e = heap->first_edge[node]; e < heap->first_edge[node + 1]; e++) {
-			to = nd_heap_edge_to(heap, e);
-			if (nd_heap_edge_type(heap, e) != ND_HEAP_EDGE_WEAK &&
-			    s->distance[to] == ND_HEAP_DISTANCE_NONE && is_passable(s, node, e))
-				visit(s, to, node, s->distance[node] + 1);
-		}
+	for (e = heap->first_edge[node]; e < heap->first_edge[node + 1]; e++) {
+		to = nd_heap_edge_to(heap, e);
+		if (nd_heap_edge_type(heap, e) != ND_HEAP_EDGE_WEAK &&
+		    !nd_heap_bit(s->reached, to) && is_passable(s, node, e))
+			visit(s, to, node, distance);
 	}
 }
 
-/* First from the user's roots, then from the root to all that is left. */
-static void search_all(struct search *s)
+/* From the user's roots. Whether there are any. */
+static bool search_user_roots(struct search *s)
 {
 	const struct nd_heap *heap = s->heap;
 	uint32_t e, to;
@@ -102,16 +103,21 @@ static void search_all(struct search *s)
 
 	for (e = heap->first_edge[heap->root]; e < heap->first_edge[heap->root + 1]; e++) {
 		to = nd_heap_edge_to(heap, e);
-		if (nd_heap_is_user_root(heap, to) && s->distance[to] == ND_HEAP_DISTANCE_NONE)
+		if (nd_heap_is_user_root(heap, to) && !nd_heap_bit(s->reached, to))
 			visit(s, to, heap->root, 1);
 	}
 	has_roots = s->tail > 0;
-	search(s);
-	memcpy(s->seen_before, s->seen_once, s->pairs->count / 8 + 1);
+	while (s->head < s->tail)
+		go_on(s, s->queue[s->head++]);
+	return has_roots;
+}
+
+/* The root may have been reached, and is visited again. */
+static void visit_root(struct search *s, int32_t distance)
+{
 	s->head = 0;
 	s->tail = 0;
-	visit(s, heap->root, ND_HEAP_NONE, has_roots ? ND_HEAP_DISTANCE_SYSTEM : 0);
-	search(s);
+	visit(s, s->heap->root, ND_HEAP_NONE, distance);
 }
 
 /*
@@ -149,22 +155,6 @@ static bool put_off(const struct nd_heap *heap, uint32_t node, uint32_t passing[
 	return false;
 }
 
-static void go_on(struct search *s, uint32_t node)
-{
-	const struct nd_heap *heap = s->heap;
-	uint32_t e, to;
-
-	for (e = heap->first_edge[node]; e < heap->first_edge[node + 1]; e++) {
-		to = nd_heap_edge_to(heap, e);
-		if (nd_heap_edge_type(heap, e) == ND_HEAP_EDGE_WEAK ||
-		    nd_heap_bit(s->reached, to) || !is_passable(s, node, e))
-			continue;
-		nd_heap_set_bit(s->reached, to);
-		s->before[to] = node;
-		s->queue[s->tail++] = to;
-	}
-}
-
 static void drain(struct search *s, uint32_t passing[PASSING_ROOTS])
 {
 	uint32_t node;
@@ -176,23 +166,13 @@ static void drain(struct search *s, uint32_t passing[PASSING_ROOTS])
 	}
 }
 
-/*
- * Find the ways from the root once more, for those that no user's root reaches: by roots that pass
- * only where there are no others. Distances stay.
- */
+/* To all that no user's root reaches: by roots that pass only where there are no others. */
 static void search_lasting(struct search *s)
 {
-	const struct nd_heap *heap = s->heap;
-	uint32_t passing[PASSING_ROOTS] = {ND_HEAP_NONE, ND_HEAP_NONE, ND_HEAP_NONE}, node;
+	uint32_t passing[PASSING_ROOTS] = {ND_HEAP_NONE, ND_HEAP_NONE, ND_HEAP_NONE};
 	size_t i;
 
-	for (node = 0; node < heap->node_count && s->distance[heap->root]; node++)
-		if (s->distance[node] >= 0 && s->distance[node] < ND_HEAP_DISTANCE_SYSTEM)
-			nd_heap_set_bit(s->reached, node);
-	nd_heap_set_bit(s->reached, heap->root);
-	s->queue[0] = heap->root;
-	s->head = 0;
-	s->tail = 1;
+	visit_root(s, 0);
 	drain(s, passing);
 	for (i = 0; i < PASSING_ROOTS; i++) {
 		if (passing[i] == ND_HEAP_NONE)
@@ -202,57 +182,65 @@ static void search_lasting(struct search *s)
 	}
 }
 
-static int run(struct search *s)
+static int begin(struct search *s)
 {
 	const struct nd_heap *heap = s->heap;
-	size_t pair_bytes = s->pairs->count / 8 + 1;
-	uint32_t i;
 
-	/* The root may be reached, and is then visited again. */
+	/* The root may be twice in it. */
 	s->queue = malloc(((size_t)heap->node_count + 1) * sizeof(*s->queue));
-	s->seen_once = calloc(pair_bytes, 1);
-	s->seen_before = malloc(pair_bytes);
+	s->seen_once = calloc(s->pairs->count / 8 + 1, 1);
 	s->reached = calloc(heap->node_count / 8 + 1, 1);
-	if (!s->distance || !s->before || !s->queue || !s->seen_once || !s->seen_before ||
-	    !s->reached)
+	if (!s->queue || !s->seen_once || !s->reached)
 		return -ENOMEM;
-	nd_pages_populate(s->distance, heap->node_count * sizeof(*s->distance));
-	nd_pages_populate(s->before, heap->node_count * sizeof(*s->before));
 	nd_pages_populate(s->queue, heap->node_count * sizeof(*s->queue));
-	for (i = 0; i < heap->node_count; i++) {
-		s->distance[i] = ND_HEAP_DISTANCE_NONE;
-		s->before[i] = ND_HEAP_NONE;
-	}
 	s->native_context = nd_heap_find_string(heap, "system / NativeContext");
 	s->sloppy_map = nd_heap_find_string(heap, "sloppy_function_map");
 	s->descriptors = nd_heap_find_string(heap, "(map descriptors)");
-	search_all(s);
-	memcpy(s->seen_once, s->seen_before, pair_bytes);
-	search_lasting(s);
 	return 0;
 }
 
-int nd_heap_find_distances(const struct nd_heap *heap, const struct nd_heap_pairs *pairs,
-			   int32_t **ret_distance, uint32_t **ret_before)
+static void end(struct search *s)
 {
-	struct search s = {
-		.heap = heap,
-		.pairs = pairs,
-		.distance = malloc(heap->node_count * sizeof(*s.distance)),
-		.before = malloc(heap->node_count * sizeof(*s.before)),
-	};
-	int ret = run(&s);
+	free(s->queue);
+	free(s->seen_once);
+	free(s->reached);
+}
 
-	free(s.queue);
-	free(s.seen_once);
-	free(s.seen_before);
-	free(s.reached);
-	if (ret) {
-		free(s.distance);
+uint32_t *nd_heap_list_before(const struct nd_heap *heap, const struct nd_heap_pairs *pairs)
+{
+	size_t size = heap->node_count * sizeof(uint32_t);
+	struct search s = {.heap = heap, .pairs = pairs, .before = malloc(size)};
+
+	if (s.before && !begin(&s)) {
+		nd_pages_populate(s.before, size);
+		memset(s.before, 0xff, size); /* ND_HEAP_NONE */
+		search_user_roots(&s);
+		search_lasting(&s);
+	} else {
 		free(s.before);
-		return ret;
+		s.before = NULL;
 	}
-	*ret_distance = s.distance;
-	*ret_before = s.before;
-	return 0;
+	end(&s);
+	return s.before;
+}
+
+int32_t *nd_heap_list_distances(const struct nd_heap *heap, const struct nd_heap_pairs *pairs)
+{
+	size_t size = heap->node_count * sizeof(int32_t);
+	struct search s = {.heap = heap, .pairs = pairs, .distance = malloc(size)};
+	uint32_t i;
+
+	if (s.distance && !begin(&s)) {
+		nd_pages_populate(s.distance, size);
+		for (i = 0; i < heap->node_count; i++)
+			s.distance[i] = ND_HEAP_DISTANCE_NONE;
+		visit_root(&s, search_user_roots(&s) ? ND_HEAP_DISTANCE_SYSTEM : 0);
+		while (s.head < s.tail)
+			go_on(&s, s.queue[s.head++]);
+	} else {
+		free(s.distance);
+		s.distance = NULL;
+	}
+	end(&s);
+	return s.distance;
 }

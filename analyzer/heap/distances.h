@@ -17,12 +17,14 @@ struct nd_heap_pairs;
 #define ND_HEAP_DISTANCE_SYSTEM 100000000
 
 /*
- * Find the distance of each node, and the one before it on a shortest way from the root:
- * ND_HEAP_NONE where there is none, as for the root. That way does not begin with what is on the
- * stack while the snapshot is taken, unless there is no other. The caller frees both. 0 or -ENOMEM.
+ * For each node the one before it on a shortest way from the root, ND_HEAP_NONE where there is
+ * none, as for the root. That way does not begin with what is on the stack while the snapshot is
+ * taken, unless there is no other. The caller frees the list; NULL when out of memory.
  */
-int nd_heap_find_distances(const struct nd_heap *heap, const struct nd_heap_pairs *pairs,
-			   int32_t **ret_distance, uint32_t **ret_before);
+uint32_t *nd_heap_list_before(const struct nd_heap *heap, const struct nd_heap_pairs *pairs);
+
+/* The distance of each node, likewise. */
+int32_t *nd_heap_list_distances(const struct nd_heap *heap, const struct nd_heap_pairs *pairs);
 
 /* Whether a node is one of V8's roots with what is there only while the snapshot is taken. */
 bool nd_heap_is_passing_root(const struct nd_heap *heap, uint32_t node);

@@ -392,6 +392,8 @@ static int find_and_add_analysis(struct pack *p, struct nd_heap *heap, bool *ret
 		memcpy(original, heap->self_size, size);
 		ret = nd_heap_analyse(heap, names, &analysis, &why);
 	}
+	if (!ret)
+		ret = nd_heap_find_sums(heap, &analysis, &why);
 	*ret_is_analysed = !ret;
 	if (!ret) {
 		p->original = original;

@@ -35,7 +35,7 @@ struct finder {
 	const struct nd_heap *heap;
 	const struct nd_heap_analysis *a;
 	const struct nd_heap_series *series; /* NULL: a single snapshot */
-	uint8_t *fresh;			     /* a bit for each node that is new */
+	const uint8_t *fresh;		     /* a bit for each node that is new; NULL: none is */
 
 	/*
 	 * By node, what it is charged with. In a series, a new object has what is new of all that
@@ -62,6 +62,11 @@ static int list_add(struct list *list, uint32_t node)
 	return 0;
 }
 
+static bool is_fresh(const struct finder *f, uint32_t node)
+{
+	return f->fresh && nd_heap_bit(f->fresh, node);
+}
+
 /* Whether an object was not there in a snapshot. */
 static bool is_new(const struct finder *f, uint32_t node, uint32_t snapshot)
 {
@@ -83,13 +88,13 @@ static uint32_t find_holder(const struct finder *f, uint32_t node)
 {
 	uint32_t holder = f->a->dominator[node];
 
-	if (!nd_heap_bit(f->fresh, node) || node == f->heap->root || nd_heap_bit(f->fresh, holder))
+	if (!is_fresh(f, node) || node == f->heap->root || is_fresh(f, holder))
 		return ND_HEAP_NONE;
 	if (!nd_heap_is_top(f->a, holder))
 		return holder;
 	do
 		node = f->a->before[node];
-	while (node != ND_HEAP_NONE && nd_heap_bit(f->fresh, node));
+	while (node != ND_HEAP_NONE && is_fresh(f, node));
 	return node == ND_HEAP_NONE ? holder : node;
 }
 
@@ -100,10 +105,10 @@ static void sum_fresh(struct finder *f)
 	uint32_t root = f->heap->root, node;
 
 	for (node = nd_heap_first_leaf(a, root); node != root; node = nd_heap_next_up(a, node)) {
-		if (!nd_heap_bit(f->fresh, node))
+		if (!is_fresh(f, node))
 			continue;
 		f->charge[node] += f->heap->self_size[node];
-		if (nd_heap_bit(f->fresh, a->dominator[node]))
+		if (is_fresh(f, a->dominator[node]))
 			f->charge[a->dominator[node]] += f->charge[node];
 	}
 }
@@ -115,7 +120,7 @@ static uint32_t find_largest(const struct finder *f, uint64_t min,
 	uint32_t count = 0, node, i;
 
 	for (node = 0; node < f->heap->node_count; node++) {
-		if (f->charge[node] < min || nd_heap_bit(f->fresh, node) ||
+		if (f->charge[node] < min || is_fresh(f, node) ||
 		    (count == ND_HEAP_SUSPECTS_MAX &&
 		     f->charge[node] <= f->charge[largest[count - 1]]))
 			continue;
@@ -145,7 +150,7 @@ static int list_children(struct finder *f, uint32_t node)
 
 	f->list.count = 0;
 	for (child = f->a->child[node]; child != ND_HEAP_NONE; child = f->a->sibling[child])
-		if ((!f->series || nd_heap_bit(f->fresh, child)) && weight(f, child) &&
+		if ((!f->series || is_fresh(f, child)) && weight(f, child) &&
 		    list_add(&f->list, child))
 			return -ENOMEM;
 	return 0;
@@ -275,9 +280,6 @@ static int find_growth(struct finder *f, uint32_t *holder, struct nd_heap_suspec
 {
 	uint32_t node;
 
-	for (node = 0; node < f->heap->node_count; node++)
-		if (is_new(f, node, 0))
-			nd_heap_set_bit(f->fresh, node);
 	sum_fresh(f);
 	for (node = 0; node < f->heap->node_count; node++) {
 		holder[node] = find_holder(f, node);
@@ -323,14 +325,12 @@ static int run(struct finder *f,
 	int code = -ENOMEM;
 
 	assert(f->a->sibling);
-	f->fresh = calloc(f->heap->node_count / 8 + 1, 1);
 	f->charge = calloc(f->heap->node_count, sizeof(*f->charge));
 	f->class_count = calloc(classes, sizeof(*f->class_count));
 	f->class_bytes = calloc(classes, sizeof(*f->class_bytes));
-	if (holder && f->fresh && f->charge && f->class_count && f->class_bytes)
+	if (holder && f->charge && f->class_count && f->class_bytes)
 		code = find(f, holder, &suspects);
 	free(holder);
-	free(f->fresh);
 	free(f->charge);
 	free(f->class_count);
 	free(f->class_bytes);
@@ -341,10 +341,15 @@ static int run(struct finder *f,
 	return 0;
 }
 
-int nd_heap_find_growth(const struct nd_heap_series *series, struct nd_heap_suspects *ret,
-			struct nd_err *err)
+int nd_heap_find_growth(const struct nd_heap_series *series, const struct nd_heap_diff *diff,
+			struct nd_heap_suspects *ret, struct nd_err *err)
 {
-	struct finder f = {.heap = series->heap, .a = series->analysis, .series = series};
+	struct finder f = {
+		.heap = series->heap,
+		.a = series->analysis,
+		.series = series,
+		.fresh = diff->fresh,
+	};
 
 	return run(&f, find_growth, ret, err);
 }

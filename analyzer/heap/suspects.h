@@ -45,11 +45,11 @@ struct nd_heap_suspects {
 };
 
 /*
- * Who got what is new since the first snapshot; of several, only those that got some each time. 0,
- * or -ENOMEM with `err` set.
+ * Who got what is new since the first snapshot, as `diff` of the series has it; of several, only
+ * those that got some each time. 0, or -ENOMEM with `err` set.
  */
-int nd_heap_find_growth(const struct nd_heap_series *series, struct nd_heap_suspects *ret,
-			struct nd_err *err);
+int nd_heap_find_growth(const struct nd_heap_series *series, const struct nd_heap_diff *diff,
+			struct nd_heap_suspects *ret, struct nd_err *err);
 
 /* Who has much, in a single snapshot. */
 int nd_heap_find_gatherers(const struct nd_heap *heap, const struct nd_heap_analysis *analysis,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analyzer/render/heap_json.h"
 
+#include <assert.h>
 #include <inttypes.h>
 
 #include "analyzer/heap/analysis.h"
@@ -48,6 +49,7 @@ void nd_heap_json_object(const struct nd_heap_paths *paths, uint32_t node, bool 
 	const struct nd_heap_analysis *a = paths->analysis;
 	const struct nd_heap_location *location = nd_heap_find_location(heap, node);
 
+	assert(a->distance);
 	nd_buf_addf(out, "{\"id\":%" PRIu32 ",\"kind\":\"%s\"", heap->id[node],
 		    nd_heap_node_type_name((enum nd_heap_node_type)heap->type[node]));
 	nd_json_add_field(out, ",\"name\":", nd_heap_name(heap, node));

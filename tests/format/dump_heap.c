@@ -70,6 +70,8 @@ int main(int argc, char **argv)
 
 	if (!ret)
 		ret = nd_heap_analyse(heap, names, &analysis, &err);
+	if (!ret)
+		ret = nd_heap_find_sums(heap, &analysis, &err);
 	if (ret) {
 		fprintf(stderr, "dump_heap: %s\n", err.what);
 	} else {

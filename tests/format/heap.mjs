@@ -86,6 +86,10 @@ async function checkPacked(file, snapshot) {
   assert.ok(statSync(packed).size * 5 < statSync(file).size);
   checkNodes(packed, snapshot);
   checkClasses(packed, snapshot);
+  const [ours, theirs] = [packed, file].map((name) =>
+    askNodiag("query", name, "--class", "Object").objects);
+  assert.ok(ours.length > 0);
+  assert.deepEqual(ours, theirs);
   execFileSync(NODIAG, ["heap", "convert", "-f", "heapsnapshot", packed, "-o", back],
     { stdio: "pipe" });
   const again = await loadSnapshot(devtools, back);

@@ -89,13 +89,14 @@ static void render(const struct nd_heap_paths *paths, const struct nd_heap_serie
 	}
 	/* It was compared with itself: who matches it anew finds the same. */
 	if (!nd_heap_census_match(census, paths->heap, paths->heap, NULL) &&
-	    !nd_heap_find_growth(series, &suspects, NULL) &&
 	    !nd_heap_compare(series, &diff, NULL)) {
 		struct nd_heap_comparison c = {series, &diff, &suspects, paths, names, 5, false};
 
-		nd_render_heap_diff(&c, false, &out);
-		nd_render_heap_diff_json(&c, &out);
-		draw(&c, &out);
+		if (!nd_heap_find_growth(series, &diff, &suspects, NULL)) {
+			nd_render_heap_diff(&c, false, &out);
+			nd_render_heap_diff_json(&c, &out);
+			draw(&c, &out);
+		}
 		nd_heap_diff_fini(&diff);
 	}
 	search(paths, paths->heap->node_count - 1, &out);
@@ -119,7 +120,8 @@ static void use_heap(struct nd_heap *heap, struct nd_heap_census *census, struct
 		return;
 	}
 	series.analysis = &analysis;
-	if (!nd_heap_census_class(census, &analysis.interfaces, names) &&
+	if (!nd_heap_find_sums(heap, &analysis, NULL) &&
+	    !nd_heap_census_class(census, &analysis.interfaces, names) &&
 	    !nd_heap_paths_init(&paths, heap, &analysis)) {
 		render(&paths, &series, census, &collections);
 		nd_heap_paths_fini(&paths);

@@ -294,11 +294,11 @@ static int answer_heap(const struct nd_heap_paths *paths, const struct nd_heap_s
 		ret = draw_heap(paths, &summary, NULL, &out);
 	nd_heap_summary_fini(&summary);
 	if (!ret)
-		ret = nd_heap_find_growth(series, &suspects, NULL);
-	if (!ret)
 		ret = nd_heap_compare(series, &diff, NULL);
 	if (!ret) {
-		ret = nd_render_heap_diff_json(&c, &out);
+		ret = nd_heap_find_growth(series, &diff, &suspects, NULL);
+		if (!ret)
+			ret = nd_render_heap_diff_json(&c, &out);
 		if (!ret)
 			ret = draw_heap(paths, NULL, &c, &out);
 		nd_heap_diff_fini(&diff);
@@ -326,6 +326,8 @@ static int analyse_heap(struct nd_heap *heap, struct nd_intern *names)
 	ret = nd_heap_find_collections(heap, &collections);
 	if (!ret)
 		ret = nd_heap_analyse(heap, names, &analysis, NULL);
+	if (!ret)
+		ret = nd_heap_find_sums(heap, &analysis, NULL);
 	if (!ret)
 		ret = nd_heap_census_class(&census, &analysis.interfaces, names);
 	if (!ret)
@@ -374,6 +376,8 @@ static int unpack_heap(const struct nd_buf *file, struct nd_intern *names, struc
 		ret = nd_heap_write(heap, &sink, NULL);
 	if (!ret)
 		ret = nd_heap_analyse(heap, names, &analysis, NULL);
+	if (!ret)
+		ret = nd_heap_find_sums(heap, &analysis, NULL);
 	if (!ret)
 		ret = nd_heap_find_interfaces(heap, names, &analysis, NULL);
 	nd_heap_analysis_fini(&analysis);

@@ -22,6 +22,7 @@ static inline void analyse(struct known *k, const struct build *build)
 	k->names = nd_intern_new();
 	assert_non_null(k->heap);
 	assert_int_equal(nd_heap_analyse(k->heap, k->names, &k->a, NULL), 0);
+	assert_int_equal(nd_heap_find_sums(k->heap, &k->a, NULL), 0);
 	assert_int_equal(nd_heap_paths_init(&k->paths, k->heap, &k->a), 0);
 }
 

@@ -312,6 +312,7 @@ static void test_large_graphs(void **state)
 		nd_buf_fini(&text);
 		k.names = nd_intern_new();
 		assert_int_equal(nd_heap_analyse(k.heap, k.names, &k.a, NULL), 0);
+		assert_int_equal(nd_heap_find_sums(k.heap, &k.a, NULL), 0);
 		assert_int_equal(k.a.dominator[NODES - 1], NODES - 2);
 		assert_int_equal(k.a.retained[NODES / 2], NODES / 2);
 		assert_int_equal(k.a.distance[NODES - 1], NODES - 1);

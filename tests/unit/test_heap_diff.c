@@ -101,6 +101,7 @@ static void compare(struct compared *c, const uint32_t *leaks, const char *const
 	/* The list's elements have moved. */
 	c->heap = make_program(leaks[i], 4294967293u);
 	assert_int_equal(nd_heap_analyse(c->heap, c->names, &c->analysis, NULL), 0);
+	assert_int_equal(nd_heap_find_sums(c->heap, &c->analysis, NULL), 0);
 	assert_int_equal(nd_heap_paths_init(&c->paths, c->heap, &c->analysis), 0);
 	c->series = (struct nd_heap_series){c->census,	  i,	  c->heap,
 					    &c->analysis, ignore, ignore ? 1 : 0};
@@ -108,7 +109,7 @@ static void compare(struct compared *c, const uint32_t *leaks, const char *const
 		assert_int_equal(
 			nd_heap_census_class(&c->census[i], &c->analysis.interfaces, c->names), 0);
 	assert_int_equal(nd_heap_compare(&c->series, &c->diff, NULL), 0);
-	assert_int_equal(nd_heap_find_growth(&c->series, &c->suspects, NULL), 0);
+	assert_int_equal(nd_heap_find_growth(&c->series, &c->diff, &c->suspects, NULL), 0);
 }
 
 static void forget(struct compared *c)
@@ -186,7 +187,7 @@ static void test_other_ids(void **state)
 	assert_int_equal(c.diff.matched, before->node_count - 2);
 	assert_int_equal(c.diff.delta[0].added, 8);
 	assert_int_equal(c.diff.delta[0].removed, 0);
-	assert_int_equal(nd_heap_find_growth(&c.series, &c.suspects, NULL), 0);
+	assert_int_equal(nd_heap_find_growth(&c.series, &c.diff, &c.suspects, NULL), 0);
 	assert_int_equal(c.suspects.count, 1);
 	assert_int_equal(c.suspects.suspect[0].point, SLOTS);
 	assert_int_equal(c.suspects.suspect[0].bytes, 8 * LEAK_BYTES);
@@ -218,6 +219,7 @@ static void test_two_processes(void **state)
 	}
 	assert_int_equal(nd_heap_census_take(heap[0], properties, &census, NULL), 0);
 	assert_int_equal(nd_heap_analyse(heap[1], properties, &analysis, NULL), 0);
+	assert_int_equal(nd_heap_find_sums(heap[1], &analysis, NULL), 0);
 	assert_int_equal(
 		nd_heap_compare(&(struct nd_heap_series){&census, 1, heap[1], &analysis, NULL, 0},
 				&diff, NULL),

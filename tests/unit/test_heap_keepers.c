@@ -138,6 +138,7 @@ static void test_detached_nodes(void **state)
 	assert_int_equal(build_read(text, sizeof(text) - 1, 50, &k.heap, NULL), 0);
 	k.names = nd_intern_new();
 	assert_int_equal(nd_heap_analyse(k.heap, k.names, &k.a, NULL), 0);
+	assert_int_equal(nd_heap_find_sums(k.heap, &k.a, NULL), 0);
 	assert_int_equal(nd_heap_paths_init(&k.paths, k.heap, &k.a), 0);
 	assert_int_equal(nd_heap_find_keepers(&k.paths, &keepers), 0);
 	table = keepers.detached;

@@ -82,6 +82,7 @@ static void open_program(struct program *p, const struct nd_heap_census *since)
 {
 	*p = (struct program){.names = nd_intern_new(), .heap = make_list(LISTENERS)};
 	assert_int_equal(nd_heap_analyse(p->heap, p->names, &p->analysis, NULL), 0);
+	assert_int_equal(nd_heap_find_sums(p->heap, &p->analysis, NULL), 0);
 	assert_int_equal(nd_heap_outline_make(p->heap, &p->analysis, since, &p->outline, NULL), 0);
 }
 
@@ -232,6 +233,7 @@ static void test_there_is_a_limit(void **state)
 					       "next", 0, i + 1};
 	heap = build_heap(&(struct build){nodes, count + 1, edges, count, NULL, 0});
 	assert_int_equal(nd_heap_analyse(heap, names, &analysis, NULL), 0);
+	assert_int_equal(nd_heap_find_sums(heap, &analysis, NULL), 0);
 	assert_int_equal(nd_heap_outline_make(heap, &analysis, NULL, &outline, NULL), 0);
 	assert_int_equal(outline.count, ND_HEAP_OUTLINE_MAX);
 	/* The largest are there: a chain from the root on. */

@@ -133,6 +133,7 @@ static void test_analysis(void **state)
 	check_same(heap, read);
 	assert_non_null(read->stored);
 	assert_int_equal(nd_heap_analyse(heap, names, &a, NULL), 0);
+	assert_int_equal(nd_heap_find_sums(heap, &a, NULL), 0);
 	assert_int_equal(nd_heap_analyse(read, names, &b, NULL), 0);
 	assert_null(read->stored);
 	check_column(a.dominator, b.dominator, COUNT(nodes) * sizeof(*a.dominator));
