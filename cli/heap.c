@@ -15,7 +15,6 @@
 #include "cli/target.h"
 #include "common/clock.h"
 #include "common/intern.h"
-#include "common/pages.h"
 
 #define DEFAULT_LIMIT 15
 
@@ -219,7 +218,6 @@ int command_heap(int argc, char **argv)
 	};
 	int ret = heap_options_read(&heap, argc, argv);
 
-	nd_pages_keep();
 	if (!ret && !heap.arguments.help)
 		ret = run(&heap);
 	if (ret && heap.err.code)

@@ -16,6 +16,7 @@
 #include "cli/heap_file.h"
 #include "cli/heap_page.h"
 #include "common/buf.h"
+#include "common/pages.h"
 #include "proto/limits.h"
 
 /* Of all snapshots but the last one only a census is kept. */
@@ -167,6 +168,8 @@ int heap_answer_diff(struct heap *heap, char **files)
 	struct nd_heap_series series;
 	int ret = heap_claim_page(heap);
 
+	/* One heap is read after the other, and their lists are of about one size. */
+	nd_pages_keep();
 	heap->skips_distances =
 		heap->format == HEAP_FORMAT_USUAL || heap->format == HEAP_FORMAT_TEXT;
 	if (!ret)
