@@ -27,11 +27,15 @@ static bool is_there(char *page, size_t page_size)
 
 void nd_pages_populate(void *at, size_t size)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE), skipped = (uintptr_t)at & (page - 1), window;
-	char *from = (char *)at - skipped, *end = (char *)at + size;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), window;
+	char *from, *end;
 
+	if (!at || size < BYTES_MIN)
+		return;
+	end = (char *)at + size;
 	/* What is before the first whole page may be there for another reason. */
-	for (from += page; at && size >= BYTES_MIN && from < end; from += window) {
+	from = (char *)at + (page - ((uintptr_t)at & (page - 1)));
+	for (; from < end; from += window) {
 		window = (size_t)(end - from) < WINDOW_BYTES ? (size_t)(end - from) : WINDOW_BYTES;
 		if (!is_there(from, page))
 			madvise(from, window, MADV_POPULATE_WRITE);
