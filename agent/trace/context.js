@@ -4,7 +4,7 @@
 
 const contextOf = Symbol("nodiag"); /* of an asynchronous resource, as AsyncLocalStorage has */
 
-/* Resources whose spans can be told from their ids alone: of those that are made in a second. */
+/* Resources whose scopes can be told from their ids alone: of those that are made in a second. */
 const PAIRS = 2 ** 16;
 
 /*
@@ -14,18 +14,18 @@ const PAIRS = 2 ** 16;
 function makeFrames(storage) {
   /* Where agent/context.c finds it, it finds all. */
   for (const short of [0x2a5a5a5a, 0x15a5a5a5]) {
-    const span = new Span(SERVER, undefined);
-    span.short = short;
-    storage.run(span, () => frame(storage, span, short));
+    const { scope } = new Span(SERVER, undefined);
+    scope.short = short;
+    storage.run(scope, () => frame(storage, scope, short));
   }
   return {
-    enter: (span) => storage.enterWith(span),
+    enter: ({ scope }) => storage.enterWith(scope),
     get: () => storage.getStore(),
     leave() {},
-    followBody(readable, span) {
+    followBody(readable, { scope }) {
       const { push } = readable;
       Object.defineProperty(readable, "push", {
-        value: (chunk, encoding) => storage.run(span, () => push.call(readable, chunk, encoding)),
+        value: (chunk, encoding) => storage.run(scope, () => push.call(readable, chunk, encoding)),
         writable: true, configurable: true,
       });
     },
@@ -34,20 +34,20 @@ function makeFrames(storage) {
 }
 
 /*
- * Before: as AsyncLocalStorage does it, each asynchronous resource gets the span of what makes
+ * Before: as AsyncLocalStorage does it, each asynchronous resource gets the scope of what makes
  * it. Most of that is to ask what is being executed, so the last answer is kept; a request is
  * read, and mostly answered, in one execution.
  */
 function makeInheritance({ createHook, executionAsyncId, executionAsyncResource, AsyncResource }) {
-  let lastId = -1, lastSpan;
+  let lastId = -1, lastScope;
 
   /* For agent/context.c, which knows the id of what is executed, and no more. */
   const pairs = new Float64Array(2 * PAIRS);
   const mask = PAIRS - 1;
 
-  function remember(id, span) {
+  function remember(id, scope) {
     const at = 2 * (id & mask);
-    pairs[at + 1] = span.number;
+    pairs[at + 1] = scope.number;
     pairs[at] = id;
   }
 
@@ -60,14 +60,14 @@ function makeInheritance({ createHook, executionAsyncId, executionAsyncResource,
   /* A tick runs right after what made it: to ask Node for its resource costs more than all else. */
   function isLast(id) {
     const at = 2 * (id & mask);
-    return lastSpan !== undefined && pairs[at] === id && pairs[at + 1] === lastSpan.number;
+    return lastScope !== undefined && pairs[at] === id && pairs[at + 1] === lastScope.number;
   }
 
   function find(id) {
-    lastSpan = executionAsyncResource()[contextOf];
+    lastScope = executionAsyncResource()[contextOf];
     /* Where that was long ago, others have taken its place. */
-    if (lastSpan !== undefined)
-      remember(id, lastSpan);
+    if (lastScope !== undefined)
+      remember(id, lastScope);
   }
 
   function get() {
@@ -77,11 +77,12 @@ function makeInheritance({ createHook, executionAsyncId, executionAsyncResource,
         find(id);
       lastId = id;
     }
-    if (lastSpan !== undefined && lastSpan.resourceId === id && isHandedOn(lastSpan)) {
-      leave(lastSpan);
+    const span = lastScope === undefined ? undefined : lastScope.span;
+    if (span !== undefined && span.resourceId === id && isHandedOn(span)) {
+      leave(span);
       return undefined;
     }
-    return lastSpan;
+    return lastScope;
   }
 
   /* Node tells of an upgrade where it reads, whether the requests before were answered or not. */
@@ -91,7 +92,7 @@ function makeInheritance({ createHook, executionAsyncId, executionAsyncResource,
 
   /* A connection that is used again, or upgraded, is no longer about the span. */
   function leave(span) {
-    if (span.resource !== undefined && span.resource[contextOf] === span) {
+    if (span.resource !== undefined && span.resource[contextOf] === span.scope) {
       span.resource[contextOf] = undefined;
       forget(span.resourceId);
     }
@@ -99,15 +100,15 @@ function makeInheritance({ createHook, executionAsyncId, executionAsyncResource,
   }
 
   function init(id, type, trigger, resource) {
-    const span = get();
-    if (span !== undefined) {
-      resource[contextOf] = span;
-      remember(id, span);
+    const scope = get();
+    if (scope !== undefined) {
+      resource[contextOf] = scope;
+      remember(id, scope);
     }
   }
 
   new AsyncResource("nodiag").runInAsyncScope(() => {
-    remember(executionAsyncId(), new Span(SERVER, undefined));
+    remember(executionAsyncId(), new Span(SERVER, undefined).scope);
     ids(pairs);
     forget(executionAsyncId());
   });
@@ -116,17 +117,16 @@ function makeInheritance({ createHook, executionAsyncId, executionAsyncResource,
     get,
     enter(span) {
       span.resource = executionAsyncResource();
-      span.resource[contextOf] = span;
+      span.resource[contextOf] = lastScope = span.scope;
       span.resourceId = lastId = executionAsyncId();
-      lastSpan = span;
-      remember(lastId, span);
+      remember(lastId, lastScope);
     },
     leave,
     /* A resource of its own that the body arrives by was made in the name of another. */
     followBody(readable, span, resource) {
       if (resource !== undefined) {
-        resource[contextOf] = span;
-        remember(resource.getAsyncId(), span);
+        resource[contextOf] = span.scope;
+        remember(resource.getAsyncId(), span.scope);
       }
       lastId = -1;
     },

@@ -36,9 +36,9 @@ function beginStream(stream, headers) {
   span.target = headers[":path"];
   span.host = headers[":authority"] ?? headers.host;
   if (headers.traceparent !== undefined)
-    setRemote(span, headers.traceparent, headers.tracestate);
+    setRemote(span.scope, headers.traceparent, headers.tracestate);
   if (headers.baggage !== undefined)
-    setBaggage(span, headers.baggage);
+    setBaggage(span.scope, headers.baggage);
   spanOf.set(stream, span);
   /* What arrives of its body is handled in the stream's own name, not in the session's. */
   context.followBody(stream, span, stream[findSymbol(stream, "kHandle")]);
@@ -51,7 +51,7 @@ function endStream(stream) {
   if (span === undefined)
     return;
   spanOf.delete(stream);
-  observe(span);
+  observe(span.scope);
   context.leave(span);
   if (stream.aborted)
     span.flags |= ABORTED;

@@ -33,9 +33,9 @@ function readHeaders(span, raw) {
     }
   }
   if (remote !== undefined)
-    setRemote(span, remote, state);
+    setRemote(span.scope, remote, state);
   if (baggage !== undefined)
-    setBaggage(span, baggage);
+    setBaggage(span.scope, baggage);
   return hasBody;
 }
 
@@ -81,7 +81,7 @@ function unlink(span) {
 
 function endServer(span, flags) {
   const { request, response } = span;
-  observe(span);
+  observe(span.scope);
   unlink(span);
   context.leave(span);
   span.flags |= flags;

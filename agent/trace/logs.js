@@ -10,8 +10,9 @@ const logContext = Symbol.for("nodiag.context");
 
 function findIds() {
   try {
-    const span = observes ? undefined : context.get();
-    const [, traceId, spanId, flags] = span?.traceparent()?.split("-") ?? [];
+    const scope = observes ? undefined : context.get();
+    const traceparent = scope && nameSpan(scope.number, scope);
+    const [, traceId, spanId, flags] = traceparent?.split("-") ?? [];
     return traceId && { trace_id: traceId, span_id: spanId, trace_flags: flags };
   } catch {
     return undefined;

@@ -116,11 +116,11 @@ function endResource(span, resource, describe, failure) {
 }
 
 function followResource(resource, [, name, key, describe]) {
-  const parent = context.get();
+  const scope = context.get();
   /* Another tracer's spans are its own to have children. */
-  if (parent === undefined || observes)
+  if (scope === undefined || observes)
     return;
-  const span = new Span(INTERNAL, parent);
+  const span = new Span(INTERNAL, scope);
   const end = (failure) => endResource(span, resource, describe, failure);
   span.method = name ?? nameFileCall();
   if (key === "promise") {

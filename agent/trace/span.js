@@ -44,18 +44,60 @@ let context, load, errorMonitor;
 let number = 0;
 let isOn = false;
 
+/* What a request came with; most came with nothing. */
+class Origin {
+  constructor() {
+    this.remote = undefined; /* a "traceparent" */
+    this.state = undefined;
+    this.baggage = undefined;
+    this.seen = undefined; /* as `remote` is, by observe() */
+  }
+}
+
+/*
+ * What asynchronous resources have of the request that they are for. Many are there long after its
+ * end, and the collector copies what they have with them, so it is as little as what is done in
+ * their name needs.
+ */
+class Scope {
+  constructor(span) {
+    this.number = span.number;
+    this.short = span.number & SHORT; /* what agent/context.c looks for */
+    this.origin = undefined;
+    this.span = span; /* until it ends */
+  }
+
+  /* Ids that somebody else has made: of the parent, or of the request itself. */
+  given() {
+    return observes ? this.origin?.seen : this.origin?.remote;
+  }
+
+  takeOrigin() {
+    return this.origin ??= new Origin();
+  }
+}
+
+/* Of a span by its number, in a scope or in none; the scope's own span is its root. */
+function shareIds(own, scope) {
+  const root = scope === undefined ? own : scope.number;
+  numbers[SPAN] = own;
+  numbers[PARENT] = root === own ? 0 : root;
+  numbers[ROOT] = root;
+}
+
+/* Its "traceparent". */
+function nameSpan(own, scope) {
+  shareIds(own, scope);
+  return name(scope?.origin?.remote);
+}
+
 class Span {
-  constructor(kind, parent) {
+  /* A server's begins a scope of its own, all others are made in one or in none. */
+  constructor(kind, scope) {
     this.kind = kind;
     this.flags = 0;
     this.number = ++number;
-    this.short = number & SHORT; /* what agent/context.c looks for */
-    this.parent = parent === undefined ? 0 : parent.number;
-    this.root = parent === undefined ? this.number : parent.root;
-    this.remote = parent === undefined ? undefined : parent.remote;
-    this.state = parent === undefined ? undefined : parent.state;
-    this.baggage = parent === undefined ? undefined : parent.baggage;
-    this.seen = parent === undefined ? undefined : parent.seen; /* as `remote` is, by observe() */
+    this.scope = kind === SERVER ? new Scope(this) : scope;
     this.start = 0;
     this.method = undefined;
     this.route = undefined;
@@ -73,17 +115,14 @@ class Span {
     this.next = undefined; /* of the same connection */
   }
 
-  /* Ids that somebody else has made: of the parent, or of the span itself. */
   given() {
-    return observes ? this.seen : this.remote;
+    return this.scope === undefined ? undefined : this.scope.given();
   }
 
   share() {
     numbers[KIND] = this.kind;
     numbers[FLAGS] = observes ? this.flags | OF_OTHERS : this.flags;
-    numbers[SPAN] = this.number;
-    numbers[PARENT] = this.parent;
-    numbers[ROOT] = this.root;
+    shareIds(this.number, this.scope);
   }
 
   begin() {
@@ -104,30 +143,28 @@ class Span {
       if (numbers[KIND] !== 0)
         end(this.given(), this.method, this.route, this.target, this.host, this.peer, this.error);
     }
+    if (this.kind === SERVER)
+      this.scope.span = undefined;
     this.request = this.response = this.connection = this.handled = undefined;
     this.resource = this.next = undefined;
-  }
-
-  traceparent() {
-    this.share();
-    return name(this.remote);
   }
 
   /* What its request is to say besides what it `has`, which is the program's to decide. */
   headers(has) {
     const headers = [];
+    const origin = this.scope?.origin;
     if (observes)
       return headers;
     if (propagators & TRACE_CONTEXT && !has("traceparent")) {
-      const traceparent = this.traceparent();
+      const traceparent = nameSpan(this.number, this.scope);
       /* The agent goes in the middle of a turn, and only afterwards ends what is here. */
       if (traceparent !== undefined)
         headers.push(["traceparent", traceparent]);
-      if (traceparent !== undefined && this.state !== undefined)
-        headers.push(["tracestate", this.state]);
+      if (traceparent !== undefined && origin?.state !== undefined)
+        headers.push(["tracestate", origin.state]);
     }
-    if (this.baggage !== undefined && !has("baggage"))
-      headers.push(["baggage", this.baggage]);
+    if (origin?.baggage !== undefined && !has("baggage"))
+      headers.push(["baggage", origin.baggage]);
     return headers;
   }
 }
@@ -147,19 +184,20 @@ function isName(text, lower) {
   return text.length === lower.length && (text === lower || text.toLowerCase() === lower);
 }
 
-/* The span goes on with the trace that its request came with. */
-function setRemote(span, remote, state) {
+/* The request goes on with the trace that it came with. */
+function setRemote(scope, remote, state) {
   if (observes || !(propagators & TRACE_CONTEXT) || !TRACEPARENT.test(remote) ||
       (remote.startsWith("00") && remote.length !== TRACEPARENT_LENGTH))
     return;
-  span.remote = remote.slice(0, TRACEPARENT_LENGTH);
+  const origin = scope.takeOrigin();
+  origin.remote = remote.slice(0, TRACEPARENT_LENGTH);
   if (state !== undefined && state.length <= TRACESTATE_MAX)
-    span.state = state;
+    origin.state = state;
 }
 
-function setBaggage(span, baggage) {
+function setBaggage(scope, baggage) {
   if (propagators & BAGGAGE && baggage.length <= BAGGAGE_MAX)
-    span.baggage = baggage;
+    scope.takeOrigin().baggage = baggage;
 }
 
 function nameError(error) {

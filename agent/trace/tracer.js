@@ -42,16 +42,17 @@ function readDatadog() {
  * Both follow what is asynchronous in the same way, so while the request is the current one here,
  * what is active there is about it too.
  */
-function observe(span) {
-  if (!observes || span === undefined || span.kind !== SERVER || context.get() !== span)
+function observe(scope) {
+  if (!observes || scope === undefined || context.get() !== scope)
     return;
-  if (span.seen === undefined || span.seen.includes(NO_SPAN_ID, TRACEPARENT_SPAN))
-    span.seen = readOpenTelemetry() ?? readDatadog() ?? span.seen;
+  const origin = scope.takeOrigin();
+  if (origin.seen === undefined || origin.seen.includes(NO_SPAN_ID, TRACEPARENT_SPAN))
+    origin.seen = readOpenTelemetry() ?? readDatadog() ?? origin.seen;
 }
 
 /* Which request is being handled. */
 function findCurrent() {
-  const span = context.get();
-  observe(span);
-  return span;
+  const scope = context.get();
+  observe(scope);
+  return scope;
 }
