@@ -22,6 +22,7 @@ function makeFrames(storage) {
     enter: ({ scope }) => storage.enterWith(scope),
     get: () => storage.getStore(),
     leave() {},
+    expectTimer() {},
     followBody(readable, { scope }) {
       const { push } = readable;
       Object.defineProperty(readable, "push", {
@@ -40,6 +41,9 @@ function makeFrames(storage) {
  */
 function makeInheritance({ createHook, executionAsyncId, executionAsyncResource, AsyncResource }) {
   let lastId = -1, lastScope;
+
+  /* The socket whose keep-alive timer Node is about to make, and what is executed then. */
+  let idleSocket, idleId;
 
   /* For agent/context.c, which knows the id of what is executed, and no more. */
   const pairs = new Float64Array(2 * PAIRS);
@@ -99,9 +103,21 @@ function makeInheritance({ createHook, executionAsyncId, executionAsyncResource,
     lastId = -1;
   }
 
+  /*
+   * After an answer Node makes the socket's keep-alive timer, before any other listener of the
+   * response is called. It is for no request, and would keep the scope as long as the connection
+   * is idle. A program's own timers hold the loop open when they are made.
+   */
+  function isKeepAlive(timer) {
+    const socket = idleSocket;
+    idleSocket = undefined;
+    return socket !== undefined && idleId === lastId && timer._idleTimeout === socket.timeout &&
+      !timer.hasRef();
+  }
+
   function init(id, type, trigger, resource) {
     const scope = get();
-    if (scope !== undefined) {
+    if (scope !== undefined && !(type === "Timeout" && isKeepAlive(resource))) {
       resource[contextOf] = scope;
       remember(id, scope);
     }
@@ -122,6 +138,10 @@ function makeInheritance({ createHook, executionAsyncId, executionAsyncResource,
       remember(lastId, lastScope);
     },
     leave,
+    expectTimer(socket) {
+      idleSocket = socket;
+      idleId = executionAsyncId();
+    },
     /* A resource of its own that the body arrives by was made in the name of another. */
     followBody(readable, span, resource) {
       if (resource !== undefined) {

@@ -130,11 +130,12 @@ function findServerSpan(request) {
   return span;
 }
 
-function onResponse({ request }) {
+function onResponse({ request, socket }) {
   try {
     const span = findServerSpan(request);
     if (span !== undefined)
       endServer(span, 0);
+    context.expectTimer(socket);
   } catch {
     tell();
   }

@@ -14,6 +14,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import {
   agent,
+  line,
   makeFolder,
   needNode,
   runNodiag,
@@ -32,6 +33,9 @@ const routes = {
   inTimer: 'GET /timer/:id',
   inTick: 'GET /timer/:id',
   inAfter: 'GET /after',
+  inFinished: 'GET /finished',
+  // With frames, Node.js decides what its timers are for.
+  inIdle: line < 24 ? '[no request]' : 'GET /idle',
   inData: 'POST /pieces',
   inEnd: 'POST /pieces',
   inAborted: 'GET /aborted',
@@ -83,10 +87,12 @@ async function useConnection() {
   await c.answered(OK, 4);
   c.send(head('/after'));
   await c.answered(OK, 5);
+  c.send(head('/finished'));
+  await c.answered(OK, 6);
   c.send(`${head('/pieces', 'content-length: 6\r\n')}abc`);
   await sleep(20);
   c.send('def');
-  await c.answered(OK, 6);
+  await c.answered(OK, 7);
   c.send(head('/', 'upgrade: x\r\nconnection: upgrade\r\n'));
   await c.answered('101 Switching', 1);
   c.send('more');
@@ -113,6 +119,13 @@ async function askFor(path) {
   c.socket.destroy();
 }
 
+/** Be answered, and wait to be closed. */
+async function beIdle() {
+  const c = await connect();
+  c.send(head('/idle'));
+  await once(c.socket, 'close');
+}
+
 /** Run nodiag while the program is used for so long, from when its requests are followed. */
 function runUsed(args, useMs) {
   return runNodiag(args, {
@@ -122,10 +135,12 @@ function runUsed(args, useMs) {
       await askFor('/stall');
       await askFor('/garbage');
       const end = Date.now() + useMs;
+      const idle = useMs > 0 && beIdle();
       for (let round = 0; useMs > 0 && (round < ROUNDS || Date.now() < end); round++) {
         await Promise.all([useConnection(), abort()]);
         await useStreams(session);
       }
+      await idle;
       session.close();
       child.kill('SIGINT');
     },

@@ -42,6 +42,20 @@ const ways = {
     response.end();
     setImmediate(function inAfter() { spin(); });
   },
+  // Node.js makes the connection's own timer before this listener is called.
+  finished(request, response) {
+    response.on('finish', () => setTimeout(function inFinished() { spin(); }, 1));
+    response.end();
+  },
+  // That timer, soon.
+  idle(request, response) {
+    server.keepAliveTimeout = 1;
+    request.socket.on('timeout', function inIdle() { spin(60); });
+    response.on('close', () => {
+      server.keepAliveTimeout = 5000;
+    });
+    response.end();
+  },
   pieces(request, response) {
     request.on('data', function inData() { spin(); });
     request.on('end', function inEnd() {
