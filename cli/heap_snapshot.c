@@ -152,7 +152,7 @@ int heap_taking_begin(struct taking *taking, uint32_t flags, struct nd_snapshot_
 	if (!ret)
 		ret = ask(taking, ret_wish);
 	if (ret)
-		return ret;
+		return ret == -EINTR ? heap_taking_set_interrupted(taking) : ret;
 	ret = channel_wait_forked(taking->channel, FORK_MS, ret_forked);
 	if (ret == -ETIMEDOUT) {
 		nd_err_set(taking->err, ret, "the event loop of %d does not come round",
@@ -161,6 +161,8 @@ int heap_taking_begin(struct taking *taking, uint32_t flags, struct nd_snapshot_
 	}
 	if (ret == -EPIPE)
 		return heap_taking_set_ended(taking);
+	if (ret == -EINTR)
+		return heap_taking_set_interrupted(taking);
 	if (ret)
 		return nd_err_set_errno(taking->err, ret, "%d takes no snapshot", taking->pid);
 	return 0;

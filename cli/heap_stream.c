@@ -43,14 +43,19 @@ int heap_taking_set_late(struct taking *taking)
 	return nd_err_hint(taking->err, "take it again, or give it more time with --timeout");
 }
 
+int heap_taking_set_interrupted(struct taking *taking)
+{
+	return nd_err_set(taking->err, -EINTR, "interrupted: no snapshot of %d was taken",
+			  taking->pid);
+}
+
 static int check_patience(struct taking *taking)
 {
 	uint64_t took = nd_clock_monotonic_ns() - taking->start_ns;
 
 	heap_taking_show_progress(taking);
 	if (interrupt_was_asked_for())
-		return nd_err_set(taking->err, -EINTR, "interrupted: no snapshot of %d was taken",
-				  taking->pid);
+		return heap_taking_set_interrupted(taking);
 	/* The child's own alarm comes before. */
 	if (took < taking->options->timeout_ns + 5 * ND_NSEC_PER_SEC)
 		return 0;

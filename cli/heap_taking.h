@@ -46,6 +46,9 @@ uint32_t heap_taking_timeout_s(const struct taking *taking);
 /* The process ended before the child did. */
 int heap_taking_set_ended(struct taking *taking);
 
+/* Somebody wants it no more. */
+int heap_taking_set_interrupted(struct taking *taking);
+
 /* There was not enough time. */
 int heap_taking_set_late(struct taking *taking);
 
