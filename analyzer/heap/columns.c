@@ -56,17 +56,17 @@ static int grow(void **column, size_t old, size_t count, size_t size)
 }
 
 /*
- * Room for all `max` that the head promised where so much text is to come that they might, else
- * for twice as many as before, until there is room for `need`.
+ * Room for all `max` records that the head promises, of so many fields, where as much text is to
+ * come; else for twice as many as before, until there is room for `need`. Of 0 fields are those of
+ * which there are `max` at most.
  */
 static uint32_t next_cap(const struct nd_heap_columns *c, uint32_t fields, uint32_t cap,
 			 uint32_t need, uint32_t max)
 {
 	uint64_t next = cap ? cap : FIRST_RECORDS;
 
-	if (c->text_bytes / (NUMBER_BYTES_MIN * fields) >= max)
+	if (fields && c->text_bytes / (NUMBER_BYTES_MIN * fields) >= max)
 		return max;
-
 	while (next < need)
 		next *= 2;
 	return next < max ? (uint32_t)next : max;
@@ -312,7 +312,7 @@ static int reserve_locations(struct nd_heap_columns *c, uint32_t need, struct nd
 
 	if (need <= old)
 		return 0;
-	cap = next_cap(c, UINT32_MAX, old, need, c->meta.node_count);
+	cap = next_cap(c, 0, old, need, c->meta.node_count);
 	if (grow((void **)&heap->location, old, cap, sizeof(*heap->location)))
 		return no_memory(err);
 	c->location_cap = cap;

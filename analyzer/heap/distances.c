@@ -186,8 +186,7 @@ static int begin(struct search *s)
 {
 	const struct nd_heap *heap = s->heap;
 
-	/* The root may be twice in it. */
-	s->queue = malloc(((size_t)heap->node_count + 1) * sizeof(*s->queue));
+	s->queue = malloc(heap->node_count * sizeof(*s->queue));
 	s->seen_once = calloc(s->pairs->count / 8 + 1, 1);
 	s->reached = calloc(heap->node_count / 8 + 1, 1);
 	if (!s->queue || !s->seen_once || !s->reached)
