@@ -178,7 +178,7 @@ void heap_taking_close_stream(struct taking *taking)
 static int take(struct taking *taking)
 {
 	struct nd_snapshot_wish wish;
-	struct nd_forked forked;
+	struct nd_forked forked = {0};
 	int ret = heap_taking_begin(taking, 0, &wish, &forked);
 
 	if (!ret)
