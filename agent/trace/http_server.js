@@ -49,6 +49,7 @@ function addConnection(socket) {
     onClose() {
       try {
         connections.delete(connection);
+        context.expectTimer(undefined); /* which would keep the socket */
         while (connection.spans !== undefined)
           endServer(connection.spans, ABORTED);
       } catch {
