@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // What a heap snapshot costs to read, beside Chrome DevTools' own code and memlab's. "one" is a
-// summary; "open" is load, dominators, retained sizes and classes alone, as the others' "one" is;
-// "two" is the comparison of two. "packed" and "packed two" are "open" and "two" of the same as
-// 'nodiag heap snapshot' and 'convert' write them.
+// summary; "open" is load, dominators, retained sizes and the class of each object alone, where the
+// others' "one" also adds classes up; "two" is the comparison of two. "packed" and "packed two" are
+// "open" and "two" of the same as 'nodiag heap snapshot' and 'convert' write them.
 
 import { execFileSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
