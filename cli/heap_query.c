@@ -92,6 +92,22 @@ error_t heap_query_parse(struct heap *heap, int key, const char *arg)
 	}
 }
 
+/* So many ways are looked for one by one: no slower than to list the edges of all. */
+#define WAYS_FEW 1000
+
+static int find_matches(struct heap *heap, struct nd_heap_matches *ret)
+{
+	int code = nd_heap_find_matches(heap->snapshot, &heap->analysis, &heap->query, ret);
+
+	if (code)
+		return code;
+	if (ret->node_count > WAYS_FEW)
+		code = nd_heap_paths_list_edges(&heap->paths);
+	if (code)
+		nd_heap_matches_fini(ret);
+	return code;
+}
+
 int heap_answer_query(struct heap *heap, char **words)
 {
 	struct nd_heap_matches matches;
@@ -105,7 +121,7 @@ int heap_answer_query(struct heap *heap, char **words)
 	if (ret)
 		return ret;
 	heap->query.limit = heap->limit;
-	if (nd_heap_find_matches(heap->snapshot, &heap->analysis, &heap->query, &matches)) {
+	if (find_matches(heap, &matches)) {
 		nd_err_set(&heap->err, -ENOMEM, "out of memory");
 		return EXIT_FAILED;
 	}

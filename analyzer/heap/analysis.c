@@ -28,6 +28,7 @@ void nd_heap_analysis_fini(struct nd_heap_analysis *a)
 	free(a->class);
 	nd_heap_classes_fini(&a->classes);
 	nd_heap_interfaces_fini(&a->interfaces);
+	nd_heap_scopes_fini(&a->scopes);
 }
 
 /* Dominators come first: they take most memory, and what is not there yet is not in the way. */
@@ -178,6 +179,14 @@ int nd_heap_find_distances(const struct nd_heap *heap, struct nd_heap_analysis *
 		nd_heap_pairs_fini(&pairs);
 	}
 	return a->distance ? 0 : nd_err_set(err, -ENOMEM, "out of memory for distances");
+}
+
+int nd_heap_find_scopes(const struct nd_heap *heap, struct nd_heap_analysis *a, struct nd_err *err)
+{
+	if (!a->has_scopes && nd_heap_scopes_init(&a->scopes, heap))
+		return nd_err_set(err, -ENOMEM, "out of memory for scopes");
+	a->has_scopes = true;
+	return 0;
 }
 
 int nd_heap_find_sums(const struct nd_heap *heap, struct nd_heap_analysis *a, struct nd_err *err)

@@ -15,6 +15,7 @@
 #include "analyzer/heap/classes.h"
 #include "analyzer/heap/graph.h"
 #include "analyzer/heap/interfaces.h"
+#include "analyzer/heap/scopes.h"
 
 struct nd_err;
 struct nd_heap;
@@ -42,6 +43,8 @@ struct nd_heap_analysis {
 	struct nd_heap_class *class;	      /* see nd_heap_find_sums() */
 	struct nd_heap_interfaces interfaces; /* see nd_heap_find_interfaces() */
 	bool has_interfaces;
+	struct nd_heap_scopes scopes; /* see nd_heap_find_scopes() */
+	bool has_scopes;
 };
 
 /*
@@ -75,6 +78,10 @@ int nd_heap_find_tree(const struct nd_heap *heap, struct nd_heap_analysis *analy
  */
 int nd_heap_find_distances(const struct nd_heap *heap, struct nd_heap_analysis *analysis,
 			   struct nd_err *err);
+
+/* See that scopes and scripts are known. 0, or -ENOMEM with `err` set. */
+int nd_heap_find_scopes(const struct nd_heap *heap, struct nd_heap_analysis *analysis,
+			struct nd_err *err);
 
 /* See that the sums of classes are there, the tree, and distances. 0, or -ENOMEM with `err` set. */
 int nd_heap_find_sums(const struct nd_heap *heap, struct nd_heap_analysis *analysis,

@@ -71,9 +71,7 @@ static int add_closures(struct grouping *g)
 
 uint32_t nd_heap_find_scope_function(const struct nd_heap_paths *paths, uint32_t scope)
 {
-	uint32_t id;
-
-	return nd_set_find(&paths->scopes, &scope, &id) ? paths->function[id] : ND_HEAP_NONE;
+	return nd_heap_scopes_find_function(&paths->analysis->scopes, scope);
 }
 
 /* A bit for each scope, and one for each that something else than functions and scopes holds. */
@@ -98,16 +96,15 @@ static void find_held(const struct nd_heap *heap, uint8_t *is_scope, uint8_t *is
 
 static int add_scopes_but(struct grouping *g, const uint8_t *is_held)
 {
-	const struct nd_heap_paths *paths = g->paths;
+	const struct nd_heap_scopes *scopes = &g->paths->analysis->scopes;
 	const struct nd_heap_location *location;
-	uint32_t i, scope;
+	uint32_t i;
 	int code = 0;
 
-	for (i = 0; i < paths->scopes.count && !code; i++) {
-		scope = ((const uint32_t *)paths->scopes.records)[i];
-		location = nd_heap_find_location(paths->heap, paths->function[i]);
-		if (location && !nd_heap_bit(is_held, scope))
-			code = add_placed(g, SCOPE, scope, location);
+	for (i = 0; i < scopes->scope_count && !code; i++) {
+		location = nd_heap_find_location(g->paths->heap, scopes->function[i]);
+		if (location && !nd_heap_bit(is_held, scopes->scope[i]))
+			code = add_placed(g, SCOPE, scopes->scope[i], location);
 	}
 	return code;
 }

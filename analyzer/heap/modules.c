@@ -131,17 +131,17 @@ static int charge_code(struct charging *c)
 
 static int charge_functions(struct charging *c)
 {
-	const struct nd_heap_paths *paths = c->paths;
-	const struct nd_heap *heap = paths->heap;
+	const struct nd_heap_scopes *scopes = &c->paths->analysis->scopes;
+	const struct nd_heap *heap = c->paths->heap;
 	uint32_t i;
 	int ret = charge_code(c);
 
 	for (i = 0; i < heap->location_count && !ret; i++)
 		if (heap->type[heap->location[i].node] == ND_HEAP_CLOSURE)
 			ret = charge_located(c, heap->location[i].node, &heap->location[i]);
-	for (i = 0; i < paths->scopes.count && !ret; i++)
-		ret = charge_located(c, ((const uint32_t *)paths->scopes.records)[i],
-				     nd_heap_find_location(heap, paths->function[i]));
+	for (i = 0; i < scopes->scope_count && !ret; i++)
+		ret = charge_located(c, scopes->scope[i],
+				     nd_heap_find_location(heap, scopes->function[i]));
 	return ret;
 }
 

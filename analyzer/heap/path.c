@@ -9,7 +9,6 @@
 
 #include "analyzer/heap/analysis.h"
 #include "analyzer/heap/heap.h"
-#include "common/array.h"
 #include "common/buf.h"
 
 /* Parts of a path that tell files apart: every package has an index.js. */
@@ -20,138 +19,22 @@
 
 void nd_heap_paths_fini(struct nd_heap_paths *paths)
 {
-	nd_set_fini(&paths->scripts);
-	nd_set_fini(&paths->scopes);
-	free(paths->script_name);
-	free(paths->function);
-	paths->script_name = NULL;
-	paths->function = NULL;
-}
-
-/* Put a value beside a record of a set, unless that has one. */
-static int add_first(struct nd_set *set, uint32_t record, uint32_t **values, uint32_t value,
-		     uint32_t *ret_id)
-{
-	uint32_t count = set->count, id, *list;
-
-	if (nd_set_add(set, &record, UINT32_MAX, &id))
-		return -ENOMEM;
-	*ret_id = id;
-	if (set->count == count)
-		return 0;
-	list = nd_array_grow(*values, count, sizeof(*list));
-	if (!list)
-		return -ENOMEM;
-	*values = list;
-	list[id] = value;
-	return 0;
-}
-
-struct nd_heap_edge_names nd_heap_find_edge_names(const struct nd_heap *heap)
-{
-	return (struct nd_heap_edge_names){
-		.shared = nd_heap_find_string(heap, "shared"),
-		.script = nd_heap_find_string(heap, "script"),
-		.script_or_debug_info = nd_heap_find_string(heap, "script_or_debug_info"),
-		.context = nd_heap_find_string(heap, "context"),
-	};
-}
-
-uint32_t nd_heap_find_script(const struct nd_heap *heap, uint32_t shared,
-			     const struct nd_heap_edge_names *names)
-{
-	uint32_t node = nd_heap_follow(heap, shared, names->script);
-
-	if (node == ND_HEAP_NONE)
-		node = nd_heap_follow(heap, shared, names->script_or_debug_info);
-	if (node == ND_HEAP_NONE || heap->type[node] != ND_HEAP_CODE ||
-	    !strncmp(nd_heap_name(heap, node), "system / ", 9))
-		return ND_HEAP_NONE;
-	return node;
-}
-
-/* Locations have numbers of scripts only. The name is where a function's shared part leads. */
-static int add_script(struct nd_heap_paths *paths, const struct nd_heap_location *location,
-		      const struct nd_heap_edge_names *names)
-{
-	const struct nd_heap *heap = paths->heap;
-	uint32_t id, shared, node;
-
-	if (nd_set_find(&paths->scripts, &location->script, &id))
-		return 0;
-	shared = nd_heap_follow(heap, location->node, names->shared);
-	if (shared == ND_HEAP_NONE)
-		return 0;
-	node = nd_heap_find_script(heap, shared, names);
-	if (node == ND_HEAP_NONE)
-		return 0;
-	return add_first(&paths->scripts, location->script, &paths->script_name, heap->name[node],
-			 &id);
-}
-
-/* Of the functions of a scope, the one that comes first in the source stands for it. */
-static int add_scope(struct nd_heap_paths *paths, const struct nd_heap_location *location,
-		     const struct nd_heap_edge_names *names)
-{
-	uint32_t scope = nd_heap_follow(paths->heap, location->node, names->context);
-	uint32_t count = paths->scopes.count, id;
-	const struct nd_heap_location *other;
-
-	if (scope == ND_HEAP_NONE)
-		return 0;
-	if (add_first(&paths->scopes, scope, &paths->function, location->node, &id))
-		return -ENOMEM;
-	if (paths->scopes.count > count)
-		return 0;
-	other = nd_heap_find_location(paths->heap, paths->function[id]);
-	if (other && location->line < other->line)
-		paths->function[id] = location->node;
-	return 0;
-}
-
-static int find_functions(struct nd_heap_paths *paths)
-{
-	const struct nd_heap *heap = paths->heap;
-	const struct nd_heap_edge_names names = nd_heap_find_edge_names(heap);
-	const struct nd_heap_location *location;
-	uint32_t i, closures = 0;
-
-	for (i = 0; i < heap->location_count; i++)
-		closures += heap->type[heap->location[i].node] == ND_HEAP_CLOSURE;
-	if (nd_set_reserve(&paths->scopes, closures))
-		return -ENOMEM;
-	for (i = 0; i < heap->location_count; i++) {
-		location = &heap->location[i];
-		if (heap->type[location->node] == ND_HEAP_CLOSURE &&
-		    (add_script(paths, location, &names) || add_scope(paths, location, &names)))
-			return -ENOMEM;
-	}
-	return 0;
+	free(paths->way_edge);
+	paths->way_edge = NULL;
 }
 
 int nd_heap_paths_init(struct nd_heap_paths *paths, const struct nd_heap *heap,
-		       const struct nd_heap_analysis *analysis)
+		       struct nd_heap_analysis *analysis)
 {
-	*paths = (struct nd_heap_paths){
-		.heap = heap,
-		.analysis = analysis,
-		.scripts.size = sizeof(uint32_t),
-		.scopes.size = sizeof(uint32_t),
-	};
-	if (!find_functions(paths))
-		return 0;
-	nd_heap_paths_fini(paths);
-	return -ENOMEM;
+	*paths = (struct nd_heap_paths){.heap = heap, .analysis = analysis};
+	return nd_heap_find_scopes(heap, analysis, NULL);
 }
 
 const char *nd_heap_script_name(const struct nd_heap_paths *paths, uint32_t script)
 {
-	const char *name;
-	uint32_t id;
+	uint32_t string = nd_heap_scopes_find_script(&paths->analysis->scopes, script);
+	const char *name = string == ND_HEAP_NONE ? "" : nd_heap_string(paths->heap, string);
 
-	if (!nd_set_find(&paths->scripts, &script, &id))
-		return NULL;
-	name = nd_heap_string(paths->heap, paths->script_name[id]);
 	return *name ? name : NULL;
 }
 
@@ -210,6 +93,48 @@ uint32_t nd_heap_find_edge(const struct nd_heap *heap, uint32_t from, uint32_t t
 	return found;
 }
 
+/* Of the nodes whose ways come by `from`, the best edge that leads there. */
+static void list_edges_of(const struct nd_heap_paths *paths, uint32_t from, uint32_t *best)
+{
+	const struct nd_heap *heap = paths->heap;
+	uint32_t e, to;
+	int r;
+
+	for (e = heap->first_edge[from]; e < heap->first_edge[from + 1]; e++) {
+		to = nd_heap_edge_to(heap, e);
+		r = rank(nd_heap_edge_type(heap, e));
+		if (paths->analysis->before[to] == from && r &&
+		    (best[to] == ND_HEAP_NONE || r > rank(nd_heap_edge_type(heap, best[to]))))
+			best[to] = e;
+	}
+}
+
+int nd_heap_paths_list_edges(struct nd_heap_paths *paths)
+{
+	uint32_t count = paths->heap->node_count, node;
+
+	if (paths->way_edge)
+		return 0;
+	paths->way_edge = malloc(count * sizeof(*paths->way_edge));
+	if (!paths->way_edge)
+		return -ENOMEM;
+	memset(paths->way_edge, 0xff, count * sizeof(*paths->way_edge));
+	for (node = 0; node < count; node++)
+		list_edges_of(paths, node, paths->way_edge);
+	return 0;
+}
+
+/* The edge by which a node's way comes to it. */
+static uint32_t find_way_edge(const struct nd_heap_paths *paths, uint32_t node)
+{
+	uint32_t before = paths->analysis->before[node];
+
+	if (before == ND_HEAP_NONE)
+		return ND_HEAP_NONE;
+	return paths->way_edge ? paths->way_edge[node]
+			       : nd_heap_find_edge(paths->heap, before, node);
+}
+
 uint32_t nd_heap_find_way(const struct nd_heap_paths *paths, uint32_t node,
 			  struct nd_heap_step steps[ND_HEAP_STEPS_MAX])
 {
@@ -222,9 +147,7 @@ uint32_t nd_heap_find_way(const struct nd_heap_paths *paths, uint32_t node,
 	}
 	for (i = count, at = node; i-- > 0; at = before[at]) {
 		steps[i].node = at;
-		steps[i].edge = before[at] == ND_HEAP_NONE
-					? ND_HEAP_NONE
-					: nd_heap_find_edge(paths->heap, before[at], at);
+		steps[i].edge = find_way_edge(paths, at);
 	}
 	return count;
 }
@@ -277,13 +200,12 @@ struct words {
 static void begin_variable(struct words *w, uint32_t scope, uint32_t edge)
 {
 	const struct nd_heap_paths *paths = w->paths;
-	const struct nd_heap_location *location = NULL;
-	uint32_t id;
+	const struct nd_heap_location *location;
+	uint32_t function = w->closure;
 
-	if (w->closure != ND_HEAP_NONE)
-		location = nd_heap_find_location(paths->heap, w->closure);
-	else if (nd_set_find(&paths->scopes, &scope, &id))
-		location = nd_heap_find_location(paths->heap, paths->function[id]);
+	if (function == ND_HEAP_NONE)
+		function = nd_heap_scopes_find_function(&paths->analysis->scopes, scope);
+	location = nd_heap_find_location(paths->heap, function);
 	w->out->len = w->start;
 	if (location) {
 		nd_heap_add_place(paths, location->script, location->line, w->out);

@@ -11,12 +11,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/set.h"
-
 struct nd_buf;
 struct nd_heap;
 struct nd_heap_analysis;
-struct nd_heap_location;
 
 /* Steps that are looked at; of a longer way, these are the last. */
 #define ND_HEAP_STEPS_MAX 64
@@ -27,34 +24,23 @@ struct nd_heap_step {
 	uint32_t node;
 };
 
-/* A heap with the names of its scripts. Borrows the others. */
+/* A heap whose scopes and scripts are known. Borrows the others. */
 struct nd_heap_paths {
 	const struct nd_heap *heap;
 	const struct nd_heap_analysis *analysis;
-	struct nd_set scripts; /* V8's ids */
-	uint32_t *script_name; /* of each a string */
-	struct nd_set scopes;  /* contexts, which hold variables */
-	uint32_t *function;    /* of each, its first in the source */
+	uint32_t *way_edge; /* see nd_heap_paths_list_edges(); NULL: not there */
 };
 
-/* Names of V8's edges that lead from a function to its script and scope, as strings of the heap. */
-struct nd_heap_edge_names {
-	uint32_t shared;
-	uint32_t script;
-	uint32_t script_or_debug_info; /* the same up to Node.js 20 */
-	uint32_t context;
-};
-
-struct nd_heap_edge_names nd_heap_find_edge_names(const struct nd_heap *heap);
-
-/* The script of a function's shared part: a node of its name; ND_HEAP_NONE where there is none. */
-uint32_t nd_heap_find_script(const struct nd_heap *heap, uint32_t shared,
-			     const struct nd_heap_edge_names *names);
-
-/* 0 or -ENOMEM. */
+/* See that the scopes are there. 0 or -ENOMEM. */
 int nd_heap_paths_init(struct nd_heap_paths *paths, const struct nd_heap *heap,
-		       const struct nd_heap_analysis *analysis);
+		       struct nd_heap_analysis *analysis);
 void nd_heap_paths_fini(struct nd_heap_paths *paths);
+
+/*
+ * List for each node the edge by which its way comes to it, before very many ways are asked for:
+ * to find it by itself takes long where a node has a million edges. 0 or -ENOMEM.
+ */
+int nd_heap_paths_list_edges(struct nd_heap_paths *paths);
 
 /* The file or URL of a script, or NULL. */
 const char *nd_heap_script_name(const struct nd_heap_paths *paths, uint32_t script);

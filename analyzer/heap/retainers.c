@@ -138,7 +138,7 @@ static int compare_way(const void *a, const void *b)
 	return x->example < y->example ? -1 : x->example > y->example;
 }
 
-int nd_heap_find_ways(const struct nd_heap_paths *paths, const char *class,
+int nd_heap_find_ways(struct nd_heap_paths *paths, const char *class,
 		      struct nd_heap_ways *ret)
 {
 	const struct nd_heap_analysis *a = paths->analysis;
@@ -146,7 +146,7 @@ int nd_heap_find_ways(const struct nd_heap_paths *paths, const char *class,
 	struct nd_heap_ways ways = {0};
 	struct nd_buf words;
 	uint32_t node;
-	int code = texts ? 0 : -ENOMEM;
+	int code = texts ? nd_heap_paths_list_edges(paths) : -ENOMEM;
 
 	nd_buf_init(&words, WORDS_MAX);
 	/* The empty text has the first id, so it is the first way, and goes if nobody has it. */

@@ -52,7 +52,7 @@ static void draw(const struct nd_heap_comparison *c, struct nd_buf *out)
 	nd_heap_outline_fini(&outline);
 }
 
-static void search(const struct nd_heap_paths *paths, uint32_t node, struct nd_buf *out)
+static void search(struct nd_heap_paths *paths, uint32_t node, struct nd_buf *out)
 {
 	struct nd_heap_query query = {
 		.type = -1, .max_distance = 5, .retained_by = paths->heap->root, .limit = 5};
@@ -72,7 +72,7 @@ static void search(const struct nd_heap_paths *paths, uint32_t node, struct nd_b
 	nd_render_heap_object_json(paths, paths->heap->root, 5, out);
 }
 
-static void render(const struct nd_heap_paths *paths, const struct nd_heap_series *series,
+static void render(struct nd_heap_paths *paths, const struct nd_heap_series *series,
 		   struct nd_heap_census *census, const struct nd_heap_collections *collections)
 {
 	char name[] = "a", *names[] = {name, name};

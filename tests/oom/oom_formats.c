@@ -235,7 +235,7 @@ static int run_export_metrics(const struct scene *scene)
 	return ret;
 }
 
-static int search_heap(const struct nd_heap_paths *paths, struct nd_buf *out)
+static int search_heap(struct nd_heap_paths *paths, struct nd_buf *out)
 {
 	const struct nd_heap_query query = {
 		.type = -1, .max_distance = 5, .retained_by = paths->heap->root, .limit = 5};
@@ -273,7 +273,7 @@ static int draw_heap(const struct nd_heap_paths *paths, const struct nd_heap_sum
 	return ret;
 }
 
-static int answer_heap(const struct nd_heap_paths *paths, const struct nd_heap_series *series,
+static int answer_heap(struct nd_heap_paths *paths, const struct nd_heap_series *series,
 		       const struct nd_heap_collections *collections)
 {
 	char name[] = "a", *names[] = {name, name};

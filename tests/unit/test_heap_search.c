@@ -133,11 +133,34 @@ static void test_queries(void **state)
 	forget(&k);
 }
 
+/* With the list and without it, a way has the same edges: of two between two nodes the first. */
+static void test_listed_edges(void **state)
+{
+	struct nd_heap_step found[ND_HEAP_STEPS_MAX], listed[ND_HEAP_STEPS_MAX];
+	struct nd_heap_paths own;
+	uint32_t node, count;
+	struct known k;
+
+	analyse(&k, &build);
+	assert_int_equal(nd_heap_paths_init(&own, k.heap, &k.a), 0);
+	assert_int_equal(nd_heap_paths_list_edges(&own), 0);
+	for (node = 0; node < COUNT(nodes); node++) {
+		count = nd_heap_find_way(&k.paths, node, found);
+		assert_int_equal(nd_heap_find_way(&own, node, listed), count);
+		assert_memory_equal(found, listed, count * sizeof(*found));
+	}
+	assert_int_equal(nd_heap_find_way(&own, 10, listed), 3);
+	assert_int_equal(listed[2].edge, 3);
+	nd_heap_paths_fini(&own);
+	forget(&k);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_routes),
 		cmocka_unit_test(test_queries),
+		cmocka_unit_test(test_listed_edges),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
