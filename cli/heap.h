@@ -63,6 +63,7 @@ struct heap {
 	struct nd_heap_paths paths;
 	struct nd_heap_collections collections; /* only when `wants_collections` */
 	bool wants_collections;
+	bool defers_edges;	       /* a few are looked at */
 	bool skips_distances;	       /* nothing that is printed has one */
 	struct nd_heap_census *census; /* of the others */
 	uint32_t census_count;

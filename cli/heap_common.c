@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "analyzer/heap/deferred.h"
 #include "analyzer/heap/heap.h"
 #include "cli/command.h"
 #include "cli/heap.h"
@@ -22,12 +23,20 @@ int heap_status_of(int code)
 
 int heap_print(struct heap *heap, int ret, const struct nd_buf *text)
 {
-	return out_print(text, ret, &heap->err) ? EXIT_FAILED : EXIT_DONE;
+	struct nd_err why = {0};
+
+	if (!ret && heap->snapshot)
+		ret = nd_heap_deferred_check(heap->snapshot, &why);
+	if (why.code)
+		nd_err_set_why(&heap->err, ret, &why, "cannot read the snapshot");
+	else
+		ret = out_print(text, ret, &heap->err);
+	return ret ? EXIT_FAILED : EXIT_DONE;
 }
 
 int heap_analyse(struct heap *heap, const char *path)
 {
-	int ret = heap_file_read(path, &heap->snapshot, &heap->err);
+	int ret = heap_file_read(path, heap->defers_edges, &heap->snapshot, &heap->err);
 
 	if (!ret && heap->wants_collections &&
 	    nd_heap_find_collections(heap->snapshot, &heap->collections))

@@ -94,7 +94,7 @@ int heap_answer_convert(struct heap *heap, char **files)
 	ret = out_open(&out, name, heap->taking.force, true, &heap->err);
 	out_make_private(&out);
 	if (!ret)
-		ret = heap_file_read(files[0], &heap->snapshot, &heap->err);
+		ret = heap_file_read(files[0], false, &heap->snapshot, &heap->err);
 	if (!ret)
 		ret = heap_write(heap->snapshot, format, &out, &heap->err);
 	if (!ret)

@@ -31,7 +31,7 @@ static int take_census(struct heap *heap, char **files, uint32_t count)
 		return EXIT_FAILED;
 	}
 	for (; heap->census_count < count; heap->census_count++) {
-		ret = heap_file_read(files[heap->census_count], &snapshot, &heap->err);
+		ret = heap_file_read(files[heap->census_count], false, &snapshot, &heap->err);
 		if (ret)
 			return heap_status_of(ret);
 		ret = nd_heap_census_take(snapshot, heap->names, &heap->census[heap->census_count],
@@ -62,7 +62,7 @@ static int match(struct heap *heap, const char *file, const struct nd_heap_serie
 		 uint32_t i)
 {
 	struct nd_heap *before;
-	int ret = heap_file_read(file, &before, &heap->err);
+	int ret = heap_file_read(file, false, &before, &heap->err);
 
 	if (ret)
 		return ret;

@@ -56,7 +56,8 @@ static int feed_all(int fd, const char *path, struct nd_heap_reader *reader, str
 	return ret;
 }
 
-static int read_from(int fd, const char *path, struct nd_heap **ret_heap, struct nd_err *err)
+static int read_from(int fd, const char *path, bool defers_edges, struct nd_heap **ret_heap,
+		     struct nd_err *err)
 {
 	struct nd_heap_reader *reader = nd_heap_reader_new();
 	struct stat file;
@@ -64,6 +65,8 @@ static int read_from(int fd, const char *path, struct nd_heap **ret_heap, struct
 
 	if (!ret && !fstat(fd, &file) && S_ISREG(file.st_mode))
 		nd_heap_reader_expect(reader, (uint64_t)file.st_size);
+	if (!ret && defers_edges)
+		nd_heap_reader_defer_edges(reader);
 	if (!ret)
 		ret = feed_all(fd, path, reader, err);
 	if (!ret)
@@ -73,7 +76,8 @@ static int read_from(int fd, const char *path, struct nd_heap **ret_heap, struct
 	return ret;
 }
 
-int heap_file_read(const char *path, struct nd_heap **ret_heap, struct nd_err *err)
+int heap_file_read(const char *path, bool defers_edges, struct nd_heap **ret_heap,
+		   struct nd_err *err)
 {
 	bool is_stdin = !strcmp(path, "-");
 	int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC), ret;
@@ -81,7 +85,7 @@ int heap_file_read(const char *path, struct nd_heap **ret_heap, struct nd_err *e
 
 	if (fd < 0)
 		return nd_err_set_errno(err, -errno, "cannot open '%s'", path);
-	ret = read_from(fd, path, ret_heap, &why);
+	ret = read_from(fd, path, defers_edges, ret_heap, &why);
 	if (!is_stdin)
 		close(fd);
 	return ret ? nd_err_set_why(err, ret, &why, "cannot read '%s'", path) : 0;

@@ -112,12 +112,12 @@ int heap_answer_query(struct heap *heap, char **words)
 {
 	struct nd_heap_matches matches;
 	struct nd_buf out;
-	int ret = heap_analyse(heap, words[0]);
+	int ret;
 
+	heap->defers_edges = true;
+	ret = heap_analyse(heap, words[0]);
 	if (!ret && heap->retained_by)
 		ret = heap_find_object(heap, words[0], heap->retained_by, &heap->query.retained_by);
-	if (!ret && nd_heap_find_tree(heap->snapshot, &heap->analysis, &heap->err))
-		ret = EXIT_FAILED;
 	if (ret)
 		return ret;
 	heap->query.limit = heap->limit;

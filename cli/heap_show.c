@@ -17,8 +17,10 @@ int heap_answer_show(struct heap *heap, char **words)
 {
 	struct nd_buf out;
 	uint32_t node = ND_HEAP_NONE;
-	int ret = heap_analyse(heap, words[0]);
+	int ret;
 
+	heap->defers_edges = true;
+	ret = heap_analyse(heap, words[0]);
 	if (!ret)
 		ret = heap_find_object(heap, words[0], words[1], &node);
 	if (ret)

@@ -66,8 +66,7 @@ int nd_heap_find_interfaces(const struct nd_heap *heap, struct nd_intern *names,
 
 /*
  * See that the tree of dominators is there, `child` and `sibling`: what goes down it needs them,
- * which are suspects, outlines, sums of groups, and the query for what an object retains. 0, or
- * -ENOMEM with `err` set.
+ * which are suspects, outlines and sums of groups. 0, or -ENOMEM with `err` set.
  */
 int nd_heap_find_tree(const struct nd_heap *heap, struct nd_heap_analysis *analysis,
 		      struct nd_err *err);
@@ -112,17 +111,6 @@ static inline uint32_t nd_heap_next_up(const struct nd_heap_analysis *analysis, 
 	if (analysis->sibling[node] == ND_HEAP_NONE)
 		return analysis->dominator[node];
 	return nd_heap_first_leaf(analysis, analysis->sibling[node]);
-}
-
-/* What is above before what is below: from `top` on, until ND_HEAP_NONE says that it is over. */
-static inline uint32_t nd_heap_next_down(const struct nd_heap_analysis *analysis, uint32_t top,
-					 uint32_t node)
-{
-	if (analysis->child[node] != ND_HEAP_NONE)
-		return analysis->child[node];
-	while (node != top && analysis->sibling[node] == ND_HEAP_NONE)
-		node = analysis->dominator[node];
-	return node == top ? ND_HEAP_NONE : analysis->sibling[node];
 }
 
 #endif /* NODIAG_ANALYZER_HEAP_ANALYSIS_H */

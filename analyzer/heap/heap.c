@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/heap/deferred.h"
 #include "analyzer/heap/stored.h"
 
 static const char *const node_types[ND_HEAP_NODE_TYPES] = {
@@ -49,6 +50,7 @@ void nd_heap_free(struct nd_heap *heap)
 	free(heap->location);
 	free(heap->string_bytes);
 	free(heap->string_start);
+	nd_heap_deferred_free(heap->deferred);
 	nd_heap_stored_free(heap->stored);
 	free(heap);
 }
@@ -105,10 +107,38 @@ uint32_t nd_heap_find_string(const struct nd_heap *heap, const char *text)
 	return ND_HEAP_NONE;
 }
 
+uint32_t nd_heap_find_owner(const struct nd_heap *heap, uint32_t edge)
+{
+	uint32_t low = 0, high = heap->node_count, middle;
+
+	while (high - low > 1) {
+		middle = low + (high - low) / 2;
+		if (heap->first_edge[middle] <= edge)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+void nd_heap_need_edges(const struct nd_heap *heap, uint32_t node)
+{
+	if (heap->deferred)
+		nd_heap_deferred_unpack(heap->deferred, heap->first_edge[node],
+					heap->first_edge[node + 1]);
+}
+
+void nd_heap_need_all_edges(const struct nd_heap *heap)
+{
+	if (heap->deferred)
+		nd_heap_deferred_unpack(heap->deferred, 0, heap->edge_count);
+}
+
 uint32_t nd_heap_follow(const struct nd_heap *heap, uint32_t node, uint32_t name)
 {
 	uint32_t e;
 
+	nd_heap_need_edges(heap, node);
 	for (e = heap->first_edge[node]; e < heap->first_edge[node + 1]; e++)
 		if (nd_heap_edge_type(heap, e) == ND_HEAP_EDGE_INTERNAL &&
 		    heap->edge_name[e] == name)

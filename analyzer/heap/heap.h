@@ -54,6 +54,7 @@ enum nd_heap_edge_type {
 #define ND_HEAP_TO_BITS 29
 #define ND_HEAP_TO_MASK ((UINT32_C(1) << ND_HEAP_TO_BITS) - 1)
 
+struct nd_heap_deferred;
 struct nd_heap_stored;
 
 /* No node, string, class and the like. */
@@ -91,6 +92,8 @@ struct nd_heap {
 
 	uint64_t extra_native_bytes; /* memory outside of the heap that has no node */
 
+	struct nd_heap_deferred
+		*deferred;	       /* edges that are not unpacked yet; NULL: all are there */
 	struct nd_heap_stored *stored; /* what an earlier analysis found; NULL: nothing */
 };
 
@@ -112,6 +115,16 @@ uint32_t nd_heap_find_string(const struct nd_heap *heap, const char *text);
 
 /* Put locations in the order of their nodes, which V8 has not: there are millions. 0 or -ENOMEM. */
 int nd_heap_sort_locations(struct nd_heap *heap);
+
+/* The node that an edge is of. */
+uint32_t nd_heap_find_owner(const struct nd_heap *heap, uint32_t edge);
+
+/*
+ * See that the edges of a node are there. Only of a heap whose reader was told to defer them are
+ * there any that are not, and only those who say so take such a heap.
+ */
+void nd_heap_need_edges(const struct nd_heap *heap, uint32_t node);
+void nd_heap_need_all_edges(const struct nd_heap *heap);
 
 /* Where a node's function or constructor is, or NULL. */
 const struct nd_heap_location *nd_heap_find_location(const struct nd_heap *heap, uint32_t node);

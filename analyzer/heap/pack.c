@@ -216,6 +216,26 @@ static void fill_classes(struct pack *p, enum nd_heap_column column, uint64_t st
 				       : get_class_value(p, column, (uint32_t)start + i);
 }
 
+static void fill_scopes(struct pack *p, enum nd_heap_column column, uint64_t start, uint32_t count)
+{
+	const struct nd_heap_scopes *s = &p->analysis->scopes;
+	uint64_t *v = p->values;
+	uint32_t i, at = (uint32_t)start;
+
+	for (i = 0; i < count; i++, at++) {
+		if (column == ND_HEAP_SCRIPTS) {
+			v[i] = s->script[at];
+		} else if (column == ND_HEAP_SCRIPT_NAMES) {
+			v[i] = s->script_name[at];
+		} else if (column == ND_HEAP_SCOPE_FUNCTIONS) {
+			v[i] = nd_heap_zigzag((int64_t)s->function[at] - (int64_t)s->scope[at]);
+		} else {
+			v[i] = s->scope[at] - p->last;
+			p->last = s->scope[at];
+		}
+	}
+}
+
 static void fill(struct pack *p, enum nd_heap_column column, uint64_t start, uint32_t count)
 {
 	if (column <= ND_HEAP_NODE_DETACHED)
@@ -228,8 +248,10 @@ static void fill(struct pack *p, enum nd_heap_column column, uint64_t start, uin
 		fill_strings(p, column, start, count);
 	else if (column <= ND_HEAP_CLASS_OF)
 		fill_analysis(p, column, start, count);
-	else
+	else if (column <= ND_HEAP_CLASS_RETAINED)
 		fill_classes(p, column, start, count);
+	else
+		fill_scopes(p, column, start, count);
 }
 
 /* As many planes as the largest value has bytes. */
@@ -338,6 +360,8 @@ static int add_analysis(struct pack *p)
 	own[ND_HEAP_HEAD_RULES] = ND_HEAP_RULES;
 	own[ND_HEAP_HEAD_CLASSES] = p->analysis->classes.keys.count;
 	own[ND_HEAP_HEAD_CLASS_BYTES] = p->names.len;
+	own[ND_HEAP_HEAD_SCRIPTS] = p->analysis->scopes.script_count;
+	own[ND_HEAP_HEAD_SCOPES] = p->analysis->scopes.scope_count;
 	ret = add_numbers(p, ND_PART_HEAP_ANALYSIS, own, ND_HEAP_ANALYSIS_NUMBERS);
 	return ret ? ret : add_columns(p, ND_HEAP_FIRST_ANALYSED, ND_HEAP_COLUMNS, head, own);
 }
@@ -394,6 +418,8 @@ static int find_and_add_analysis(struct pack *p, struct nd_heap *heap, bool *ret
 	}
 	if (!ret)
 		ret = nd_heap_find_sums(heap, &analysis, &why);
+	if (!ret)
+		ret = nd_heap_find_scopes(heap, &analysis, &why);
 	*ret_is_analysed = !ret;
 	if (!ret) {
 		p->original = original;

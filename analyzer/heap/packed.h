@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 /* Grows when the rules of the analysis change: results by others are not used. */
-#define ND_HEAP_RULES 1
+#define ND_HEAP_RULES 2
 
 /* In the order of the file. Each is there, with as many values as the heads say. */
 enum nd_heap_column {
@@ -49,6 +49,10 @@ enum nd_heap_column {
 	ND_HEAP_CLASS_DISTANCES, /* zigzag */
 	ND_HEAP_CLASS_SELF,
 	ND_HEAP_CLASS_RETAINED,
+	ND_HEAP_SCRIPTS,
+	ND_HEAP_SCRIPT_NAMES,	 /* strings */
+	ND_HEAP_SCOPES,		 /* less the one before */
+	ND_HEAP_SCOPE_FUNCTIONS, /* less the scope, zigzag */
 	ND_HEAP_COLUMNS
 };
 
@@ -78,6 +82,8 @@ enum nd_heap_analysis_head {
 	ND_HEAP_HEAD_RULES,
 	ND_HEAP_HEAD_CLASSES,
 	ND_HEAP_HEAD_CLASS_BYTES,
+	ND_HEAP_HEAD_SCRIPTS,
+	ND_HEAP_HEAD_SCOPES,
 	ND_HEAP_ANALYSIS_NUMBERS
 };
 
@@ -111,7 +117,10 @@ static inline uint64_t nd_heap_column_size(enum nd_heap_column column, const uin
 		return head[ND_HEAP_HEAD_NODES];
 	if (column == ND_HEAP_CLASS_NAME_BYTES)
 		return analysis_head[ND_HEAP_HEAD_CLASS_BYTES];
-	return analysis_head[ND_HEAP_HEAD_CLASSES];
+	if (column <= ND_HEAP_CLASS_RETAINED)
+		return analysis_head[ND_HEAP_HEAD_CLASSES];
+	return analysis_head[column <= ND_HEAP_SCRIPT_NAMES ? ND_HEAP_HEAD_SCRIPTS
+							    : ND_HEAP_HEAD_SCOPES];
 }
 
 #endif /* NODIAG_ANALYZER_HEAP_PACKED_H */

@@ -81,6 +81,7 @@ uint32_t nd_heap_find_edge(const struct nd_heap *heap, uint32_t from, uint32_t t
 	uint32_t found = ND_HEAP_NONE, e;
 	int best = 0, r;
 
+	nd_heap_need_edges(heap, from);
 	for (e = heap->first_edge[from]; e < heap->first_edge[from + 1]; e++) {
 		if (nd_heap_edge_to(heap, e) != to)
 			continue;
@@ -118,6 +119,7 @@ int nd_heap_paths_list_edges(struct nd_heap_paths *paths)
 	paths->way_edge = malloc(count * sizeof(*paths->way_edge));
 	if (!paths->way_edge)
 		return -ENOMEM;
+	nd_heap_need_all_edges(paths->heap);
 	memset(paths->way_edge, 0xff, count * sizeof(*paths->way_edge));
 	for (node = 0; node < count; node++)
 		list_edges_of(paths, node, paths->way_edge);

@@ -5,7 +5,7 @@
 /*
  * Why an object is alive, in words: a shortest way to it from the root, as the expression that
  * somebody who knows the source would write, behind a function in whose scope its first variable
- * is: "app/server.js:12 requestBus._events.request".
+ * is: "app/server.js:12 requestBus._events.request". The heap's edges may be deferred.
  */
 
 #include <stdbool.h>

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "analyzer/heap/query.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "analyzer/heap/analysis.h"
-#include "analyzer/heap/groups.h"
+#include "analyzer/heap/graph.h"
 #include "analyzer/heap/heap.h"
 
 struct match {
@@ -16,13 +15,68 @@ struct match {
 	uint32_t node;
 };
 
+/* Which nodes are below some others in the tree of dominators, found as far as it is asked. */
+struct ancestry {
+	const uint32_t *dominator;
+	uint32_t root;
+	uint8_t *above;	   /* a bit for each of those others */
+	uint8_t *is_known; /* a bit for each node whose answer is in `is_below` */
+	uint8_t *is_below;
+};
+
 struct asking {
 	const struct nd_heap *heap;
 	const struct nd_heap_analysis *analysis;
 	const struct nd_heap_query *query;
 	uint8_t *is_wanted; /* classes of that name; NULL: all are */
-	uint8_t *is_below;  /* nodes that `retained_by` dominates; NULL: all do */
+	bool asks_below;    /* only for those that `retained_by` dominates */
+	struct ancestry holder;
 };
+
+static int ancestry_init(struct ancestry *y, const struct nd_heap *heap,
+			 const struct nd_heap_analysis *a)
+{
+	size_t bytes = heap->node_count / 8 + 1;
+
+	*y = (struct ancestry){
+		.dominator = a->dominator,
+		.root = heap->root,
+		.above = calloc(bytes, 1),
+		.is_known = calloc(bytes, 1),
+		.is_below = calloc(bytes, 1),
+	};
+	return y->above && y->is_known && y->is_below ? 0 : -ENOMEM;
+}
+
+static void ancestry_fini(struct ancestry *y)
+{
+	free(y->above);
+	free(y->is_known);
+	free(y->is_below);
+}
+
+/* Up to where it is known, or the root; all on the way have the same answer. */
+static bool is_below(struct ancestry *y, uint32_t node)
+{
+	uint32_t end = node, at;
+	bool below = false;
+
+	while (end != y->root && !nd_heap_bit(y->is_known, end)) {
+		end = y->dominator[end];
+		if (nd_heap_bit(y->above, end)) {
+			below = true;
+			break;
+		}
+	}
+	if (nd_heap_bit(y->is_known, end) && !below)
+		below = nd_heap_bit(y->is_below, end);
+	for (at = node; at != end; at = y->dominator[at]) {
+		nd_heap_set_bit(y->is_known, at);
+		if (below)
+			nd_heap_set_bit(y->is_below, at);
+	}
+	return below;
+}
 
 static int find_classes(struct asking *q)
 {
@@ -37,25 +91,18 @@ static int find_classes(struct asking *q)
 	return q->is_wanted ? 0 : -ENOMEM;
 }
 
-/* Go through all that a node dominates, but not the node itself. */
-static int find_below(struct asking *q)
+static int find_holder(struct asking *q)
 {
-	const struct nd_heap_analysis *a = q->analysis;
-	uint32_t top = q->query->retained_by, node;
-
-	if (top == ND_HEAP_NONE)
+	q->asks_below = q->query->retained_by != ND_HEAP_NONE;
+	if (!q->asks_below)
 		return 0;
-	assert(a->sibling);
-	q->is_below = calloc(q->heap->node_count / 8 + 1, 1);
-	if (!q->is_below)
+	if (ancestry_init(&q->holder, q->heap, q->analysis))
 		return -ENOMEM;
-	for (node = top; node != ND_HEAP_NONE; node = nd_heap_next_down(a, top, node))
-		if (node != top)
-			nd_heap_set_bit(q->is_below, node);
+	nd_heap_set_bit(q->holder.above, q->query->retained_by);
 	return 0;
 }
 
-static bool is_match(const struct asking *q, uint32_t node)
+static bool is_match(struct asking *q, uint32_t node)
 {
 	const struct nd_heap_query *query = q->query;
 	const struct nd_heap_analysis *a = q->analysis;
@@ -66,7 +113,7 @@ static bool is_match(const struct asking *q, uint32_t node)
 	       (query->max_distance < 0 ||
 		(a->distance[node] >= 0 && a->distance[node] <= query->max_distance)) &&
 	       (!q->is_wanted || q->is_wanted[a->class_of[node]]) &&
-	       (!q->is_below || nd_heap_bit(q->is_below, node));
+	       (!q->asks_below || is_below(&q->holder, node));
 }
 
 static uint64_t key_of(const struct asking *q, uint32_t node)
@@ -93,18 +140,20 @@ static int compare(const void *a, const void *b)
 }
 
 /* Of all that match, those that are shown; and what all of them are together. */
-static int gather(const struct asking *q, const uint32_t *group_of, struct nd_heap_matches *m)
+static int gather(const struct asking *q, struct ancestry *matches, struct nd_heap_matches *m)
 {
 	struct match *list = malloc(((size_t)m->count + 1) * sizeof(*list));
 	uint32_t node, count = 0;
 
-	if (!list || nd_heap_sum_retained(q->heap, q->analysis, group_of, 1, &m->retained)) {
-		free(list);
+	if (!list)
 		return -ENOMEM;
+	for (node = 0; node < q->heap->node_count; node++) {
+		if (!nd_heap_bit(matches->above, node))
+			continue;
+		list[count++] = (struct match){key_of(q, node), node};
+		if (!is_below(matches, node))
+			m->retained += q->analysis->retained[node];
 	}
-	for (node = 0; node < q->heap->node_count; node++)
-		if (group_of[node] != ND_HEAP_NONE)
-			list[count++] = (struct match){key_of(q, node), node};
 	qsort(list, count, sizeof(*list), compare);
 	m->node_count = count < q->query->limit ? count : q->query->limit;
 	m->node = malloc(((size_t)m->node_count + 1) * sizeof(*m->node));
@@ -114,22 +163,22 @@ static int gather(const struct asking *q, const uint32_t *group_of, struct nd_he
 	return m->node ? 0 : -ENOMEM;
 }
 
-static int match_all(const struct asking *q, struct nd_heap_matches *m)
+static int match_all(struct asking *q, struct nd_heap_matches *m)
 {
-	uint32_t *group_of = malloc(q->heap->node_count * sizeof(*group_of)), node;
-	int ret;
+	struct ancestry matches;
+	uint32_t node;
+	int ret = ancestry_init(&matches, q->heap, q->analysis);
 
-	if (!group_of)
-		return -ENOMEM;
-	for (node = 0; node < q->heap->node_count; node++) {
-		group_of[node] = is_match(q, node) ? 0 : ND_HEAP_NONE;
-		if (group_of[node] == ND_HEAP_NONE)
+	for (node = 0; node < q->heap->node_count && !ret; node++) {
+		if (!is_match(q, node))
 			continue;
+		nd_heap_set_bit(matches.above, node);
 		m->count++;
 		m->self += q->heap->self_size[node];
 	}
-	ret = gather(q, group_of, m);
-	free(group_of);
+	if (!ret)
+		ret = gather(q, &matches, m);
+	ancestry_fini(&matches);
 	return ret;
 }
 
@@ -141,11 +190,11 @@ int nd_heap_find_matches(const struct nd_heap *heap, const struct nd_heap_analys
 	int code = find_classes(&q);
 
 	if (!code)
-		code = find_below(&q);
+		code = find_holder(&q);
 	if (!code)
 		code = match_all(&q, &m);
 	free(q.is_wanted);
-	free(q.is_below);
+	ancestry_fini(&q.holder);
 	if (!code)
 		*ret = m;
 	return code;

@@ -53,6 +53,7 @@ struct nd_heap_reader {
 	struct nd_gunzip *gunzip;
 	struct nd_unzstd *unzstd;
 	struct nd_heap_unpacker *unpacker;
+	bool defers_edges;
 	char magic[MAGIC_BYTES];
 	size_t magic_len;
 
@@ -346,7 +347,11 @@ static int begin_unpacking(struct nd_heap_reader *r)
 	if (nd_heap_unpacker_is(r->magic, r->magic_len)) {
 		r->packing = COLUMNS;
 		r->unpacker = nd_heap_unpacker_new();
-		return r->unpacker ? 0 : -ENOMEM;
+		if (!r->unpacker)
+			return -ENOMEM;
+		if (r->defers_edges)
+			nd_heap_unpacker_defer_edges(r->unpacker);
+		return 0;
 	}
 	r->packing = PLAIN;
 	return 0;
@@ -409,6 +414,11 @@ static int feed(struct nd_heap_reader *r, const char *data, size_t len)
 int nd_heap_reader_feed(struct nd_heap_reader *r, const void *data, size_t len, struct nd_err *err)
 {
 	return fail(r, explain(r, feed(r, data, len)), err);
+}
+
+void nd_heap_reader_defer_edges(struct nd_heap_reader *r)
+{
+	r->defers_edges = true;
 }
 
 double nd_heap_reader_get_share(const struct nd_heap_reader *r)

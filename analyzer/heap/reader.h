@@ -28,6 +28,13 @@ void nd_heap_reader_free(struct nd_heap_reader *reader);
 void nd_heap_reader_expect(struct nd_heap_reader *reader, uint64_t bytes);
 
 /*
+ * Leave the edges of a packed snapshot packed until nd_heap_need_edges() asks for those of a node,
+ * for a question about a few objects. What of them is damaged is seen then;
+ * nd_heap_deferred_check() tells. Others are read as ever.
+ */
+void nd_heap_reader_defer_edges(struct nd_heap_reader *reader);
+
+/*
  * Read the next bytes. 0, or with `err` set -EBADMSG where they are no snapshot, -E2BIG beyond a
  * limit, -ENOMEM; then only nd_heap_reader_free() is left.
  */

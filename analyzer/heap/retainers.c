@@ -138,8 +138,7 @@ static int compare_way(const void *a, const void *b)
 	return x->example < y->example ? -1 : x->example > y->example;
 }
 
-int nd_heap_find_ways(struct nd_heap_paths *paths, const char *class,
-		      struct nd_heap_ways *ret)
+int nd_heap_find_ways(struct nd_heap_paths *paths, const char *class, struct nd_heap_ways *ret)
 {
 	const struct nd_heap_analysis *a = paths->analysis;
 	struct nd_intern *texts = nd_intern_new();

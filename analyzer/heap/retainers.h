@@ -40,8 +40,7 @@ struct nd_heap_ways {
  * The ways to all objects whose class has that name, with the list of edges that takes. 0, -ENOENT
  * when there is none, -ENOMEM.
  */
-int nd_heap_find_ways(struct nd_heap_paths *paths, const char *class,
-		      struct nd_heap_ways *ret);
+int nd_heap_find_ways(struct nd_heap_paths *paths, const char *class, struct nd_heap_ways *ret);
 void nd_heap_ways_fini(struct nd_heap_ways *ways);
 
 #endif /* NODIAG_ANALYZER_HEAP_RETAINERS_H */

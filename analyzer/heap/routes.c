@@ -59,21 +59,6 @@ static bool search(struct search *s)
 	return false;
 }
 
-/* The node that an edge is of. */
-static uint32_t find_owner(const struct nd_heap *heap, uint32_t edge)
-{
-	uint32_t low = 0, high = heap->node_count, middle;
-
-	while (high - low > 1) {
-		middle = low + (high - low) / 2;
-		if (heap->first_edge[middle] <= edge)
-			low = middle;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 /* What refers to the target itself does so once, even if it may be on several ways. */
 static void spend(struct search *s, uint32_t from)
 {
@@ -96,19 +81,19 @@ static int add_route(struct search *s, struct nd_heap_routes *routes)
 	if (!list)
 		return -ENOMEM;
 	routes->route = list;
-	for (node = s->target; node != s->gate; node = find_owner(heap, s->by[node]))
+	for (node = s->target; node != s->gate; node = nd_heap_find_owner(heap, s->by[node]))
 		route.count++;
 	route.step = malloc(route.count * sizeof(*route.step));
 	if (!route.step)
 		return -ENOMEM;
 	for (i = route.count - 1, node = s->target; i > 0; i--, node = from) {
-		from = find_owner(heap, s->by[node]);
+		from = nd_heap_find_owner(heap, s->by[node]);
 		route.step[i] = (struct nd_heap_step){nd_heap_find_edge(heap, from, node), node};
 		if (node != s->target && !nd_heap_is_top(s->paths->analysis, node))
 			nd_heap_set_bit(s->banned, node);
 	}
 	route.step[0] = (struct nd_heap_step){ND_HEAP_NONE, s->gate};
-	spend(s, find_owner(heap, s->by[s->target]));
+	spend(s, nd_heap_find_owner(heap, s->by[s->target]));
 	list[routes->count++] = route;
 	return 0;
 }

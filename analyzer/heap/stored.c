@@ -29,6 +29,7 @@ void nd_heap_stored_free(struct nd_heap_stored *s)
 	free(s->class_distance);
 	free(s->self);
 	free(s->class_retained);
+	nd_heap_scopes_fini(&s->scopes);
 	free(s);
 }
 
@@ -73,11 +74,14 @@ int nd_heap_stored_take(struct nd_heap *heap, struct nd_heap_analysis *a)
 	a->distance = s->distance;
 	a->before = s->before;
 	a->class_of = s->class_of;
+	a->scopes = s->scopes;
+	a->has_scopes = true;
 	s->dominator = NULL;
 	s->retained = NULL;
 	s->distance = NULL;
 	s->before = NULL;
 	s->class_of = NULL;
+	s->scopes = (struct nd_heap_scopes){0};
 	nd_heap_stored_free(s);
 	heap->stored = NULL;
 	return a->dominator[heap->root] == heap->root ? 0 : -EBADMSG;

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "analyzer/heap/scopes.h"
 #include "common/buf.h"
 
 struct nd_err;
@@ -40,6 +41,8 @@ struct nd_heap_stored {
 	int32_t *class_distance;
 	uint64_t *self;
 	uint64_t *class_retained;
+
+	struct nd_heap_scopes scopes;
 };
 
 void nd_heap_stored_free(struct nd_heap_stored *stored);

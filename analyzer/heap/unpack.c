@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/heap/deferred.h"
 #include "analyzer/heap/heap.h"
 #include "analyzer/heap/packed.h"
 #include "analyzer/heap/stored.h"
@@ -32,6 +33,8 @@ struct nd_heap_unpacker {
 	bool has_head;
 	bool has_analysis;
 	bool is_skipping; /* an analysis by other rules */
+	bool defers_edges;
+	struct nd_heap_deferred *deferred; /* once the first part of edges came */
 	struct nd_heap_unpacked u;
 };
 
@@ -63,9 +66,15 @@ void nd_heap_unpacker_free(struct nd_heap_unpacker *r)
 	nd_buf_fini(&r->in);
 	nd_buf_fini(&r->out);
 	nd_packer_free(r->packer);
+	nd_heap_deferred_free(r->deferred);
 	nd_heap_free(r->u.heap);
 	nd_heap_stored_free(r->u.stored);
 	free(r);
+}
+
+void nd_heap_unpacker_defer_edges(struct nd_heap_unpacker *r)
+{
+	r->defers_edges = true;
 }
 
 static int damaged(const struct nd_heap_unpacker *r, const char *what, struct nd_err *err)
@@ -108,16 +117,21 @@ static int read_analysis_head(struct nd_heap_unpacker *r, struct nd_err *err)
 {
 	uint64_t *head = r->u.analysis_head;
 
+	/* With other rules there may be more numbers, or fewer. */
 	if (!r->has_head || r->has_analysis || r->u.column < ND_HEAP_FIRST_ANALYSED ||
-	    !get_numbers(&r->out, head, ND_HEAP_ANALYSIS_NUMBERS))
+	    !get_numbers(&r->out, head, ND_HEAP_HEAD_RULES + 1))
 		return damaged(r, "a bad head", err);
 	r->has_analysis = true;
 	r->is_skipping = head[ND_HEAP_HEAD_RULES] != ND_HEAP_RULES;
 	if (r->is_skipping)
 		return 0;
+	if (!get_numbers(&r->out, head, ND_HEAP_ANALYSIS_NUMBERS))
+		return damaged(r, "a bad head", err);
 	if (!head[ND_HEAP_HEAD_CLASSES] ||
 	    head[ND_HEAP_HEAD_CLASSES] > 2 * (uint64_t)ND_HEAP_NODES_MAX ||
-	    head[ND_HEAP_HEAD_CLASS_BYTES] > ND_HEAP_STRING_BYTES_MAX)
+	    head[ND_HEAP_HEAD_CLASS_BYTES] > ND_HEAP_STRING_BYTES_MAX ||
+	    head[ND_HEAP_HEAD_SCRIPTS] > r->u.head[ND_HEAP_HEAD_LOCATIONS] ||
+	    head[ND_HEAP_HEAD_SCOPES] > r->u.head[ND_HEAP_HEAD_LOCATIONS])
 		return damaged(r, "a number out of range", err);
 	return nd_heap_unpacked_begin_analysis(&r->u, err);
 }
@@ -145,12 +159,33 @@ static bool is_complete(const struct nd_heap_unpacker *r)
 	       (r->has_analysis && !r->is_skipping ? ND_HEAP_COLUMNS : ND_HEAP_FIRST_ANALYSED);
 }
 
+static bool is_deferred(const struct nd_heap_unpacker *r)
+{
+	return r->defers_edges && r->has_head && r->part.kind == ND_PART_HEAP_COLUMN &&
+	       r->u.column == ND_HEAP_EDGE_TYPES_COLUMN;
+}
+
+static int defer(struct nd_heap_unpacker *r, struct nd_err *err)
+{
+	int ret = 0;
+
+	if (!r->deferred)
+		r->deferred = nd_heap_deferred_new(r->u.head);
+	if (!r->deferred || nd_heap_deferred_add(r->deferred, &r->part))
+		ret = -ENOMEM;
+	else if (nd_heap_deferred_is_whole(r->deferred))
+		ret = nd_heap_unpacked_skip_edges(&r->u);
+	return ret ? nd_err_set(err, ret, "out of memory for the snapshot") : 0;
+}
+
 static int read_part(struct nd_heap_unpacker *r, struct nd_err *err)
 {
 	int ret;
 
 	nd_buf_reset(&r->out);
 	r->part.packed = (const uint8_t *)r->in.data + ND_PART_HEAD_SIZE;
+	if (is_deferred(r))
+		return defer(r, err);
 	ret = nd_frame_unpack(r->packer, &r->part, &r->out);
 	if (ret == -ENOMEM)
 		return nd_err_set(err, ret, "out of memory for the snapshot");
@@ -238,13 +273,33 @@ int nd_heap_unpacker_feed(struct nd_heap_unpacker *r, const void *data, size_t l
 	return ret;
 }
 
+/* Without what an earlier analysis found, one is made, which looks at all edges. */
+static int hand_over_deferred(struct nd_heap_unpacker *r, struct nd_err *err)
+{
+	struct nd_heap *heap = r->u.heap;
+
+	if (!r->deferred)
+		return 0;
+	if (nd_heap_deferred_hand_over(r->deferred, heap))
+		return nd_err_set(err, -ENOMEM, "out of memory for the snapshot");
+	r->deferred = NULL;
+	if (!heap->stored)
+		nd_heap_need_all_edges(heap);
+	return nd_heap_deferred_check(heap, err);
+}
+
 int nd_heap_unpacker_finish(struct nd_heap_unpacker *r, struct nd_heap **ret_heap,
 			    struct nd_err *err)
 {
+	int ret;
+
 	if (r->state != END)
 		return nd_err_set(err, -EBADMSG, "it is cut off after byte %" PRIu64,
 				  r->offset + r->in.len);
 	nd_heap_unpacked_finish(&r->u);
+	ret = hand_over_deferred(r, err);
+	if (ret)
+		return ret;
 	*ret_heap = r->u.heap;
 	r->u.heap = NULL;
 	return 0;

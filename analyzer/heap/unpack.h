@@ -22,6 +22,9 @@ bool nd_heap_unpacker_is(const void *data, size_t len);
 struct nd_heap_unpacker *nd_heap_unpacker_new(void);
 void nd_heap_unpacker_free(struct nd_heap_unpacker *unpacker);
 
+/* See nd_heap_reader_defer_edges(). */
+void nd_heap_unpacker_defer_edges(struct nd_heap_unpacker *unpacker);
+
 /* As nd_heap_reader_feed() and nd_heap_reader_finish(), whose errors they return. */
 int nd_heap_unpacker_feed(struct nd_heap_unpacker *unpacker, const void *data, size_t len,
 			  struct nd_err *err);

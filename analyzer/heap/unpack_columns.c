@@ -35,6 +35,10 @@ static struct nd_heap_place find_stored(struct nd_heap_stored *s, int column)
 		{(void **)&s->class_distance, sizeof(*s->class_distance)},
 		{(void **)&s->self, sizeof(*s->self)},
 		{(void **)&s->class_retained, sizeof(*s->class_retained)},
+		{(void **)&s->scopes.script, sizeof(*s->scopes.script)},
+		{(void **)&s->scopes.script_name, sizeof(*s->scopes.script_name)},
+		{(void **)&s->scopes.scope, sizeof(*s->scopes.scope)},
+		{(void **)&s->scopes.function, sizeof(*s->scopes.function)},
 	};
 
 	return places[column - ND_HEAP_FIRST_ANALYSED];
@@ -142,6 +146,8 @@ int nd_heap_unpacked_begin_analysis(struct nd_heap_unpacked *u, struct nd_err *e
 	nd_buf_init(&u->stored->charges, SIZE_MAX / 2);
 	u->stored->class_count = (uint32_t)u->analysis_head[ND_HEAP_HEAD_CLASSES];
 	u->stored->class_bytes = u->analysis_head[ND_HEAP_HEAD_CLASS_BYTES];
+	u->stored->scopes.script_count = (uint32_t)u->analysis_head[ND_HEAP_HEAD_SCRIPTS];
+	u->stored->scopes.scope_count = (uint32_t)u->analysis_head[ND_HEAP_HEAD_SCOPES];
 	return 0;
 }
 
@@ -207,6 +213,7 @@ static int next_column(struct nd_heap_unpacked *u, const char **ret_what)
 static bool read_chunk_head(const struct nd_heap_unpacked *u, const uint8_t *part, size_t len,
 			    uint32_t *ret_count)
 {
+	uint64_t rest;
 	uint32_t count;
 
 	if (len < ND_HEAP_CHUNK_HEAD || part[0] != u->column || part[1] > sizeof(uint64_t) ||
@@ -214,7 +221,8 @@ static bool read_chunk_head(const struct nd_heap_unpacked *u, const uint8_t *par
 		return false;
 	memcpy(&count, part + 4, sizeof(count));
 	*ret_count = le32toh(count);
-	return *ret_count && *ret_count <= ND_HEAP_CHUNK && *ret_count <= size_of(u) - u->done &&
+	rest = size_of(u) - u->done;
+	return *ret_count == (rest < ND_HEAP_CHUNK ? rest : ND_HEAP_CHUNK) &&
 	       (part[1] <= sizeof(uint32_t) || !nd_heap_unpacked_is_narrow(u)) &&
 	       len - ND_HEAP_CHUNK_HEAD == (size_t)part[1] * *ret_count;
 }
@@ -243,22 +251,34 @@ static int keep_charges(struct nd_heap_unpacked *u, const uint8_t *part, size_t 
 	return 0;
 }
 
-int nd_heap_unpacked_add(struct nd_heap_unpacked *u, const uint8_t *part, size_t len,
-			 const char **ret_what)
+int nd_heap_unpacked_add_chunk(struct nd_heap_unpacked *u, const uint8_t *part, size_t len,
+			       const char **ret_what)
 {
 	uint32_t total;
-	int ret;
 
 	*ret_what = "a number out of range";
 	if (!read_chunk_head(u, part, len, &total)) {
 		*ret_what = "another column than comes next";
 		return -EBADMSG;
 	}
-	ret = u->column == ND_HEAP_CHARGES ? keep_charges(u, part, len, total)
-					   : add_chunk(u, part, total);
+	return u->column == ND_HEAP_CHARGES ? keep_charges(u, part, len, total)
+					    : add_chunk(u, part, total);
+}
+
+int nd_heap_unpacked_add(struct nd_heap_unpacked *u, const uint8_t *part, size_t len,
+			 const char **ret_what)
+{
+	int ret = nd_heap_unpacked_add_chunk(u, part, len, ret_what);
+
 	if (ret)
 		return ret;
 	return u->done < size_of(u) ? 0 : next_column(u, ret_what);
+}
+
+int nd_heap_unpacked_skip_edges(struct nd_heap_unpacked *u)
+{
+	u->column = ND_HEAP_LOCATION_NODES;
+	return skip_empty(u, ND_HEAP_FIRST_ANALYSED);
 }
 
 void nd_heap_unpacked_finish(struct nd_heap_unpacked *u)

@@ -41,6 +41,13 @@ int nd_heap_unpacked_begin_analysis(struct nd_heap_unpacked *u, struct nd_err *e
 int nd_heap_unpacked_add(struct nd_heap_unpacked *u, const uint8_t *part, size_t len,
 			 const char **ret_what);
 
+/* The same of a part whose column goes on, or was the last one to be asked for. */
+int nd_heap_unpacked_add_chunk(struct nd_heap_unpacked *u, const uint8_t *part, size_t len,
+			       const char **ret_what);
+
+/* Go on behind the columns of edges, which nobody unpacks now. 0 or -ENOMEM. */
+int nd_heap_unpacked_skip_edges(struct nd_heap_unpacked *u);
+
 /* Where the values of the column that comes go, and how many bytes each has. */
 struct nd_heap_place {
 	void **column;

@@ -28,6 +28,7 @@ uint64_t nd_heap_unpacked_limit(const struct nd_heap_unpacked *u)
 	case ND_HEAP_NODE_TYPES_COLUMN:
 		return ND_HEAP_NODE_TYPES;
 	case ND_HEAP_NODE_NAMES:
+	case ND_HEAP_SCRIPT_NAMES:
 		return u->head[ND_HEAP_HEAD_STRINGS];
 	case ND_HEAP_NODE_DETACHED:
 		return UINT8_MAX + 1;
@@ -39,6 +40,8 @@ uint64_t nd_heap_unpacked_limit(const struct nd_heap_unpacked *u)
 	case ND_HEAP_LOCATION_NODES:
 	case ND_HEAP_DOMINATORS:
 	case ND_HEAP_BEFORE:
+	case ND_HEAP_SCOPES:
+	case ND_HEAP_SCOPE_FUNCTIONS:
 		return u->head[ND_HEAP_HEAD_NODES];
 	case ND_HEAP_STRING_SIZES:
 		return u->head[ND_HEAP_HEAD_STRING_BYTES] + 1;
@@ -68,7 +71,7 @@ static void add_up(struct nd_heap_unpacked *u, uint32_t count)
 		if (u->column == ND_HEAP_NODE_IDS) {
 			u->sum += (uint64_t)nd_heap_unzigzag(v[i]);
 			v[i] = u->sum;
-		} else if (u->column == ND_HEAP_LOCATION_NODES) {
+		} else if (u->column != ND_HEAP_STRING_SIZES) {
 			u->sum += v[i];
 			v[i] = u->sum;
 		} else {
@@ -77,6 +80,15 @@ static void add_up(struct nd_heap_unpacked *u, uint32_t count)
 			u->sum += value;
 		}
 	}
+}
+
+static void add_scopes(struct nd_heap_unpacked *u, uint32_t count)
+{
+	const uint32_t *scope = u->stored->scopes.scope + u->done;
+	uint32_t i;
+
+	for (i = 0; i < count; i++)
+		u->values[i] = scope[i] + (uint64_t)nd_heap_unzigzag(u->values[i]);
 }
 
 static bool unpack_distances(struct nd_heap_unpacked *u, uint32_t count)
@@ -129,6 +141,7 @@ static bool unpack(struct nd_heap_unpacked *u, uint32_t count)
 	switch (u->column) {
 	case ND_HEAP_NODE_IDS:
 	case ND_HEAP_LOCATION_NODES:
+	case ND_HEAP_SCOPES:
 	case ND_HEAP_STRING_SIZES:
 		add_up(u, count);
 		return true;
@@ -140,6 +153,9 @@ static bool unpack(struct nd_heap_unpacked *u, uint32_t count)
 				 &u->sum);
 	case ND_HEAP_CLASS_DISTANCES:
 		return unpack_distances(u, count);
+	case ND_HEAP_SCOPE_FUNCTIONS:
+		add_scopes(u, count);
+		return true;
 	default:
 		return true;
 	}

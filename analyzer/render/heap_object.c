@@ -39,6 +39,7 @@ static void add_fields(const struct nd_heap_text *t, uint32_t node, bool own, ui
 	const struct nd_heap *heap = t->paths->heap;
 	uint32_t e, count = 0;
 
+	nd_heap_need_edges(heap, node);
 	for (e = heap->first_edge[node]; e < heap->first_edge[node + 1]; e++) {
 		if (is_own(heap, e) != own)
 			continue;
@@ -77,6 +78,7 @@ static uint32_t add_json_fields(const struct nd_heap_paths *paths, uint32_t node
 	const struct nd_heap *heap = paths->heap;
 	uint32_t e, count = 0;
 
+	nd_heap_need_edges(heap, node);
 	nd_buf_add_char(out, '[');
 	for (e = heap->first_edge[node]; e < heap->first_edge[node + 1]; e++) {
 		if (is_own(heap, e) != own || count++ >= limit)

@@ -90,6 +90,8 @@ async function checkPacked(file, snapshot) {
     askNodiag("query", name, "--class", "Object").objects);
   assert.ok(ours.length > 0);
   assert.deepEqual(ours, theirs);
+  for (const id of ["@1", ...ours.slice(0, 5).map((object) => `@${object.id}`)])
+    assert.deepEqual(askNodiag("show", packed, id), askNodiag("show", file, id));
   execFileSync(NODIAG, ["heap", "convert", "-f", "heapsnapshot", packed, "-o", back],
     { stdio: "pipe" });
   const again = await loadSnapshot(devtools, back);

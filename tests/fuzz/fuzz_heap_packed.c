@@ -5,6 +5,7 @@
  * right: for each its kind, two bytes of length, and what is in it.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -35,11 +36,13 @@ static void add_parts(const uint8_t *data, size_t size, struct nd_buf *file)
 	nd_packer_free(packer);
 }
 
-static struct nd_heap *read_heap(const struct nd_buf *file)
+static struct nd_heap *read_heap(const struct nd_buf *file, bool defers_edges)
 {
 	struct nd_heap_reader *reader = nd_heap_reader_new();
 	struct nd_heap *heap = NULL;
 
+	if (reader && defers_edges)
+		nd_heap_reader_defer_edges(reader);
 	if (reader && !nd_heap_reader_feed(reader, file->data, file->len, NULL) &&
 	    nd_heap_reader_finish(reader, &heap, NULL))
 		heap = NULL;
@@ -47,27 +50,32 @@ static struct nd_heap *read_heap(const struct nd_buf *file)
 	return heap;
 }
 
-/* Along all that was stored. */
+static void add_words(const struct nd_heap_paths *paths)
+{
+	struct nd_buf words;
+	uint32_t node;
+
+	nd_buf_init(&words, 1u << 16);
+	for (node = 0; node < paths->heap->node_count && node < 50; node++)
+		nd_heap_add_words(paths, node, false, &words);
+	nd_buf_fini(&words);
+}
+
+/* Along all that was stored; with deferred edges, along those alone that are asked for. */
 static void use_heap(struct nd_heap *heap, struct nd_intern *names)
 {
 	struct nd_heap_suspects suspects;
 	struct nd_heap_analysis analysis;
 	struct nd_heap_paths paths;
-	struct nd_buf words;
-	uint32_t node;
 
 	if (nd_heap_analyse(heap, names, &analysis, NULL))
 		return;
-	nd_buf_init(&words, 1u << 16);
-	if (!nd_heap_paths_init(&paths, heap, &analysis)) {
-		for (node = 0; node < heap->node_count && node < 50; node++)
-			nd_heap_add_words(&paths, node, false, &words);
-		if (!nd_heap_find_tree(heap, &analysis, NULL))
-			nd_heap_find_gatherers(heap, &analysis, &suspects, NULL);
+	if (!nd_heap_paths_init(&paths, heap, &analysis))
+		add_words(&paths);
+	if (!heap->deferred && !nd_heap_find_tree(heap, &analysis, NULL))
+		nd_heap_find_gatherers(heap, &analysis, &suspects, NULL);
+	if (!heap->deferred)
 		nd_heap_find_interfaces(heap, names, &analysis, NULL);
-		nd_heap_paths_fini(&paths);
-	}
-	nd_buf_fini(&words);
 	nd_heap_analysis_fini(&analysis);
 }
 
@@ -76,13 +84,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct nd_intern *names = nd_intern_new();
 	struct nd_heap *heap;
 	struct nd_buf file;
+	int defers_edges;
 
 	nd_buf_init(&file, 1u << 24);
 	add_parts(data, size, &file);
-	heap = read_heap(&file);
-	if (heap && names)
-		use_heap(heap, names);
-	nd_heap_free(heap);
+	for (defers_edges = 0; defers_edges < 2; defers_edges++) {
+		heap = read_heap(&file, defers_edges);
+		if (heap && names)
+			use_heap(heap, names);
+		nd_heap_free(heap);
+	}
 	nd_buf_fini(&file);
 	nd_intern_free(names);
 	return 0;

@@ -20,6 +20,7 @@
 #include "analyzer/heap/analysis.h"
 #include "analyzer/heap/census.h"
 #include "analyzer/heap/collections.h"
+#include "analyzer/heap/deferred.h"
 #include "analyzer/heap/diff.h"
 #include "analyzer/heap/outline.h"
 #include "analyzer/heap/pack.h"
@@ -385,6 +386,20 @@ static int unpack_heap(const struct nd_buf *file, struct nd_intern *names, struc
 	return ret;
 }
 
+/* The same for a question about one object. */
+static int look_up_deferred(const struct nd_buf *file)
+{
+	struct nd_heap *heap = NULL;
+	int ret = build_read_deferred(file->data, file->len, 1000, &heap, NULL);
+
+	if (!ret) {
+		nd_heap_need_edges(heap, heap->root);
+		ret = nd_heap_deferred_check(heap, NULL);
+	}
+	nd_heap_free(heap);
+	return ret;
+}
+
 /* Heaps that were packed without the analysis that there was no memory for. */
 static int packed_unanalysed;
 
@@ -405,6 +420,8 @@ static int run_heap_convert(const struct scene *scene)
 	packed_unanalysed += !ret && !is_analysed;
 	if (!ret)
 		ret = unpack_heap(&file, names, &text);
+	if (!ret)
+		ret = look_up_deferred(&file);
 	nd_buf_fini(&file);
 	nd_buf_fini(&text);
 	nd_heap_free(heap);

@@ -130,11 +130,10 @@ static inline void build_text(const struct build *b, struct nd_buf *out)
 	free(strings);
 }
 
-/* Read a text in pieces of `step` bytes. */
-static inline int build_read(const char *text, size_t len, size_t step, struct nd_heap **ret,
-			     struct nd_err *err)
+/* Read a text in pieces of `step` bytes. The reader, which may be NULL, is freed. */
+static inline int build_feed(struct nd_heap_reader *reader, const char *text, size_t len,
+			     size_t step, struct nd_heap **ret, struct nd_err *err)
 {
-	struct nd_heap_reader *reader = nd_heap_reader_new();
 	size_t at, part;
 	int code = reader ? 0 : -ENOMEM;
 
@@ -146,6 +145,23 @@ static inline int build_read(const char *text, size_t len, size_t step, struct n
 		code = nd_heap_reader_finish(reader, ret, err);
 	nd_heap_reader_free(reader);
 	return code;
+}
+
+static inline int build_read(const char *text, size_t len, size_t step, struct nd_heap **ret,
+			     struct nd_err *err)
+{
+	return build_feed(nd_heap_reader_new(), text, len, step, ret, err);
+}
+
+/* With edges deferred. */
+static inline int build_read_deferred(const char *text, size_t len, size_t step,
+				      struct nd_heap **ret, struct nd_err *err)
+{
+	struct nd_heap_reader *reader = nd_heap_reader_new();
+
+	if (reader)
+		nd_heap_reader_defer_edges(reader);
+	return build_feed(reader, text, len, step, ret, err);
 }
 
 /* The heap of a build, or NULL. */
