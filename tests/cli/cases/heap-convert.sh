@@ -30,6 +30,11 @@ head -c 700 "$packed" >cut.nd
 nodiag heap summary cut.nd; echo "exit $?"
 (head -c 300 "$packed"; printf x; tail -c +302 "$packed") >bad.nd
 nodiag heap summary bad.nd; echo "exit $?"
+# References that nobody asks for are not looked at.
+(head -c 400 "$packed"; printf x; tail -c +402 "$packed") >references.nd
+nodiag heap show references.nd @13; echo "exit $?"
+nodiag heap summary references.nd; echo "exit $?"
+nodiag heap query references.nd --class Nothing; echo "exit $?"
 nodiag flame before.nd -o - -f folded; echo "exit $?"
 cp "$root/tests/format/recordings/1.0.nd" .
 nodiag heap summary 1.0.nd; echo "exit $?"
