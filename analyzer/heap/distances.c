@@ -94,6 +94,22 @@ static void go_on(struct search *s, uint32_t node)
 	}
 }
 
+/* Nodes ahead in the queue whose edges are asked for now: about as long as memory takes. */
+#define AHEAD 8
+
+/* The next node of the queue. They are anywhere in memory, which is told which ones will come. */
+static uint32_t take(struct search *s)
+{
+	const struct nd_heap *heap = s->heap;
+	uint32_t later = s->head + 2 * AHEAD, soon = s->head + AHEAD;
+
+	if (later < s->tail)
+		__builtin_prefetch(&heap->first_edge[s->queue[later]]);
+	if (soon < s->tail)
+		__builtin_prefetch(&heap->edge[heap->first_edge[s->queue[soon]]]);
+	return s->queue[s->head++];
+}
+
 /* From the user's roots. Whether there are any. */
 static bool search_user_roots(struct search *s)
 {
@@ -108,7 +124,7 @@ static bool search_user_roots(struct search *s)
 	}
 	has_roots = s->tail > 0;
 	while (s->head < s->tail)
-		go_on(s, s->queue[s->head++]);
+		go_on(s, take(s));
 	return has_roots;
 }
 
@@ -160,7 +176,7 @@ static void drain(struct search *s, uint32_t passing[PASSING_ROOTS])
 	uint32_t node;
 
 	while (s->head < s->tail) {
-		node = s->queue[s->head++];
+		node = take(s);
 		if (!put_off(s->heap, node, passing))
 			go_on(s, node);
 	}
@@ -235,7 +251,7 @@ int32_t *nd_heap_list_distances(const struct nd_heap *heap, const struct nd_heap
 			s.distance[i] = ND_HEAP_DISTANCE_NONE;
 		visit_root(&s, search_user_roots(&s) ? ND_HEAP_DISTANCE_SYSTEM : 0);
 		while (s.head < s.tail)
-			go_on(&s, s.queue[s.head++]);
+			go_on(&s, take(&s));
 	} else {
 		free(s.distance);
 		s.distance = NULL;
