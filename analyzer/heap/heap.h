@@ -92,9 +92,8 @@ struct nd_heap {
 
 	uint64_t extra_native_bytes; /* memory outside of the heap that has no node */
 
-	struct nd_heap_deferred
-		*deferred;	       /* edges that are not unpacked yet; NULL: all are there */
-	struct nd_heap_stored *stored; /* what an earlier analysis found; NULL: nothing */
+	struct nd_heap_deferred *deferred; /* edges to be unpacked; NULL: all are there */
+	struct nd_heap_stored *stored;	   /* what an earlier analysis found; NULL: nothing */
 };
 
 void nd_heap_free(struct nd_heap *heap);
