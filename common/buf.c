@@ -81,6 +81,18 @@ int nd_buf_add_char(struct nd_buf *buf, char c)
 	return nd_buf_add(buf, &c, 1);
 }
 
+int nd_buf_add_number(struct nd_buf *buf, uint64_t number)
+{
+	char digits[20]; /* of 2^64 - 1 */
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number);
+	return nd_buf_add(buf, digits + at, sizeof(digits) - at);
+}
+
 int nd_buf_addf(struct nd_buf *buf, const char *fmt, ...)
 {
 	va_list ap;

@@ -33,6 +33,7 @@ void nd_buf_reset(struct nd_buf *buf);
 int nd_buf_add(struct nd_buf *buf, const void *data, size_t len);
 int nd_buf_add_str(struct nd_buf *buf, const char *str);
 int nd_buf_add_char(struct nd_buf *buf, char c);
+int nd_buf_add_number(struct nd_buf *buf, uint64_t number); /* decimal, much faster */
 int nd_buf_addf(struct nd_buf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /*

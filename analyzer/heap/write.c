@@ -73,6 +73,19 @@ static void add_head(struct writing *w)
 		    heap->extra_native_bytes);
 }
 
+/* So many numbers, behind those that are there. */
+static void add_numbers(struct nd_buf *out, const uint64_t *numbers, unsigned int count,
+			bool are_first)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++) {
+		if (i || !are_first)
+			nd_buf_add_char(out, ',');
+		nd_buf_add_number(out, numbers[i]);
+	}
+}
+
 static int add_nodes(struct writing *w)
 {
 	const struct nd_heap *heap = w->heap;
@@ -81,11 +94,16 @@ static int add_nodes(struct writing *w)
 
 	nd_buf_add_str(&w->out, "\"nodes\":[");
 	for (i = 0; i < heap->node_count && !ret; i++) {
-		nd_buf_addf(&w->out, "%s%u,%" PRIu32 ",%" PRIu32, i ? "," : "",
-			    (unsigned int)heap->type[i], heap->name[i], heap->id[i]);
-		nd_buf_addf(&w->out, ",%" PRIu64 ",%" PRIu32 ",%u", heap->self_size[i],
-			    heap->first_edge[i + 1] - heap->first_edge[i],
-			    heap->detachedness ? (unsigned int)heap->detachedness[i] : 0);
+		const uint64_t fields[FIELDS] = {
+			heap->type[i],
+			heap->name[i],
+			heap->id[i],
+			heap->self_size[i],
+			heap->first_edge[i + 1] - heap->first_edge[i],
+			heap->detachedness ? heap->detachedness[i] : 0,
+		};
+
+		add_numbers(&w->out, fields, FIELDS, !i);
 		ret = hand_on(w, CHUNK);
 	}
 	return ret;
@@ -99,9 +117,10 @@ static int add_edges(struct writing *w)
 
 	nd_buf_add_str(&w->out, "],\n\"edges\":[");
 	for (i = 0; i < heap->edge_count && !ret; i++) {
-		nd_buf_addf(&w->out, "%s%u,%" PRIu32 ",%" PRIu64, i ? "," : "",
-			    (unsigned int)nd_heap_edge_type(heap, i), heap->edge_name[i],
-			    (uint64_t)nd_heap_edge_to(heap, i) * FIELDS);
+		const uint64_t fields[] = {nd_heap_edge_type(heap, i), heap->edge_name[i],
+					   (uint64_t)nd_heap_edge_to(heap, i) * FIELDS};
+
+		add_numbers(&w->out, fields, sizeof(fields) / sizeof(fields[0]), !i);
 		ret = hand_on(w, CHUNK);
 	}
 	return ret;
@@ -128,36 +147,63 @@ static int add_locations(struct writing *w)
 }
 
 /* Three bytes that stand for half a character are written as what they were, an escape. */
-static const char *add_character(struct nd_buf *out, const char *text)
+static bool is_half(const unsigned char *at)
+{
+	return at[0] == 0xed && at[1] >= 0xa0 && at[2];
+}
+
+/* How many bytes can be written as they are. */
+static size_t find_plain(const char *text)
 {
 	const unsigned char *at = (const unsigned char *)text;
 
-	if (at[0] == 0xed && at[1] >= 0xa0 && at[2]) {
+	while (*at >= ' ' && *at != '"' && *at != '\\' && !is_half(at))
+		at++;
+	return (size_t)(at - (const unsigned char *)text);
+}
+
+/* One character that cannot. Returns what follows. */
+static const char *add_escape(struct nd_buf *out, const char *text)
+{
+	const unsigned char *at = (const unsigned char *)text;
+
+	if (is_half(at)) {
 		nd_buf_addf(out, "\\u%04x", 0xd000U | (at[1] & 0x3fU) << 6 | (at[2] & 0x3fU));
 		return text + 3;
 	}
 	if (*at < ' ')
 		nd_buf_addf(out, "\\u%04x", *at);
-	else if (*at == '"' || *at == '\\')
-		nd_buf_addf(out, "\\%c", *at);
 	else
-		nd_buf_add_char(out, *text);
+		nd_buf_addf(out, "\\%c", *at);
 	return text + 1;
+}
+
+static void add_text(struct nd_buf *out, const char *text)
+{
+	size_t plain;
+
+	nd_buf_add_char(out, '"');
+	for (;;) {
+		plain = find_plain(text);
+		nd_buf_add(out, text, plain);
+		text += plain;
+		if (!*text)
+			break;
+		text = add_escape(out, text);
+	}
+	nd_buf_add_char(out, '"');
 }
 
 static int add_strings(struct writing *w)
 {
-	const struct nd_heap *heap = w->heap;
-	const char *text;
 	uint32_t i;
 	int ret = 0;
 
 	nd_buf_add_str(&w->out, "],\n\"strings\":[");
-	for (i = 0; i < heap->string_count && !ret; i++) {
-		nd_buf_add_str(&w->out, i ? ",\n\"" : "\"");
-		for (text = nd_heap_string(heap, i); *text;)
-			text = add_character(&w->out, text);
-		nd_buf_add_char(&w->out, '"');
+	for (i = 0; i < w->heap->string_count && !ret; i++) {
+		if (i)
+			nd_buf_add_str(&w->out, ",\n");
+		add_text(&w->out, nd_heap_string(w->heap, i));
 		ret = hand_on(w, CHUNK);
 	}
 	nd_buf_add_str(&w->out, "]}\n");

@@ -162,7 +162,7 @@ static void add_child(struct page *page, uint32_t id, bool *any)
 {
 	if (*any)
 		nd_buf_add_char(page->out, ',');
-	nd_json_add_number(page->out, id);
+	nd_buf_add_number(page->out, id);
 	*any = true;
 }
 
@@ -228,8 +228,8 @@ static void add_sample(struct page *page, uint32_t id, uint64_t weight_ns)
 		nd_buf_add_char(&page->samples, ',');
 		nd_buf_add_char(&page->deltas, ',');
 	}
-	nd_json_add_number(&page->samples, id);
-	nd_json_add_number(&page->deltas, now_us - page->now_us);
+	nd_buf_add_number(&page->samples, id);
+	nd_buf_add_number(&page->deltas, now_us - page->now_us);
 	page->now_us = now_us;
 	page->now_ns += weight_ns;
 }

@@ -54,7 +54,7 @@ void nd_heap_page_add_words(struct nd_heap_page *page)
 void nd_heap_page_add_number(struct nd_heap_page *page, uint64_t number)
 {
 	nd_heap_page_comma(page);
-	nd_json_add_number(page->json, number);
+	nd_buf_add_number(page->json, number);
 }
 
 void nd_heap_page_add_growth(struct nd_heap_page *page, int64_t number)

@@ -17,7 +17,7 @@
 static void add_number(struct nd_buf *out, const char *key, uint64_t number)
 {
 	nd_buf_add_str(out, key);
-	nd_json_add_number(out, number);
+	nd_buf_add_number(out, number);
 }
 
 static void add_info(const struct nd_profile *profile, struct nd_buf *out)
@@ -64,7 +64,7 @@ static void add_tiers(const uint64_t *tiers, struct nd_buf *out)
 		if (!tiers[tier])
 			continue;
 		nd_buf_addf(out, "%s\"%s\":", any ? "," : "", nd_json_tier_keys[tier]);
-		nd_json_add_number(out, tiers[tier]);
+		nd_buf_add_number(out, tiers[tier]);
 		any = true;
 	}
 	nd_buf_add_char(out, '}');

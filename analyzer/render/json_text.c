@@ -60,18 +60,6 @@ int nd_json_add_string(struct nd_buf *out, const char *str)
 	return nd_buf_error(out);
 }
 
-int nd_json_add_number(struct nd_buf *out, uint64_t number)
-{
-	char digits[20];
-	size_t at = sizeof(digits);
-
-	do {
-		digits[--at] = (char)('0' + number % 10);
-		number /= 10;
-	} while (number);
-	return nd_buf_add(out, digits + at, sizeof(digits) - at);
-}
-
 int nd_json_add_field(struct nd_buf *out, const char *key, const char *str)
 {
 	nd_buf_add_str(out, key);

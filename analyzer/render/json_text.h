@@ -20,9 +20,6 @@ extern const char *const nd_json_tier_keys[ND_TIER_COUNT];
 /* Append `str`, made valid UTF-8, as a JSON string; `null` for NULL. 0 or the buffer's error. */
 int nd_json_add_string(struct nd_buf *out, const char *str);
 
-/* Append a number; what nd_buf_addf() does, for the renderers that write millions of them. */
-int nd_json_add_number(struct nd_buf *out, uint64_t number);
-
 /* Append `key` as it is, and `str` as above. */
 int nd_json_add_field(struct nd_buf *out, const char *key, const char *str);
 

@@ -147,7 +147,7 @@ static void begin_list(struct nd_buf *out, const char *name)
 
 static void add_number(struct nd_buf *out, uint64_t value)
 {
-	nd_json_add_number(out, value);
+	nd_buf_add_number(out, value);
 	nd_buf_add_char(out, ',');
 }
 

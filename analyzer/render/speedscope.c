@@ -62,7 +62,7 @@ static void add_weight(struct page *page, uint64_t weight)
 {
 	if (page->weights.len)
 		nd_buf_add_char(&page->weights, ',');
-	nd_json_add_number(&page->weights, weight);
+	nd_buf_add_number(&page->weights, weight);
 }
 
 /* A sample without frames, which speedscope leaves blank and out of its percentages. */
@@ -84,7 +84,7 @@ static void add_sample(struct page *page, uint32_t node, uint64_t weight)
 		frames[depth++] = page->nodes[node].frame;
 	nd_buf_add_str(page->out, page->weights.len ? ",[" : "[");
 	while (depth-- > 0) {
-		nd_json_add_number(page->out, frames[depth]);
+		nd_buf_add_number(page->out, frames[depth]);
 		if (depth)
 			nd_buf_add_char(page->out, ',');
 	}

@@ -57,8 +57,8 @@ static void test_json_strings(void **state)
 	nd_buf_init(&out, 100);
 	nd_json_add_string(&out, "a\"\\\n\x1b\xc3\xa9\xff");
 	nd_json_add_string(&out, NULL);
-	nd_json_add_number(&out, 0);
-	nd_json_add_number(&out, UINT64_MAX);
+	nd_buf_add_number(&out, 0);
+	nd_buf_add_number(&out, UINT64_MAX);
 	assert_string_equal(out.data, "\"a\\\"\\\\\\n\\u001B\xc3\xa9\xef\xbf\xbd\""
 				      "null018446744073709551615");
 	nd_buf_fini(&out);
