@@ -11,7 +11,17 @@ const PAIRS = 2 ** 16;
  * With AsyncContextFrame (24 and later): it costs nothing, but a connection has the frame that it
  * was made in, so what arrives of a body later is handed on in the request's own.
  */
-function makeFrames(storage) {
+function makeFrames(storage, { executionAsyncId, AsyncResource }) {
+  /* The socket whose keep-alive timer Node is about to make, and what is executed then. */
+  let idleSocket, idleId;
+
+  function isKeepAlive(socket) {
+    const isNext = idleSocket === socket && idleId === executionAsyncId();
+    idleSocket = undefined;
+    return isNext && socket.listenerCount("timeout") <= 1 /* Node's */ &&
+      !socket.server?.listenerCount("timeout");
+  }
+
   /* Where agent/context.c finds it, it finds all. */
   for (const short of [0x2a5a5a5a, 0x15a5a5a5]) {
     const { scope } = new Span(SERVER, undefined);
@@ -22,7 +32,26 @@ function makeFrames(storage) {
     enter: ({ scope }) => storage.enterWith(scope),
     get: () => storage.getStore(),
     leave() {},
-    expectTimer() {},
+    /*
+     * A keep-alive timer is for no request, and would keep the frame for as long as it waits. It is
+     * made in the connection's own, unless somebody listens to it. Returns what undoes that.
+     */
+    followTimer(socket) {
+      const { setTimeout } = socket;
+      const outside = new AsyncResource("nodiag", { requireManualDestroy: true });
+      const own = (...given) => isKeepAlive(socket)
+        ? outside.runInAsyncScope(setTimeout, socket, ...given)
+        : setTimeout.apply(socket, given);
+      if (Object.hasOwn(socket, "setTimeout"))
+        return undefined;
+      Object.defineProperty(socket, "setTimeout",
+        { value: own, writable: true, configurable: true });
+      return () => socket.setTimeout === own && delete socket.setTimeout;
+    },
+    expectTimer(socket) {
+      idleSocket = socket;
+      idleId = executionAsyncId();
+    },
     followBody(readable, { scope }) {
       const { push } = readable;
       Object.defineProperty(readable, "push", {
@@ -138,6 +167,7 @@ function makeInheritance({ createHook, executionAsyncId, executionAsyncResource,
       remember(lastId, lastScope);
     },
     leave,
+    followTimer() {},
     expectTimer(socket) {
       idleSocket = socket;
       idleId = executionAsyncId();
@@ -157,5 +187,5 @@ function makeInheritance({ createHook, executionAsyncId, executionAsyncResource,
 function makeContext(hooks) {
   const storage = new hooks.AsyncLocalStorage();
   /* What it is made of where there are no frames. */
-  return storage.kResourceStore === undefined ? makeFrames(storage) : makeInheritance(hooks);
+  return storage.kResourceStore === undefined ? makeFrames(storage, hooks) : makeInheritance(hooks);
 }

@@ -46,6 +46,7 @@ function addConnection(socket) {
     spans: undefined,
     peer: socket.remoteAddress,
     flags: socket.encrypted ? TLS : 0,
+    leaveTimer: undefined,
     onClose() {
       try {
         connections.delete(connection);
@@ -60,11 +61,13 @@ function addConnection(socket) {
   connectionOf.set(socket, connection);
   socket.on("close", connection.onClose);
   connections.add(connection);
+  connection.leaveTimer = context.followTimer(socket);
   return connection;
 }
 
 function removeConnection(connection) {
   connection.socket.removeListener("close", connection.onClose);
+  connection.leaveTimer?.();
   connectionOf.delete(connection.socket);
   connections.delete(connection);
 }

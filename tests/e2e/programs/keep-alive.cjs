@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+'use strict';
+
+// What each request has in AsyncLocalStorage, and which of that is still there while its connection
+// is idle.
+
+const { AsyncLocalStorage } = require('node:async_hooks');
+const http = require('node:http');
+const { setFlagsFromString } = require('node:v8');
+const { runInNewContext } = require('node:vm');
+const { serve } = require('./lib/control.cjs');
+
+setFlagsFromString('--expose-gc');
+const gc = runInNewContext('gc');
+
+const storage = new AsyncLocalStorage();
+const stores = [];
+
+const server = http.createServer((request, response) => {
+  const store = { path: request.url };
+  stores.push(new WeakRef(store));
+  storage.run(store, () => setImmediate(() => response.end()));
+});
+
+/** How many stores are still held by something, a few turns later. */
+async function countKept() {
+  for (let i = 0; i < 3; i++) {
+    await new Promise((done) => setImmediate(done));
+    gc();
+  }
+  return stores.filter((store) => store.deref() !== undefined).length;
+}
+
+server.listen(0, '127.0.0.1', () => {
+  serve({
+    port: () => server.address().port,
+    kept: countKept,
+  });
+});
