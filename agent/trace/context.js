@@ -37,13 +37,16 @@ function makeFrames(storage, { executionAsyncId, AsyncResource }) {
      * made in the connection's own, unless somebody listens to it. Returns what undoes that.
      */
     followTimer(socket) {
-      const { setTimeout } = socket;
-      const outside = new AsyncResource("nodiag", { requireManualDestroy: true });
-      const own = (...given) => isKeepAlive(socket)
-        ? outside.runInAsyncScope(setTimeout, socket, ...given)
-        : setTimeout.apply(socket, given);
-      if (Object.hasOwn(socket, "setTimeout"))
+      /* A connection may be any stream. */
+      if (typeof socket.setTimeout !== "function" || Object.hasOwn(socket, "setTimeout"))
         return undefined;
+      const outside = new AsyncResource("nodiag", { requireManualDestroy: true });
+      const own = (...given) => {
+        const { setTimeout } = Object.getPrototypeOf(socket);
+        return isKeepAlive(socket)
+          ? outside.runInAsyncScope(setTimeout, socket, ...given)
+          : setTimeout.apply(socket, given);
+      };
       Object.defineProperty(socket, "setTimeout",
         { value: own, writable: true, configurable: true });
       return () => socket.setTimeout === own && delete socket.setTimeout;

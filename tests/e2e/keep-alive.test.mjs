@@ -42,6 +42,10 @@ test('idle connections hold nothing of their last requests', async () => {
   }
 });
 
+test('a connection need not be a socket', async () => {
+  assert.equal(await program.ask('stream'), 2);
+});
+
 test.after(async () => {
   client.destroy();
   await program.stop();

@@ -5,7 +5,9 @@
 // is idle.
 
 const { AsyncLocalStorage } = require('node:async_hooks');
+const { once } = require('node:events');
 const http = require('node:http');
+const { duplexPair } = require('node:stream');
 const { setFlagsFromString } = require('node:v8');
 const { runInNewContext } = require('node:vm');
 const { serve } = require('./lib/control.cjs');
@@ -31,9 +33,25 @@ async function countKept() {
   return stores.filter((store) => store.deref() !== undefined).length;
 }
 
+/** A connection that is no socket, and knows no timers: what comes of two requests on it. */
+async function askByStream() {
+  const [client, connection] = duplexPair();
+  let text = '';
+  server.emit('connection', connection);
+  client.setEncoding('utf8').on('data', (chunk) => {
+    text += chunk;
+  });
+  for (let count = 1; count <= 2; count++) {
+    client.write('GET /stream HTTP/1.1\r\nhost: a\r\n\r\n');
+    while (text.split('200 OK').length <= count) await once(client, 'data');
+  }
+  return text.split('200 OK').length - 1;
+}
+
 server.listen(0, '127.0.0.1', () => {
   serve({
     port: () => server.address().port,
     kept: countKept,
+    stream: askByStream,
   });
 });
