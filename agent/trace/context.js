@@ -15,11 +15,11 @@ function makeFrames(storage, { executionAsyncId, AsyncResource }) {
   /* The socket whose keep-alive timer Node is about to make, and what is executed then. */
   let idleSocket, idleId;
 
+  /* Called by Node and the program, so nothing of theirs is asked that might throw. */
   function isKeepAlive(socket) {
     const isNext = idleSocket === socket && idleId === executionAsyncId();
     idleSocket = undefined;
-    return isNext && socket.listenerCount("timeout") <= 1 /* Node's */ &&
-      !socket.server?.listenerCount("timeout");
+    return isNext;
   }
 
   /* Where agent/context.c finds it, it finds all. */
@@ -40,7 +40,8 @@ function makeFrames(storage, { executionAsyncId, AsyncResource }) {
       /* A connection may be any stream. */
       if (typeof socket.setTimeout !== "function" || Object.hasOwn(socket, "setTimeout"))
         return undefined;
-      const outside = new AsyncResource("nodiag", { requireManualDestroy: true });
+      /* Hooks of the program's hear of its end, too, when the socket is collected. */
+      const outside = new AsyncResource("nodiag");
       const own = (...given) => {
         const { setTimeout } = Object.getPrototypeOf(socket);
         return isKeepAlive(socket)
@@ -51,8 +52,10 @@ function makeFrames(storage, { executionAsyncId, AsyncResource }) {
         { value: own, writable: true, configurable: true });
       return () => socket.setTimeout === own && delete socket.setTimeout;
     },
-    expectTimer(socket) {
-      idleSocket = socket;
+    expectTimer(socket, server) {
+      const isHeard = socket?.listenerCount("timeout") > 1 /* Node's */ ||
+        server?.listenerCount("timeout") > 0;
+      idleSocket = isHeard ? undefined : socket;
       idleId = executionAsyncId();
     },
     followBody(readable, { scope }) {

@@ -134,12 +134,12 @@ function findServerSpan(request) {
   return span;
 }
 
-function onResponse({ request, socket }) {
+function onResponse({ request, socket, server }) {
   try {
     const span = findServerSpan(request);
     if (span !== undefined)
       endServer(span, 0);
-    context.expectTimer(socket);
+    context.expectTimer(socket, server);
   } catch {
     tell();
   }

@@ -46,7 +46,11 @@ test('a connection need not be a socket', async () => {
   assert.equal(await program.ask('stream'), 2);
 });
 
-test.after(async () => {
+test('hooks of the program hear of each beginning and each end', async () => {
   client.destroy();
-  await program.stop();
+  const [seen, left] = await program.ask('resources');
+  assert.ok(seen >= CONNECTIONS);
+  assert.equal(left, 0);
 });
+
+test.after(() => program.stop());

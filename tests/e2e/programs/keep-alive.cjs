@@ -4,7 +4,7 @@
 // What each request has in AsyncLocalStorage, and which of that is still there while its connection
 // is idle.
 
-const { AsyncLocalStorage } = require('node:async_hooks');
+const { AsyncLocalStorage, createHook } = require('node:async_hooks');
 const { once } = require('node:events');
 const http = require('node:http');
 const { duplexPair } = require('node:stream');
@@ -18,9 +18,18 @@ const gc = runInNewContext('gc');
 const storage = new AsyncLocalStorage();
 const stores = [];
 
+/** What nodiag made, as a program sees it that counts. */
+const resources = new Set();
+
+createHook({
+  init: (id, type) => type === 'nodiag' && resources.add(id),
+  destroy: (id) => resources.delete(id),
+}).enable();
+
 const server = http.createServer((request, response) => {
   const store = { path: request.url };
   stores.push(new WeakRef(store));
+  request.socket.server = {}; // A program may put anything there.
   storage.run(store, () => setImmediate(() => response.end()));
 });
 
@@ -31,6 +40,16 @@ async function countKept() {
     gc();
   }
   return stores.filter((store) => store.deref() !== undefined).length;
+}
+
+/** How many resources there were, and how many stay without connections. */
+async function countResources() {
+  const { size } = resources;
+  for (let tries = 0; tries < 100 && resources.size > 0; tries++) {
+    await new Promise((done) => setTimeout(done, 10));
+    gc();
+  }
+  return [size, resources.size];
 }
 
 /** A connection that is no socket, and knows no timers: what comes of two requests on it. */
@@ -53,5 +72,6 @@ server.listen(0, '127.0.0.1', () => {
     port: () => server.address().port,
     kept: countKept,
     stream: askByStream,
+    resources: countResources,
   });
 });
