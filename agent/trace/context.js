@@ -163,10 +163,16 @@ function makeInheritance({ createHook, executionAsyncId, executionAsyncResource,
     ids(pairs);
     forget(executionAsyncId());
   });
-  const hook = createHook({ init }).enable();
+  /* Before the first request there is nothing to follow, and a program may never get one. */
+  const hook = createHook({ init });
+  let isFollowing = false;
   return {
     get,
     enter(span) {
+      if (!isFollowing) {
+        isFollowing = true;
+        hook.enable();
+      }
       span.resource = executionAsyncResource();
       span.resource[contextOf] = lastScope = span.scope;
       span.resourceId = lastId = executionAsyncId();

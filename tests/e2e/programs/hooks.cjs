@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+'use strict';
+
+// A server that tells whether Node.js follows its promises, which makes each of them dearer.
+
+const http = require('node:http');
+const { serve } = require('./lib/control.cjs');
+
+/** A promise that is followed has an id, by a symbol of Node.js. */
+const followsPromises = () => Object.getOwnPropertySymbols(Promise.resolve()).length > 0;
+
+const server = http.createServer((request, response) => response.end());
+
+server.listen(0, '127.0.0.1', () => {
+  serve({ port: () => server.address().port, follows: followsPromises });
+});
