@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,9 +27,13 @@
 #include "probes/sampler_impl.h"
 #include "proto/sample.h"
 
-/* Bytes of a CPU's ring; with its head page what kernel.perf_event_mlock_kb (516) lets a user lock.
+/*
+ * Bytes of a CPU's ring. The least is, with its head page, what kernel.perf_event_mlock_kb (516)
+ * lets a user lock. While the symbolizer reads node's symbols, tens of milliseconds, samples wait
+ * in the ring: the most holds a third of a second of them at 199 Hz.
  */
-#define RING_BYTES (512u << 10)
+#define RING_BYTES_MIN (512u << 10)
+#define RING_BYTES_MAX (2u << 20)
 
 /*
  * How much of a stack is copied. A record takes that much of the ring whether the stack is so deep
@@ -42,8 +47,8 @@
 /* A record's length is 16 bits. */
 #define RECORD_MAX 65536
 
-/* What a ring holds of full records. */
-#define RING_RECORDS (RING_BYTES / (STACK_BYTES + 128))
+/* What a ring holds of full records, at least. */
+#define RING_RECORDS (RING_BYTES_MIN / (STACK_BYTES + 128))
 
 #if defined(__x86_64__)
 #define REGS_MASK                                                                                  \
@@ -70,6 +75,7 @@ struct perf {
 	struct nd_fds events;
 	struct ring *rings; /* one for each configured CPU */
 	int cpus;
+	size_t ring_bytes; /* of each; a power of two */
 	uint64_t samples;
 	uint64_t lost;
 	uint8_t *record; /* RECORD_MAX bytes: a record in one piece */
@@ -85,7 +91,7 @@ static void perf_close(void *impl)
 		return;
 	for (i = 0; perf->rings && i < perf->cpus; i++)
 		if (perf->rings[i].head)
-			munmap(perf->rings[i].head, RING_BYTES + (size_t)getpagesize());
+			munmap(perf->rings[i].head, perf->ring_bytes + (size_t)getpagesize());
 	nd_fds_close(&perf->events);
 	free(perf->rings);
 	free(perf->record);
@@ -107,7 +113,7 @@ static void fill_attr(const struct perf *perf, bool on_exec, struct perf_event_a
 	ret->comm = 1;
 	ret->comm_exec = 1;
 	ret->watermark = 1; /* no wake-ups: perf_poll() goes by time */
-	ret->wakeup_watermark = RING_BYTES;
+	ret->wakeup_watermark = (uint32_t)perf->ring_bytes;
 }
 
 static int explain(int ret, struct nd_err *err)
@@ -142,6 +148,19 @@ static int probe(const struct perf *perf)
 	return 0;
 }
 
+/* The largest rings that may be locked whatever others of this user have locked already. */
+static size_t choose_ring_bytes(int cpus)
+{
+	size_t page = (size_t)getpagesize(), bytes = RING_BYTES_MAX;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_MEMLOCK, &limit))
+		return RING_BYTES_MIN;
+	while (bytes > RING_BYTES_MIN && (bytes + page) * (size_t)cpus > limit.rlim_cur)
+		bytes /= 2;
+	return bytes;
+}
+
 int nd_perf_open(const struct nd_sampler_options *options, void **ret_impl, struct nd_err *err)
 {
 	struct perf *perf = calloc(1, sizeof(*perf));
@@ -159,6 +178,7 @@ int nd_perf_open(const struct nd_sampler_options *options, void **ret_impl, stru
 		return nd_err_set(err, -ENOMEM, "out of memory");
 	}
 	perf->cpus = (int)cpus;
+	perf->ring_bytes = choose_ring_bytes(perf->cpus);
 	for (i = 0; i < perf->cpus; i++)
 		perf->rings[i].fd = -1;
 	ret = probe(perf);
@@ -170,10 +190,10 @@ int nd_perf_open(const struct nd_sampler_options *options, void **ret_impl, stru
 	return 0;
 }
 
-static int map_ring(struct ring *ring, int fd)
+static int map_ring(const struct perf *perf, struct ring *ring, int fd)
 {
 	size_t page = (size_t)getpagesize();
-	void *map = mmap(NULL, RING_BYTES + page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	void *map = mmap(NULL, perf->ring_bytes + page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
 	if (map == MAP_FAILED)
 		return -errno;
@@ -202,7 +222,7 @@ static int perf_add_thread(void *impl, pid_t tid, bool on_exec)
 			return ret;
 		}
 		if (perf->rings[cpu].fd < 0)
-			ret = map_ring(&perf->rings[cpu], fd);
+			ret = map_ring(perf, &perf->rings[cpu], fd);
 		else if (ioctl(fd, PERF_EVENT_IOC_SET_OUTPUT, perf->rings[cpu].fd))
 			ret = -errno;
 	}
@@ -215,10 +235,11 @@ static int perf_set_layout(void *impl, pid_t pid, const struct nd_walk_layout *l
 }
 
 /* Copy `len` bytes at `pos` out of the ring, which wraps. */
-static void ring_copy(const struct ring *ring, uint64_t pos, void *dst, size_t len)
+static void ring_copy(const struct perf *perf, const struct ring *ring, uint64_t pos, void *dst,
+		      size_t len)
 {
-	size_t at = pos % RING_BYTES;
-	size_t first = len < RING_BYTES - at ? len : RING_BYTES - at;
+	size_t at = pos & (perf->ring_bytes - 1);
+	size_t first = len < perf->ring_bytes - at ? len : perf->ring_bytes - at;
 
 	memcpy(dst, ring->data + at, first);
 	memcpy((uint8_t *)dst + first, ring->data, len - first);
@@ -304,10 +325,10 @@ static int read_ring(struct perf *perf, struct ring *ring, int *handled,
 	int ret = 0;
 
 	while (tail < head && !ret && *handled < POLL_RECORDS_MAX) {
-		ring_copy(ring, tail, &header, sizeof(header));
+		ring_copy(perf, ring, tail, &header, sizeof(header));
 		if (header.size < sizeof(header))
 			break;
-		ring_copy(ring, tail, perf->record, header.size);
+		ring_copy(perf, ring, tail, perf->record, header.size);
 		ret = handle_record(perf, &header, handle, arg);
 		tail += header.size;
 		++*handled;
