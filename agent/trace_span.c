@@ -40,23 +40,33 @@ enum number {
 	NUMBER_START,
 	NUMBER_STATUS,
 	NUMBER_VERSION,
+	NUMBER_LIKE, /* a span with the same method, host and peer, or 0 */
 	NUMBER_COUNT
 };
 
-/* Arguments, strings or undefined. */
+/* Arguments, strings or undefined; the last ones may be left out. */
 enum argument {
-	ARG_REMOTE, /* the "traceparent" that it came with */
 	ARG_METHOD,
-	ARG_ROUTE,
 	ARG_TARGET,
 	ARG_HOST,
 	ARG_PEER,
+	ARG_REMOTE, /* the "traceparent" that it came with */
+	ARG_ROUTE,
 	ARG_ERROR,
 	ARG_COUNT
 };
 
-/* Those of finish(). */
-enum finish_argument { FINISH_ROUTE, FINISH_ERROR };
+/* Those of finish() and name(). */
+enum finish_argument { FINISH_ROUTE, FINISH_ERROR, FINISH_COUNT };
+enum name_argument { NAME_REMOTE, NAME_COUNT };
+
+/* What the script says in a call. */
+struct call {
+	struct nd_thread *thread;
+	struct napi_env__ *env;
+	size_t argc;
+	struct napi_value__ *argv[ARG_COUNT];
+};
 
 /* A record that is being made. */
 struct draft {
@@ -130,21 +140,29 @@ static void write_hex(const uint8_t *bytes, size_t len, char *ret)
 	}
 }
 
-/* False when the span has no parent in another process. */
-static bool read_remote(struct napi_env__ *env, struct napi_value__ *value,
-			char ret[TRACEPARENT_LEN + 1])
+/* The text of an argument, cut by V8 where it is too long; "" where it is none. */
+static size_t read_latin1(const struct call *call, int arg, char *ret, size_t size)
 {
 	size_t len;
 
-	return !napi_get_value_string_latin1(env, value, ret, TRACEPARENT_LEN + 1, &len) &&
-	       len == TRACEPARENT_LEN;
+	if ((size_t)arg < call->argc &&
+	    !napi_get_value_string_latin1(call->env, call->argv[arg], ret, size, &len))
+		return len;
+	*ret = '\0';
+	return 0;
+}
+
+/* False when the span has no parent in another process. */
+static bool read_remote(const struct call *call, int arg, char ret[TRACEPARENT_LEN + 1])
+{
+	return read_latin1(call, arg, ret, TRACEPARENT_LEN + 1) == TRACEPARENT_LEN;
 }
 
 static uint64_t number(const struct nd_thread *thread, enum number index)
 {
 	double value = thread->trace.numbers[index];
 
-	return value > 0 ? (uint64_t)value : 0;
+	return value > 0 ? (uint64_t)(int64_t)value : 0;
 }
 
 /* Whoever made the trace may have decided already. */
@@ -160,32 +178,28 @@ static bool is_sampled(const struct nd_event_span *span, const char *remote)
 	return nd_otel_is_sampled(span->trace_id, parent);
 }
 
-/* The program's own tracer has made them: `remote_value` is of the request itself, once known. */
-static void fill_seen_ids(struct napi_env__ *env, struct napi_value__ *remote_value,
-			  struct nd_event_span *span)
+/* The program's own tracer has made them: `remote` is of the request itself, once known. */
+static void fill_seen_ids(const char *remote, struct nd_event_span *span)
 {
-	char remote[TRACEPARENT_LEN + 1];
-
-	if (!read_remote(env, remote_value, remote))
-		return;
 	read_hex(remote + 3, span->trace_id, sizeof(span->trace_id));
 	if (span->kind == ND_SPAN_SERVER)
 		read_hex(remote + TRACEPARENT_SPAN, span->seen_id, sizeof(span->seen_id));
 }
 
 /* Whose the span is. */
-static void fill_ids(const struct nd_thread *thread, struct napi_env__ *env,
-		     struct napi_value__ *remote_value, struct nd_event_span *span)
+static void fill_ids(const struct call *call, int remote_arg, struct nd_event_span *span)
 {
+	const struct nd_thread *thread = call->thread;
 	uint64_t parent = number(thread, NUMBER_PARENT);
 	char remote[TRACEPARENT_LEN + 1];
-	bool has_remote = read_remote(env, remote_value, remote);
+	bool has_remote = read_remote(call, remote_arg, remote);
 
 	make_span_id(thread, number(thread, NUMBER_SPAN), span->span_id);
 	if (parent)
 		make_span_id(thread, parent, span->parent_id);
 	if (span->flags & ND_SPAN_OBSERVED) {
-		fill_seen_ids(env, remote_value, span);
+		if (has_remote)
+			fill_seen_ids(remote, span);
 		return;
 	}
 	if (has_remote)
@@ -213,26 +227,31 @@ static void keep_text(struct draft *draft, enum nd_span_text text, size_t len)
 	draft->size += len + 1;
 }
 
-/* Put a text at the draft's end, cut by V8 where it is too long. */
-static size_t read_text(struct draft *draft, struct napi_env__ *env, struct napi_value__ *value)
+/* Put a text at the draft's end. */
+static size_t read_text(struct draft *draft, const struct call *call, int arg)
 {
-	size_t len;
-
-	if (!napi_get_value_string_latin1(env, value, end_of(draft), ND_SPAN_TEXT_MAX, &len))
-		return len;
-	*end_of(draft) = '\0';
-	return 0;
+	return read_latin1(call, arg, end_of(draft), ND_SPAN_TEXT_MAX);
 }
 
 /* Those that the program chose itself may be in any script. */
-static void add_words(struct draft *draft, enum nd_span_text text, struct napi_env__ *env,
-		      struct napi_value__ *value)
+static void add_words(struct draft *draft, enum nd_span_text text, const struct call *call, int arg)
 {
-	size_t len;
+	size_t len = 0;
 
-	if (napi_get_value_string_utf8(env, value, end_of(draft), ND_SPAN_TEXT_MAX, &len))
+	if ((size_t)arg < call->argc &&
+	    napi_get_value_string_utf8(call->env, call->argv[arg], end_of(draft), ND_SPAN_TEXT_MAX,
+				       &len))
 		len = 0;
 	keep_text(draft, text, len);
+}
+
+/* A text that another span has, too. */
+static void copy_text(struct draft *draft, enum nd_span_text text, const struct nd_event_span *from)
+{
+	const char *words = nd_span_get_text(from, text);
+
+	memcpy(end_of(draft), words, from->text_size[text]);
+	keep_text(draft, text, from->text_size[text] - 1u);
 }
 
 /* A request's target is a path with a query, or for proxies a whole URL (RFC 9112, 3.2). */
@@ -281,11 +300,48 @@ static uint16_t take_port(char *host, size_t *len, const struct nd_event_span *s
 	return span->flags & ND_SPAN_TLS ? 443 : 80;
 }
 
-static void read_span(const struct nd_thread *thread, struct napi_env__ *env,
-		      struct napi_value__ *const *argv, struct draft *draft)
+/*
+ * What a server's span ends with is for the most part what it began with, and what the one before
+ * had, and reading a string of V8's costs more than all else of a record.
+ */
+static struct nd_kept_span *find_kept(const struct nd_thread *thread, uint64_t number)
+{
+	struct nd_kept_span *kept =
+		thread->trace.kept ? &thread->trace.kept[number % ND_KEPT_SPANS] : NULL;
+
+	return number && kept && kept->number == number ? kept : NULL;
+}
+
+static void add_method(struct draft *draft, const struct call *call,
+		       const struct nd_kept_span *like)
+{
+	if (like)
+		copy_text(draft, ND_SPAN_METHOD, &like->span);
+	else
+		keep_text(draft, ND_SPAN_METHOD, read_text(draft, call, ARG_METHOD));
+}
+
+static void add_ends(struct draft *draft, const struct call *call, const struct nd_kept_span *like)
 {
 	struct nd_event_span *span = &draft->span;
 	size_t len;
+
+	if (like) {
+		span->port = like->span.port;
+		copy_text(draft, ND_SPAN_HOST, &like->span);
+		copy_text(draft, ND_SPAN_PEER, &like->span);
+		return;
+	}
+	len = read_text(draft, call, ARG_HOST);
+	span->port = take_port(end_of(draft), &len, span);
+	keep_text(draft, ND_SPAN_HOST, len);
+	keep_text(draft, ND_SPAN_PEER, read_text(draft, call, ARG_PEER));
+}
+
+static void read_span(const struct call *call, const struct nd_kept_span *like, struct draft *draft)
+{
+	const struct nd_thread *thread = call->thread;
+	struct nd_event_span *span = &draft->span;
 
 	*span = (struct nd_event_span){
 		.start_ns = number(thread, NUMBER_START),
@@ -295,16 +351,13 @@ static void read_span(const struct nd_thread *thread, struct napi_env__ *env,
 		.http_version = (uint8_t)number(thread, NUMBER_VERSION),
 	};
 	draft->size = sizeof(*span);
-	fill_ids(thread, env, argv[ARG_REMOTE], span);
-	keep_text(draft, ND_SPAN_METHOD, read_text(draft, env, argv[ARG_METHOD]));
-	add_words(draft, ND_SPAN_ROUTE, env, argv[ARG_ROUTE]);
-	read_text(draft, env, argv[ARG_TARGET]);
+	fill_ids(call, ARG_REMOTE, span);
+	add_method(draft, call, like);
+	add_words(draft, ND_SPAN_ROUTE, call, ARG_ROUTE);
+	read_text(draft, call, ARG_TARGET);
 	keep_text(draft, ND_SPAN_PATH, cut_path(end_of(draft)));
-	len = read_text(draft, env, argv[ARG_HOST]);
-	span->port = take_port(end_of(draft), &len, span);
-	keep_text(draft, ND_SPAN_HOST, len);
-	keep_text(draft, ND_SPAN_PEER, read_text(draft, env, argv[ARG_PEER]));
-	add_words(draft, ND_SPAN_ERROR, env, argv[ARG_ERROR]);
+	add_ends(draft, call, like);
+	add_words(draft, ND_SPAN_ERROR, call, ARG_ERROR);
 }
 
 static void write_span(struct nd_thread *thread, struct draft *draft, enum nd_event_kind kind,
@@ -320,35 +373,30 @@ static void write_span(struct nd_thread *thread, struct draft *draft, enum nd_ev
 	nd_ring_commit(&thread->ring, event, (uint32_t)draft->size);
 }
 
-/* Take what the script says in a call. NULL when something is not right. */
-static struct nd_thread *read_call(struct napi_env__ *env, struct napi_callback_info__ *info,
-				   struct napi_value__ *argv[ARG_COUNT])
+/* Take at most so many arguments. False when something is not right. */
+static bool read_call(struct napi_env__ *env, struct napi_callback_info__ *info, size_t max,
+		      struct call *ret)
 {
-	size_t argc = ARG_COUNT;
 	void *thread;
 
+	ret->env = env;
+	ret->argc = max;
 	/* A child that fork() made has the script, but not the channel. */
-	if (!nd_agent.active || napi_get_cb_info(env, info, &argc, argv, NULL, &thread))
-		return NULL;
-	return ((struct nd_thread *)thread)->trace.numbers ? thread : NULL;
-}
-
-/*
- * What a server's span ends with is for the most part what it began with, and reading a string of
- * V8's costs more than all else of a record.
- */
-static struct nd_kept_span *find_kept(const struct nd_thread *thread, uint64_t number)
-{
-	return thread->trace.kept ? &thread->trace.kept[number % ND_KEPT_SPANS] : NULL;
+	if (!nd_agent.active || napi_get_cb_info(env, info, &ret->argc, ret->argv, NULL, &thread))
+		return false;
+	ret->argc = ret->argc < max ? ret->argc : max;
+	ret->thread = thread;
+	return ret->thread->trace.numbers;
 }
 
 static void keep_span(const struct nd_thread *thread, const struct draft *draft)
 {
 	uint64_t span = number(thread, NUMBER_SPAN);
-	struct nd_kept_span *kept = find_kept(thread, span);
+	struct nd_kept_span *kept;
 
-	if (!kept || draft->size > ND_KEPT_SPAN_SIZE)
+	if (!thread->trace.kept || draft->size > ND_KEPT_SPAN_SIZE)
 		return;
+	kept = &thread->trace.kept[span % ND_KEPT_SPANS];
 	kept->number = span;
 	kept->size = draft->size;
 	memcpy(kept->room, draft->room, draft->size);
@@ -359,15 +407,16 @@ static void keep_span(const struct nd_thread *thread, const struct draft *draft)
 struct napi_value__ *nd_trace_on_begin(struct napi_env__ *env, struct napi_callback_info__ *info)
 {
 	uint64_t now = nd_clock_monotonic_ns();
-	struct napi_value__ *argv[ARG_COUNT];
-	struct nd_thread *thread = read_call(env, info, argv);
+	struct nd_thread *thread;
 	struct draft draft;
+	struct call call;
 
-	if (!thread)
+	if (!read_call(env, info, ARG_ROUTE, &call))
 		return NULL;
+	thread = call.thread;
 	thread->trace.numbers[NUMBER_START] = (double)now;
 	nd_context_add(thread, number(thread, NUMBER_SPAN));
-	read_span(thread, env, argv, &draft);
+	read_span(&call, find_kept(thread, number(thread, NUMBER_LIKE)), &draft);
 	draft.span.start_ns = now;
 	if (draft.span.kind == ND_SPAN_SERVER) {
 		keep_span(thread, &draft);
@@ -378,10 +427,10 @@ struct napi_value__ *nd_trace_on_begin(struct napi_env__ *env, struct napi_callb
 }
 
 /* Put what was kept between the texts that only the end knows. */
-static void finish_span(const struct nd_thread *thread, struct napi_env__ *env,
-			struct napi_value__ *const *argv, const struct nd_kept_span *kept,
+static void finish_span(const struct call *call, const struct nd_kept_span *kept,
 			struct draft *draft)
 {
+	const struct nd_thread *thread = call->thread;
 	const uint8_t *sizes = kept->span.text_size;
 	size_t before = sizeof(kept->span) + sizes[ND_SPAN_METHOD];
 	size_t after = before + sizes[ND_SPAN_ROUTE];
@@ -389,10 +438,10 @@ static void finish_span(const struct nd_thread *thread, struct napi_env__ *env,
 
 	memcpy(draft->room, kept->room, before);
 	draft->size = before;
-	add_words(draft, ND_SPAN_ROUTE, env, argv[FINISH_ROUTE]);
+	add_words(draft, ND_SPAN_ROUTE, call, FINISH_ROUTE);
 	memcpy(end_of(draft), kept->room + after, rest);
 	draft->size += rest;
-	add_words(draft, ND_SPAN_ERROR, env, argv[FINISH_ERROR]);
+	add_words(draft, ND_SPAN_ERROR, call, FINISH_ERROR);
 	draft->span.status = (uint16_t)number(thread, NUMBER_STATUS);
 	draft->span.flags |= (uint8_t)number(thread, NUMBER_FLAGS);
 	draft->span.http_version = (uint8_t)number(thread, NUMBER_VERSION);
@@ -400,20 +449,20 @@ static void finish_span(const struct nd_thread *thread, struct napi_env__ *env,
 
 struct napi_value__ *nd_trace_on_finish(struct napi_env__ *env, struct napi_callback_info__ *info)
 {
-	uint64_t now = nd_clock_monotonic_ns(), span;
-	struct napi_value__ *argv[ARG_COUNT];
-	struct nd_thread *thread = read_call(env, info, argv);
+	uint64_t now = nd_clock_monotonic_ns();
+	struct nd_thread *thread;
 	struct nd_kept_span *kept;
 	struct draft draft;
+	struct call call;
 
-	if (!thread)
+	if (!read_call(env, info, FINISH_COUNT, &call))
 		return NULL;
-	span = number(thread, NUMBER_SPAN);
-	kept = find_kept(thread, span);
+	thread = call.thread;
+	kept = find_kept(thread, number(thread, NUMBER_SPAN));
 	/* Its ids may be known only now, where another tracer makes them. */
-	if (!kept || kept->number != span || number(thread, NUMBER_FLAGS) & ND_SPAN_OBSERVED)
+	if (!kept || number(thread, NUMBER_FLAGS) & ND_SPAN_OBSERVED)
 		return NULL;
-	finish_span(thread, env, argv, kept, &draft);
+	finish_span(&call, kept, &draft);
 	write_span(thread, &draft, ND_EVENT_SPAN, now);
 	/* For who asks in what request something is done after the answer. */
 	kept->span.status = draft.span.status;
@@ -424,32 +473,31 @@ struct napi_value__ *nd_trace_on_finish(struct napi_env__ *env, struct napi_call
 struct napi_value__ *nd_trace_on_end(struct napi_env__ *env, struct napi_callback_info__ *info)
 {
 	uint64_t now = nd_clock_monotonic_ns();
-	struct napi_value__ *argv[ARG_COUNT];
-	struct nd_thread *thread = read_call(env, info, argv);
 	struct draft draft;
+	struct call call;
 
-	if (!thread)
+	if (!read_call(env, info, ARG_COUNT, &call))
 		return NULL;
-	read_span(thread, env, argv, &draft);
-	write_span(thread, &draft, ND_EVENT_SPAN, now);
+	read_span(&call, NULL, &draft);
+	write_span(call.thread, &draft, ND_EVENT_SPAN, now);
 	return NULL;
 }
 
 struct napi_value__ *nd_trace_on_name(struct napi_env__ *env, struct napi_callback_info__ *info)
 {
 	char text[TRACEPARENT_LEN + 1] = "00-", remote[TRACEPARENT_LEN + 1];
-	struct napi_value__ *argv[ARG_COUNT], *name = NULL;
-	struct nd_thread *thread = read_call(env, info, argv);
 	struct nd_event_span span = {0};
+	struct napi_value__ *name = NULL;
+	struct call call;
 	uint8_t flags = 0;
 
-	if (!thread)
+	if (!read_call(env, info, NAME_COUNT, &call))
 		return NULL;
-	fill_ids(thread, env, argv[ARG_REMOTE], &span);
+	fill_ids(&call, NAME_REMOTE, &span);
 	write_hex(span.trace_id, sizeof(span.trace_id), text + 3);
 	text[TRACEPARENT_SPAN - 1] = text[TRACEPARENT_FLAGS - 1] = '-';
 	write_hex(span.span_id, sizeof(span.span_id), text + TRACEPARENT_SPAN);
-	if (read_remote(env, argv[ARG_REMOTE], remote))
+	if (read_remote(&call, NAME_REMOTE, remote))
 		read_hex(remote + TRACEPARENT_FLAGS, &flags, 1);
 	flags = (uint8_t)((flags & ~TRACE_SAMPLED) |
 			  (span.flags & ND_SPAN_UNSAMPLED ? 0 : TRACE_SAMPLED));
@@ -476,13 +524,14 @@ struct napi_value__ *nd_trace_on_share(struct napi_env__ *env, struct napi_callb
 
 struct napi_value__ *nd_trace_on_tell(struct napi_env__ *env, struct napi_callback_info__ *info)
 {
-	struct napi_value__ *argv[ARG_COUNT];
-	struct nd_thread *thread = read_call(env, info, argv);
+	struct nd_thread *thread;
+	struct call call;
 	uint32_t why;
 
-	if (!thread)
+	if (!read_call(env, info, 1, &call))
 		return NULL;
-	if (!napi_get_value_uint32(env, argv[0], &why))
+	thread = call.thread;
+	if (!napi_get_value_uint32(env, call.argv[0], &why))
 		__atomic_store_n(&thread->slot->tracing, why, __ATOMIC_RELAXED);
 	else
 		__atomic_store_n(&thread->slot->spans_lost, thread->slot->spans_lost + 1,

@@ -75,7 +75,7 @@ function makeFrames(storage, { executionAsyncId, AsyncResource }) {
  * read, and mostly answered, in one execution.
  */
 function makeInheritance({ createHook, executionAsyncId, executionAsyncResource, AsyncResource }) {
-  let lastId = -1, lastScope;
+  const last = { id: -1, scope: undefined };
 
   /* The socket whose keep-alive timer Node is about to make, and what is executed then. */
   let idleSocket, idleId;
@@ -99,29 +99,29 @@ function makeInheritance({ createHook, executionAsyncId, executionAsyncResource,
   /* A tick runs right after what made it: to ask Node for its resource costs more than all else. */
   function isLast(id) {
     const at = 2 * (id & mask);
-    return lastScope !== undefined && pairs[at] === id && pairs[at + 1] === lastScope.number;
+    return last.scope !== undefined && pairs[at] === id && pairs[at + 1] === last.scope.number;
   }
 
   function find(id) {
-    lastScope = executionAsyncResource()[contextOf];
+    last.scope = executionAsyncResource()[contextOf];
     /* Where that was long ago, others have taken its place. */
-    if (lastScope !== undefined)
-      remember(id, lastScope);
+    if (last.scope !== undefined)
+      remember(id, last.scope);
   }
 
   function get() {
     const id = executionAsyncId();
-    if (id !== lastId) {
+    if (id !== last.id) {
       if (!isLast(id))
         find(id);
-      lastId = id;
+      last.id = id;
     }
-    const span = lastScope === undefined ? undefined : lastScope.span;
+    const span = last.scope === undefined ? undefined : last.scope.span;
     if (span !== undefined && span.resourceId === id && isHandedOn(span)) {
       leave(span);
       return undefined;
     }
-    return lastScope;
+    return last.scope;
   }
 
   /* Node tells of an upgrade where it reads, whether the requests before were answered or not. */
@@ -135,7 +135,7 @@ function makeInheritance({ createHook, executionAsyncId, executionAsyncResource,
       span.resource[contextOf] = undefined;
       forget(span.resourceId);
     }
-    lastId = -1;
+    last.id = -1;
   }
 
   /*
@@ -146,13 +146,14 @@ function makeInheritance({ createHook, executionAsyncId, executionAsyncResource,
   function isKeepAlive(timer) {
     const socket = idleSocket;
     idleSocket = undefined;
-    return socket !== undefined && idleId === lastId && timer._idleTimeout === socket.timeout &&
+    return idleId === last.id && timer._idleTimeout === socket.timeout &&
       !timer.hasRef();
   }
 
   function init(id, type, trigger, resource) {
     const scope = get();
-    if (scope !== undefined && !(type === "Timeout" && isKeepAlive(resource))) {
+    if (scope !== undefined &&
+        !(idleSocket !== undefined && type === "Timeout" && isKeepAlive(resource))) {
       resource[contextOf] = scope;
       remember(id, scope);
     }
@@ -174,9 +175,9 @@ function makeInheritance({ createHook, executionAsyncId, executionAsyncResource,
         hook.enable();
       }
       span.resource = executionAsyncResource();
-      span.resource[contextOf] = lastScope = span.scope;
-      span.resourceId = lastId = executionAsyncId();
-      remember(lastId, lastScope);
+      span.resource[contextOf] = last.scope = span.scope;
+      span.resourceId = last.id = executionAsyncId();
+      remember(last.id, last.scope);
     },
     leave,
     followTimer() {},
@@ -190,7 +191,7 @@ function makeInheritance({ createHook, executionAsyncId, executionAsyncResource,
         resource[contextOf] = span.scope;
         remember(resource.getAsyncId(), span.scope);
       }
-      lastId = -1;
+      last.id = -1;
     },
     end: () => hook.disable(),
   };

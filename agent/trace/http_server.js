@@ -47,6 +47,9 @@ function addConnection(socket) {
     peer: socket.remoteAddress,
     flags: socket.encrypted ? TLS : 0,
     leaveTimer: undefined,
+    number: 0, /* of its last request, as are the next two */
+    method: undefined,
+    host: undefined,
     onClose() {
       try {
         connections.delete(connection);
@@ -70,6 +73,18 @@ function removeConnection(connection) {
   connection.leaveTimer?.();
   connectionOf.delete(connection.socket);
   connections.delete(connection);
+}
+
+/* The number of the connection's last request, if that was one like this. */
+function findLike(connection, { number, method, host }) {
+  let like = connection.number;
+  if (connection.method !== method || connection.host !== host) {
+    connection.method = method;
+    connection.host = host;
+    like = 0;
+  }
+  connection.number = number;
+  return like;
 }
 
 function unlink(span) {
@@ -117,7 +132,7 @@ function onRequest({ request, response, socket }) {
     connection.spans = span;
     if (readHeaders(span, request.rawHeaders))
       context.followBody(request, span);
-    span.begin();
+    span.begin(findLike(connection, span));
     context.enter(span);
   } catch {
     tell();

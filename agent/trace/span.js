@@ -31,8 +31,9 @@ const TRACEPARENT_SPAN = 36; /* where the id of the span begins */
 const spanOf = new WeakMap(); /* by undici's request, or an HTTP/2 stream */
 
 /* enum number */
-const KIND = 0, FLAGS = 1, SPAN = 2, PARENT = 3, ROOT = 4, START = 5, STATUS = 6, VERSION = 7;
-const numbers = new Float64Array(8);
+const KIND = 0, FLAGS = 1, SPAN = 2, PARENT = 3, ROOT = 4, START = 5, STATUS = 6, VERSION = 7,
+  LIKE = 8;
+const numbers = new Float64Array(9);
 
 /* Bits of a span's number that any build of V8 keeps in the object itself. */
 const SHORT = 2 ** 30 - 1;
@@ -125,10 +126,12 @@ class Span {
     shareIds(this.number, this.scope);
   }
 
-  begin() {
+  /* `like` is the number of a span with the same method, host and peer, or 0. */
+  begin(like = 0) {
     this.share();
     numbers[STATUS] = numbers[VERSION] = 0;
-    begin(this.given(), this.method, undefined, this.target, this.host, this.peer);
+    numbers[LIKE] = like;
+    begin(this.method, this.target, this.host, this.peer, this.given());
     this.start = numbers[START];
   }
 
@@ -139,14 +142,21 @@ class Span {
       numbers[STATUS] = status;
       numbers[VERSION] = version;
       if (this.kind === SERVER)
-        finish(this.route, this.error);
+        this.finish();
       if (numbers[KIND] !== 0)
-        end(this.given(), this.method, this.route, this.target, this.host, this.peer, this.error);
+        end(this.method, this.target, this.host, this.peer, this.given(), this.route, this.error);
     }
     if (this.kind === SERVER)
       this.scope.span = undefined;
     this.request = this.response = this.connection = this.handled = undefined;
     this.resource = this.next = undefined;
+  }
+
+  finish() {
+    if (this.route === undefined && this.error === undefined)
+      finish();
+    else
+      finish(this.route, this.error);
   }
 
   /* What its request is to say besides what it `has`, which is the program's to decide. */

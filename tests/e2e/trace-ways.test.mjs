@@ -163,6 +163,23 @@ test('what comes in one piece is told apart', async () => {
   assert.equal(requestsOf(run).length, 4);
 });
 
+test('what a connection had before is taken only where it is the same', async () => {
+  const asked = [['GET', 'a:81'], ['GET', 'a:81'], ['POST', 'a:81'], ['POST', 'b'], ['GET', '']];
+  const steps = asked.map(([method, host], at) => [
+    `${method} /${at} HTTP/1.1\r\nhost: ${host}\r\n\r\n`,
+    (text) => text.split('hello').length === at + 2,
+  ]);
+  const run = await trace({}, (port) => talk(port, ...steps));
+  const found = requestsOf(run).map((it) => [it.path, it.method, it.host, it.port, it.peer]);
+  assert.deepEqual(found.sort(), [
+    ['/0', 'GET', 'a', 81, '127.0.0.1'],
+    ['/1', 'GET', 'a', 81, '127.0.0.1'],
+    ['/2', 'POST', 'a', 81, '127.0.0.1'],
+    ['/3', 'POST', 'b', 80, '127.0.0.1'],
+    ['/4', 'GET', null, null, '127.0.0.1'],
+  ]);
+});
+
 test('a request that makes very many asynchronous resources in one turn', async () => {
   const head = makeHead('GET', '/ticks/1');
   const next = makeHead('GET', '/ticks/2');
