@@ -7,7 +7,7 @@
 #include "agent/node_abi.h"
 #include "agent/spaces.h"
 #include "agent/thread.h"
-#include "agent/trace_span.h"
+#include "agent/trace_ids.h"
 #include "common/clock.h"
 
 /* v8::kGCTypeAll */

@@ -19,7 +19,7 @@
 #include "agent/control.h"
 #include "agent/core.h"
 #include "agent/thread.h"
-#include "agent/trace_span.h"
+#include "agent/trace_ids.h"
 #include "agent/usage.h"
 #include "common/clock.h"
 #include "proto/sample.h"

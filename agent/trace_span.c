@@ -1,16 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/*
- * Ids are not kept: the script numbers its spans, and a span's id is a permutation of its number,
- * by a secret of the thread. So ids are made only of spans that are written, at any time, and
- * again.
- */
-
 #include "agent/trace_span.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "agent/channel.h"
 #include "agent/context.h"
@@ -18,14 +11,9 @@
 #include "agent/node_abi.h"
 #include "agent/otel.h"
 #include "agent/thread.h"
+#include "agent/trace_ids.h"
 #include "common/clock.h"
 #include "proto/span.h"
-
-/* "00-" trace id "-" span id "-" flags: https://www.w3.org/TR/trace-context/ */
-#define TRACEPARENT_LEN	  55
-#define TRACEPARENT_SPAN  36
-#define TRACEPARENT_FLAGS 53
-#define TRACE_SAMPLED	  1
 
 /*
  * What the script hands over of each span; trace/span.js has the same. Numbers are in an array that
@@ -77,69 +65,6 @@ struct draft {
 	};
 };
 
-/* The finalizer of SplitMix64 (Steele, Lea, Flood 2014): no two numbers give the same. */
-static uint64_t mix(uint64_t number)
-{
-	number = (number ^ number >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	number = (number ^ number >> 27) * UINT64_C(0x94d049bb133111eb);
-	return number ^ number >> 31;
-}
-
-/* Eight bytes of an id; one that is all zeros is no id. */
-static void write_id(uint64_t secret, uint64_t number, uint8_t *ret)
-{
-	uint64_t id = mix(secret + number);
-	int i;
-
-	id = id ? id : 1;
-	for (i = 0; i < 8; i++)
-		ret[i] = (uint8_t)(id >> (56 - 8 * i));
-}
-
-static void make_span_id(const struct nd_thread *thread, uint64_t number, uint8_t *ret)
-{
-	write_id(thread->trace.secret[0], number, ret);
-}
-
-void nd_trace_name_span(const struct nd_thread *thread, uint64_t number,
-			uint8_t ret_id[ND_SPAN_ID_SIZE])
-{
-	memset(ret_id, 0, ND_SPAN_ID_SIZE);
-	if (number)
-		make_span_id(thread, number, ret_id);
-}
-
-static void make_trace_id(const struct nd_thread *thread, uint64_t root, uint8_t *ret)
-{
-	write_id(thread->trace.secret[1], root, ret);
-	write_id(thread->trace.secret[2], root, ret + 8);
-}
-
-static uint8_t read_nibble(char c)
-{
-	return (uint8_t)(c <= '9' ? c - '0' : c - 'a' + 10) & 15;
-}
-
-/* The script has looked at the digits. */
-static void read_hex(const char *text, uint8_t *ret, size_t len)
-{
-	size_t i;
-
-	for (i = 0; i < len; i++)
-		ret[i] = (uint8_t)(read_nibble(text[2 * i]) << 4 | read_nibble(text[2 * i + 1]));
-}
-
-static void write_hex(const uint8_t *bytes, size_t len, char *ret)
-{
-	static const char digits[] = "0123456789abcdef";
-	size_t i;
-
-	for (i = 0; i < len; i++) {
-		ret[2 * i] = digits[bytes[i] >> 4];
-		ret[2 * i + 1] = digits[bytes[i] & 15];
-	}
-}
-
 /* The text of an argument, cut by V8 where it is too long; "" where it is none. */
 static size_t read_latin1(const struct call *call, int arg, char *ret, size_t size)
 {
@@ -152,10 +77,15 @@ static size_t read_latin1(const struct call *call, int arg, char *ret, size_t si
 	return 0;
 }
 
-/* False when the span has no parent in another process. */
-static bool read_remote(const struct call *call, int arg, char ret[TRACEPARENT_LEN + 1])
+/* False when the span has no parent in another process. The script has looked at the digits. */
+static bool read_remote(const struct call *call, int arg, struct nd_traceparent *ret)
 {
-	return read_latin1(call, arg, ret, TRACEPARENT_LEN + 1) == TRACEPARENT_LEN;
+	char text[ND_TRACEPARENT_LEN + 1];
+
+	if (read_latin1(call, arg, text, sizeof(text)) != ND_TRACEPARENT_LEN)
+		return false;
+	nd_traceparent_parse(text, ret);
+	return true;
 }
 
 static uint64_t number(const struct nd_thread *thread, enum number index)
@@ -165,52 +95,46 @@ static uint64_t number(const struct nd_thread *thread, enum number index)
 	return value > 0 ? (uint64_t)(int64_t)value : 0;
 }
 
-/* Whoever made the trace may have decided already. */
-static bool is_sampled(const struct nd_event_span *span, const char *remote)
+/* Whoever made the trace may have decided already; NULL where that was nobody. */
+static bool is_sampled(const struct nd_event_span *span, const struct nd_traceparent *remote)
 {
-	enum nd_otel_parent parent = ND_OTEL_NO_PARENT;
-	uint8_t flags;
-
-	if (remote) {
-		read_hex(remote + TRACEPARENT_FLAGS, &flags, 1);
-		parent = flags & TRACE_SAMPLED ? ND_OTEL_SAMPLED : ND_OTEL_NOT_SAMPLED;
-	}
-	return nd_otel_is_sampled(span->trace_id, parent);
+	if (!remote)
+		return nd_otel_is_sampled(span->trace_id, ND_OTEL_NO_PARENT);
+	return nd_otel_is_sampled(span->trace_id, remote->flags & ND_TRACE_SAMPLED
+							  ? ND_OTEL_SAMPLED
+							  : ND_OTEL_NOT_SAMPLED);
 }
 
-/* The program's own tracer has made them: `remote` is of the request itself, once known. */
-static void fill_seen_ids(const char *remote, struct nd_event_span *span)
+/* The program's own tracer has made them: `remote` is of the request itself. */
+static void fill_seen_ids(const struct nd_traceparent *remote, struct nd_event_span *span)
 {
-	read_hex(remote + 3, span->trace_id, sizeof(span->trace_id));
+	memcpy(span->trace_id, remote->trace_id, sizeof(span->trace_id));
 	if (span->kind == ND_SPAN_SERVER)
-		read_hex(remote + TRACEPARENT_SPAN, span->seen_id, sizeof(span->seen_id));
+		memcpy(span->seen_id, remote->span_id, sizeof(span->seen_id));
 }
 
-/* Whose the span is. */
-static void fill_ids(const struct call *call, int remote_arg, struct nd_event_span *span)
+/* Whose the span is; `remote` may be NULL. */
+static void fill_ids(const struct nd_thread *thread, const struct nd_traceparent *remote,
+		     struct nd_event_span *span)
 {
-	const struct nd_thread *thread = call->thread;
 	uint64_t parent = number(thread, NUMBER_PARENT);
-	char remote[TRACEPARENT_LEN + 1];
-	bool has_remote = read_remote(call, remote_arg, remote);
 
-	make_span_id(thread, number(thread, NUMBER_SPAN), span->span_id);
-	if (parent)
-		make_span_id(thread, parent, span->parent_id);
+	nd_trace_name_span(thread, number(thread, NUMBER_SPAN), span->span_id);
+	nd_trace_name_span(thread, parent, span->parent_id);
 	if (span->flags & ND_SPAN_OBSERVED) {
-		if (has_remote)
+		if (remote)
 			fill_seen_ids(remote, span);
 		return;
 	}
-	if (has_remote)
-		read_hex(remote + 3, span->trace_id, sizeof(span->trace_id));
+	if (remote)
+		memcpy(span->trace_id, remote->trace_id, sizeof(span->trace_id));
 	else
-		make_trace_id(thread, number(thread, NUMBER_ROOT), span->trace_id);
-	if (!parent && has_remote) {
-		read_hex(remote + TRACEPARENT_SPAN, span->parent_id, sizeof(span->parent_id));
+		nd_trace_name_trace(thread, number(thread, NUMBER_ROOT), span->trace_id);
+	if (!parent && remote) {
+		memcpy(span->parent_id, remote->span_id, sizeof(span->parent_id));
 		span->flags |= ND_SPAN_REMOTE_PARENT;
 	}
-	if (!is_sampled(span, has_remote ? remote : NULL))
+	if (!is_sampled(span, remote))
 		span->flags |= ND_SPAN_UNSAMPLED;
 }
 
@@ -342,6 +266,8 @@ static void read_span(const struct call *call, const struct nd_kept_span *like, 
 {
 	const struct nd_thread *thread = call->thread;
 	struct nd_event_span *span = &draft->span;
+	struct nd_traceparent remote;
+	bool has_remote = read_remote(call, ARG_REMOTE, &remote);
 
 	*span = (struct nd_event_span){
 		.start_ns = number(thread, NUMBER_START),
@@ -351,7 +277,7 @@ static void read_span(const struct call *call, const struct nd_kept_span *like, 
 		.http_version = (uint8_t)number(thread, NUMBER_VERSION),
 	};
 	draft->size = sizeof(*span);
-	fill_ids(call, ARG_REMOTE, span);
+	fill_ids(thread, has_remote ? &remote : NULL, span);
 	add_method(draft, call, like);
 	add_words(draft, ND_SPAN_ROUTE, call, ARG_ROUTE);
 	read_text(draft, call, ARG_TARGET);
@@ -485,24 +411,23 @@ struct napi_value__ *nd_trace_on_end(struct napi_env__ *env, struct napi_callbac
 
 struct napi_value__ *nd_trace_on_name(struct napi_env__ *env, struct napi_callback_info__ *info)
 {
-	char text[TRACEPARENT_LEN + 1] = "00-", remote[TRACEPARENT_LEN + 1];
+	struct nd_traceparent remote, own = {0};
 	struct nd_event_span span = {0};
+	char text[ND_TRACEPARENT_LEN + 1];
 	struct napi_value__ *name = NULL;
 	struct call call;
-	uint8_t flags = 0;
+	bool has_remote;
 
 	if (!read_call(env, info, NAME_COUNT, &call))
 		return NULL;
-	fill_ids(&call, NAME_REMOTE, &span);
-	write_hex(span.trace_id, sizeof(span.trace_id), text + 3);
-	text[TRACEPARENT_SPAN - 1] = text[TRACEPARENT_FLAGS - 1] = '-';
-	write_hex(span.span_id, sizeof(span.span_id), text + TRACEPARENT_SPAN);
-	if (read_remote(&call, NAME_REMOTE, remote))
-		read_hex(remote + TRACEPARENT_FLAGS, &flags, 1);
-	flags = (uint8_t)((flags & ~TRACE_SAMPLED) |
-			  (span.flags & ND_SPAN_UNSAMPLED ? 0 : TRACE_SAMPLED));
-	write_hex(&flags, 1, text + TRACEPARENT_FLAGS);
-	napi_create_string_latin1(env, text, TRACEPARENT_LEN, &name);
+	has_remote = read_remote(&call, NAME_REMOTE, &remote);
+	fill_ids(call.thread, has_remote ? &remote : NULL, &span);
+	memcpy(own.trace_id, span.trace_id, sizeof(own.trace_id));
+	memcpy(own.span_id, span.span_id, sizeof(own.span_id));
+	own.flags = has_remote ? remote.flags & ~ND_TRACE_SAMPLED : 0;
+	own.flags |= span.flags & ND_SPAN_UNSAMPLED ? 0 : ND_TRACE_SAMPLED;
+	nd_traceparent_format(&own, text);
+	napi_create_string_latin1(env, text, ND_TRACEPARENT_LEN, &name);
 	return name;
 }
 
@@ -539,19 +464,9 @@ struct napi_value__ *nd_trace_on_tell(struct napi_env__ *env, struct napi_callba
 	return NULL;
 }
 
-static void make_secrets(struct nd_thread *thread)
-{
-	size_t size = sizeof(thread->trace.secret), i;
-
-	if (getrandom(thread->trace.secret, size, GRND_NONBLOCK) == (ssize_t)size)
-		return;
-	for (i = 0; i < size / sizeof(thread->trace.secret[0]); i++)
-		thread->trace.secret[i] = mix(nd_clock_monotonic_ns() + thread->tid + i);
-}
-
 void nd_trace_prepare(struct nd_thread *thread)
 {
-	make_secrets(thread);
+	nd_trace_make_secret(thread);
 	if (!thread->trace.kept)
 		thread->trace.kept = calloc(ND_KEPT_SPANS, sizeof(*thread->trace.kept));
 	thread->slot->kept = (uintptr_t)thread->trace.kept;

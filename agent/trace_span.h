@@ -7,10 +7,6 @@
  * the script is given, on whose side trace/span.js stands.
  */
 
-#include <stdint.h>
-
-#include "proto/event.h"
-
 struct napi_callback_info__;
 struct napi_env__;
 struct napi_value__;
@@ -55,9 +51,5 @@ void nd_trace_prepare(struct nd_thread *thread);
 
 /* Let go of that room, of a script or a thread that has ended. */
 void nd_trace_free(struct nd_thread *thread);
-
-/* Write the id of the span of a number; all zeros for 0. Async-signal-safe. */
-void nd_trace_name_span(const struct nd_thread *thread, uint64_t number,
-			uint8_t ret_id[ND_SPAN_ID_SIZE]);
 
 #endif /* NODIAG_AGENT_TRACE_SPAN_H */
