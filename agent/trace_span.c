@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-
 #include "agent/trace_span.h"
 
 #include <stdlib.h>
@@ -245,7 +244,8 @@ static void add_method(struct draft *draft, const struct call *call,
 		keep_text(draft, ND_SPAN_METHOD, read_text(draft, call, ARG_METHOD));
 }
 
-static void add_ends(struct draft *draft, const struct call *call, const struct nd_kept_span *like)
+static void add_endpoints(struct draft *draft, const struct call *call,
+			  const struct nd_kept_span *like)
 {
 	struct nd_event_span *span = &draft->span;
 	size_t len;
@@ -282,7 +282,7 @@ static void read_span(const struct call *call, const struct nd_kept_span *like, 
 	add_words(draft, ND_SPAN_ROUTE, call, ARG_ROUTE);
 	read_text(draft, call, ARG_TARGET);
 	keep_text(draft, ND_SPAN_PATH, cut_path(end_of(draft)));
-	add_ends(draft, call, like);
+	add_endpoints(draft, call, like);
 	add_words(draft, ND_SPAN_ERROR, call, ARG_ERROR);
 }
 

@@ -32,15 +32,16 @@ nd_trace_function nd_trace_on_share;
 nd_trace_function nd_trace_on_begin;
 
 /*
- * finish(route, error): ends the server's span that the numbers tell of, and leaves 0 for its
- * kind. Where it is not known as it began, that stays, and end() is to be called.
+ * finish(route, error), or finish() where it has neither: ends the server's span that the numbers
+ * tell of, and leaves 0 for its kind. Where it is not known as it began, that stays, and end() is
+ * to be called.
  */
 nd_trace_function nd_trace_on_finish;
 
 /* end(span...) */
 nd_trace_function nd_trace_on_end;
 
-/* name(span...): the "traceparent" of what the span asks for. */
+/* name(remote): the "traceparent" of what the span that the numbers tell of asks for. */
 nd_trace_function nd_trace_on_name;
 
 /* tell(): a request that the script could make nothing of; tell(why): it has ended by itself. */

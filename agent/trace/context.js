@@ -146,17 +146,16 @@ function makeInheritance({ createHook, executionAsyncId, executionAsyncResource,
   function isKeepAlive(timer) {
     const socket = idleSocket;
     idleSocket = undefined;
-    return idleId === last.id && timer._idleTimeout === socket.timeout &&
-      !timer.hasRef();
+    return idleId === last.id && timer._idleTimeout === socket.timeout && !timer.hasRef();
   }
 
   function init(id, type, trigger, resource) {
     const scope = get();
-    if (scope !== undefined &&
-        !(idleSocket !== undefined && type === "Timeout" && isKeepAlive(resource))) {
-      resource[contextOf] = scope;
-      remember(id, scope);
-    }
+    if (scope === undefined ||
+        (idleSocket !== undefined && type === "Timeout" && isKeepAlive(resource)))
+      return;
+    resource[contextOf] = scope;
+    remember(id, scope);
   }
 
   new AsyncResource("nodiag").runInAsyncScope(() => {
