@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,11 +27,12 @@
 #include "proto/sample.h"
 
 /*
- * Bytes of a CPU's ring. The least is, with its head page, what kernel.perf_event_mlock_kb (516)
- * lets a user lock. While the symbolizer reads node's symbols, tens of milliseconds, samples wait
- * in the ring: the most holds a third of a second of them at 199 Hz.
+ * Bytes of a CPU's ring: the most that may be locked (perf_event_mlock_kb and RLIMIT_MEMLOCK).
+ * While the symbolizer reads node's symbols, tens of milliseconds, samples wait in the ring: the
+ * most holds a third of a second of them at 199 Hz. The least holds three, which is better than
+ * none.
  */
-#define RING_BYTES_MIN (512u << 10)
+#define RING_BYTES_MIN (128u << 10)
 #define RING_BYTES_MAX (2u << 20)
 
 /*
@@ -47,8 +47,14 @@
 /* A record's length is 16 bits. */
 #define RECORD_MAX 65536
 
-/* What a ring holds of full records, at least. */
-#define RING_RECORDS (RING_BYTES_MIN / (STACK_BYTES + 128))
+/*
+ * A busy CPU's samples that may wait to be read, if half of its ring has room for them: no more,
+ * for V8 may move the functions that they speak of.
+ */
+#define RECORDS_WAITING 7
+
+/* Bytes of a full record. */
+#define RECORD_BYTES (STACK_BYTES + 128)
 
 #if defined(__x86_64__)
 #define REGS_MASK                                                                                  \
@@ -82,17 +88,26 @@ struct perf {
 	struct nd_sample_stack *sample;
 };
 
+static void close_events(struct perf *perf)
+{
+	size_t page = (size_t)getpagesize();
+	int i;
+
+	for (i = 0; i < perf->cpus; i++) {
+		if (perf->rings[i].head)
+			munmap(perf->rings[i].head, perf->ring_bytes + page);
+		perf->rings[i] = (struct ring){.fd = -1};
+	}
+	nd_fds_close(&perf->events);
+}
+
 static void perf_close(void *impl)
 {
 	struct perf *perf = impl;
-	int i;
 
 	if (!perf)
 		return;
-	for (i = 0; perf->rings && i < perf->cpus; i++)
-		if (perf->rings[i].head)
-			munmap(perf->rings[i].head, perf->ring_bytes + (size_t)getpagesize());
-	nd_fds_close(&perf->events);
+	close_events(perf);
 	free(perf->rings);
 	free(perf->record);
 	free(perf->sample);
@@ -148,24 +163,11 @@ static int probe(const struct perf *perf)
 	return 0;
 }
 
-/* The largest rings that may be locked whatever others of this user have locked already. */
-static size_t choose_ring_bytes(int cpus)
-{
-	size_t page = (size_t)getpagesize(), bytes = RING_BYTES_MAX;
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_MEMLOCK, &limit))
-		return RING_BYTES_MIN;
-	while (bytes > RING_BYTES_MIN && (bytes + page) * (size_t)cpus > limit.rlim_cur)
-		bytes /= 2;
-	return bytes;
-}
-
 int nd_perf_open(const struct nd_sampler_options *options, void **ret_impl, struct nd_err *err)
 {
 	struct perf *perf = calloc(1, sizeof(*perf));
 	long cpus = sysconf(_SC_NPROCESSORS_CONF);
-	int ret, i;
+	int ret;
 
 	if (!perf)
 		return nd_err_set(err, -ENOMEM, "out of memory");
@@ -178,9 +180,8 @@ int nd_perf_open(const struct nd_sampler_options *options, void **ret_impl, stru
 		return nd_err_set(err, -ENOMEM, "out of memory");
 	}
 	perf->cpus = (int)cpus;
-	perf->ring_bytes = choose_ring_bytes(perf->cpus);
-	for (i = 0; i < perf->cpus; i++)
-		perf->rings[i].fd = -1;
+	perf->ring_bytes = RING_BYTES_MAX;
+	close_events(perf);
 	ret = probe(perf);
 	if (ret) {
 		perf_close(perf);
@@ -190,22 +191,22 @@ int nd_perf_open(const struct nd_sampler_options *options, void **ret_impl, stru
 	return 0;
 }
 
+/* -ENOBUFS: so much may not be locked. */
 static int map_ring(const struct perf *perf, struct ring *ring, int fd)
 {
 	size_t page = (size_t)getpagesize();
 	void *map = mmap(NULL, perf->ring_bytes + page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
 	if (map == MAP_FAILED)
-		return -errno;
+		return errno == EPERM ? -ENOBUFS : -errno;
 	ring->head = map;
 	ring->data = (const uint8_t *)map + page;
 	ring->fd = fd;
 	return 0;
 }
 
-static int perf_add_thread(void *impl, pid_t tid, bool on_exec)
+static int add_events(struct perf *perf, pid_t tid, bool on_exec)
 {
-	struct perf *perf = impl;
 	struct perf_event_attr attr;
 	int cpu, fd, ret = 0;
 
@@ -227,6 +228,21 @@ static int perf_add_thread(void *impl, pid_t tid, bool on_exec)
 			ret = -errno;
 	}
 	return ret;
+}
+
+/* The first thread finds how large rings may be: all of them are of one size. */
+static int perf_add_thread(void *impl, pid_t tid, bool on_exec)
+{
+	struct perf *perf = impl;
+	bool is_first = !perf->events.count;
+	int ret;
+
+	while ((ret = add_events(perf, tid, on_exec)) == -ENOBUFS && is_first &&
+	       perf->ring_bytes > RING_BYTES_MIN) {
+		close_events(perf);
+		perf->ring_bytes /= 2;
+	}
+	return ret == -ENOBUFS ? -EPERM : ret;
 }
 
 static int perf_set_layout(void *impl, pid_t pid, const struct nd_walk_layout *layout)
@@ -342,10 +358,11 @@ static int perf_poll(void *impl, int timeout_ms,
 {
 	struct perf *perf = impl;
 	int cpu, handled = 0, ret = 0;
-	/* The time in which one busy CPU fills half of its ring. */
-	int half_ms = (int)(1000 * (RING_RECORDS / 2) / perf->options.hz);
+	size_t half = perf->ring_bytes / RECORD_BYTES / 2;
+	size_t records = half < RECORDS_WAITING ? half : RECORDS_WAITING;
+	int wait_ms = (int)(1000 * records / perf->options.hz);
 
-	poll(NULL, 0, timeout_ms < half_ms ? timeout_ms : half_ms);
+	poll(NULL, 0, timeout_ms < wait_ms ? timeout_ms : wait_ms);
 	for (cpu = 0; cpu < perf->cpus && !ret; cpu++)
 		if (perf->rings[cpu].head)
 			ret = read_ring(perf, &perf->rings[cpu], &handled, handle, arg);

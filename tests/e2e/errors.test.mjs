@@ -67,22 +67,31 @@ test("another user's process", async () => {
   assert.match(run.stderr, new RegExp(pid));
 });
 
-test("one's own process without privileges is sampled with perf_event", async () => {
+async function sampleOwn(as) {
   const own = spawn(asNobody[0], [...asNobody.slice(1), node, programPath('loop.cjs')]);
   try {
     await sleep(1500);
     const args = ['flame', '-d', '3s', '-r', '199', '-f', 'json', '-o', '-', String(own.pid)];
-    const run = await runNodiag(args, { as: asNobody });
+    const run = await runNodiag(args, { as });
     const profile = readProfile(run);
-    profile.assertSound();
     assert.match(profile.info.sampler, /perf/);
-    assert.match(run.stderr, /perf_event/, 'the closing line says which sampler ran');
-    assert.match(run.stderr, /CAP_BPF|root|permission|permitted/i, 'and why');
     assert.ok(profile.share(profile.own('loop.cjs', 'stuck')) > 0.95, profile.table());
-    assert.equal(profile.share((frame) => frame.kind === 'kernel'), 0);
+    return { run, profile };
   } finally {
     own.kill('SIGKILL');
   }
+}
+
+test("one's own process without privileges is sampled with perf_event", async () => {
+  const { run, profile } = await sampleOwn(asNobody);
+  profile.assertSound();
+  assert.match(run.stderr, /perf_event/, 'the closing line says which sampler ran');
+  assert.match(run.stderr, /CAP_BPF|root|permission|permitted/i, 'and why');
+  assert.equal(profile.share((frame) => frame.kind === 'kernel'), 0);
+});
+
+test('perf_event does with what may be locked of memory', async () => {
+  await sampleOwn(['prlimit', '--memlock=0', ...asNobody]);
 });
 
 test('an output that cannot be written', async () => {
