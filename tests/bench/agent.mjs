@@ -4,7 +4,8 @@
 // it what others use to watch an event loop. CPU time per request of a server that does nothing.
 //
 // The agent is attached and detached in one process per round, with plain runs before and after;
-// what a program must be started with is measured in a process per run. Each has its own null.
+// what a program must be started with is measured in a process of its own, by turns with a plain one.
+// Each has its own null.
 
 import { existsSync } from 'node:fs';
 
@@ -26,8 +27,9 @@ import {
   Series,
   start,
   startSink,
+  tellFailed,
 } from './lib.mjs';
-import { settle, withProgram } from './program.mjs';
+import { compareInTurns, settle, withProgram } from './program.mjs';
 import { clinicStart, needsClinic, needsRoot } from './ways.mjs';
 
 const attached = {
@@ -73,6 +75,7 @@ const started = {
   'agent and export': {
     start: (node) => ['env', `LD_PRELOAD=${agent}`, `OTEL_EXPORTER_OTLP_ENDPOINT=${sink.url}`, node],
   },
+  AsyncLocalStorage: { start: (node) => [node, '-r', ours('programs/storage.cjs')] },
   monitorEventLoopDelay: { start: (node) => [node, '-r', ours('programs/monitor.cjs')] },
   'blocked-at': {
     start: (node) => [node, '-r', ours('programs/blocked.cjs')],
@@ -100,12 +103,15 @@ async function measureAttached(program, { attach, reader }) {
   return cost;
 }
 
-function measureStarted(name, memory) {
-  return withProgram('hello', { ...started[name], ...apart, isPaced: true }, async (program) => {
-    const cost = await program.measureCost(seconds);
-    memory.add(name, (await program.ask('memory')) / 1e6);
-    return cost;
-  });
+/** Against a plain server that runs beside it. */
+function measureStarted(name) {
+  const how = { ...apart, isPaced: true };
+  return withProgram('hello', how, (plain) =>
+    withProgram('hello', { ...started[name], ...how }, async (program) => {
+      startedRatios.add(name, await compareInTurns(program, plain, seconds));
+      memory.add(name, (await program.ask('memory')) / 1e6);
+    }),
+  );
 }
 
 const attachedRatios = new Series();
@@ -116,8 +122,7 @@ for (let round = 0; round < rounds; round++) {
     const measure = (name = 'null') => measureAttached(program, attached[name]);
     return bracket(choose(attached), round, measure, attachedRatios);
   });
-  const measure = (name = 'null') => measureStarted(name, memory);
-  await bracket(choose(started), round, measure, startedRatios);
+  for (const name of choose(started)) await measureStarted(name).catch(tellFailed(name));
 }
 
 report('agent', 'CPU time of a request, to that of the plain server: attached to it',

@@ -247,7 +247,7 @@ export function nowMs() {
 
 // Figures
 
-function median(list) {
+export function median(list) {
   const sorted = [...list].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
@@ -266,9 +266,14 @@ export class Series {
   }
 }
 
+/** What is done about a way that fails: it is told, and left out of the round. */
+export function tellFailed(name) {
+  return (err) => console.error(`${name} failed: ${err.message}`);
+}
+
 /**
  * Measure each way between two plain runs, and add its ratio to their mean to `ratios`. The order
- * changes with the round. A way that fails is told, and left out of the round.
+ * changes with the round.
  * @param {(name: string | undefined) => Promise<number>} measure a way, or the plain program
  */
 export async function bracket(names, round, measure, ratios) {
@@ -276,9 +281,7 @@ export async function bracket(names, round, measure, ratios) {
   const shift = round % names.length;
   let before = await measure();
   for (const name of [...names.slice(shift), ...names.slice(0, shift)]) {
-    const value = await measure(name).catch((err) =>
-      console.error(`${name} failed: ${err.message}`),
-    );
+    const value = await measure(name).catch(tellFailed(name));
     const after = await measure();
     if (value !== undefined) ratios.add(name, (2 * value) / (before + after));
     before = after;

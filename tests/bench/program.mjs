@@ -8,7 +8,7 @@ import net from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-import { finish, kill, makeFolder, minutes, node, nowMs, ours, removeFolder } from './lib.mjs';
+import { finish, kill, makeFolder, median, minutes, node, nowMs, ours, removeFolder } from './lib.mjs';
 import { run, sleep, start } from './lib.mjs';
 
 /** Until V8 has compiled what is hot. */
@@ -22,6 +22,12 @@ const CONNECTIONS = 32;
  * does each with less, so what is slower would seem to cost even more if it got fewer.
  */
 const PACE = ['--connections', 20, '--script', ours('programs/pace.lua')];
+
+/** Long enough to fill the caches again, and shorter than a machine keeps its mood. */
+const TURN_SECONDS = 0.5;
+
+/** Those in which connections are opened again, and which are not measured. */
+const WARM_UP_TURNS = 2;
 
 /** Longer than any benchmark, whose end ends it, unless that was killed. */
 const LOAD_SECONDS = 3600 + 60 * minutes;
@@ -89,6 +95,15 @@ export class Program {
     return (after.cpuUs - before.cpuUs) / (after.units - before.units);
   }
 
+  /** Have its load ask for nothing, or go on. */
+  rest() {
+    kill(this.load, 'SIGSTOP');
+  }
+
+  wake() {
+    kill(this.load, 'SIGCONT');
+  }
+
   /** Let the program end by itself, and wait for it and the tool that it runs under. */
   async end() {
     if (this.load) kill(this.load, 'SIGKILL');
@@ -114,6 +129,30 @@ export async function withProgram(workload, way, use) {
   } finally {
     await program.discard();
   }
+}
+
+async function takeTurn(program, costs) {
+  program.wake();
+  costs.push(await program.measureCost(TURN_SECONDS));
+  program.rest();
+}
+
+/**
+ * The cost of a program under load to that of a plain one, both measured over that time: in short
+ * turns, so that whatever the machine is up to meets both.
+ */
+export async function compareInTurns(program, plain, seconds) {
+  const both = [
+    { program, costs: [] },
+    { program: plain, costs: [] },
+  ];
+  both.forEach((one) => one.program.rest());
+  for (let turn = 0; turn < WARM_UP_TURNS + seconds / TURN_SECONDS; turn++) {
+    const order = turn % 2 ? both : both.toReversed();
+    for (const one of order) await takeTurn(one.program, one.costs);
+  }
+  const [cost, plainCost] = both.map(({ costs }) => median(costs.slice(WARM_UP_TURNS)));
+  return cost / plainCost;
 }
 
 /** Give an attached tool time to begin. */
