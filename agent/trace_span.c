@@ -180,9 +180,12 @@ static void copy_text(struct draft *draft, enum nd_span_text text, const struct 
 /* A request's target is a path with a query, or for proxies a whole URL (RFC 9112, 3.2). */
 static size_t cut_path(char *target)
 {
-	size_t len = strcspn(target, "?#");
+	size_t len = 0;
 	char *path;
 
+	/* strcspn() takes longer for paths of usual length. */
+	while (target[len] && target[len] != '?' && target[len] != '#')
+		len++;
 	target[len] = '\0';
 	if (*target == '/')
 		return len;

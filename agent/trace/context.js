@@ -31,6 +31,7 @@ function makeFrames(storage, { executionAsyncId, AsyncResource }) {
   return {
     enter: ({ scope }) => storage.enterWith(scope),
     get: () => storage.getStore(),
+    latest() {},
     leave() {},
     /*
      * A keep-alive timer is for no request, and would keep the frame for as long as it waits. It is
@@ -168,6 +169,7 @@ function makeInheritance({ createHook, executionAsyncId, executionAsyncResource,
   let isFollowing = false;
   return {
     get,
+    latest: () => last.scope?.span,
     enter(span) {
       if (!isFollowing) {
         isFollowing = true;

@@ -140,7 +140,11 @@ function onRequest({ request, response, socket }) {
 }
 
 function findServerSpan(request) {
-  let span = spanOf.get(request.stream);
+  /* Mostly that of what was executed last, which is found without looking. */
+  let span = context.latest();
+  if (span?.request === request)
+    return span;
+  span = spanOf.get(request.stream);
   if (span !== undefined)
     return span;
   span = connectionOf.get(request.socket)?.spans;
