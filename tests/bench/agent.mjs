@@ -4,8 +4,8 @@
 // it what others use to watch an event loop. CPU time per request of a server that does nothing.
 //
 // The agent is attached and detached in one process per round, with plain runs before and after;
-// what a program must be started with is measured in a process of its own, by turns with a plain one.
-// Each has its own null.
+// what a program must be started with is measured in a process of its own, and by turns a plain one
+// beside it. Each has its own null.
 
 import { existsSync } from 'node:fs';
 

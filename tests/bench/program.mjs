@@ -8,8 +8,8 @@ import net from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-import { finish, kill, makeFolder, median, minutes, node, nowMs, ours, removeFolder } from './lib.mjs';
-import { run, sleep, start } from './lib.mjs';
+import { finish, kill, makeFolder, median, minutes, node, nowMs, ours } from './lib.mjs';
+import { removeFolder, run, sleep, start } from './lib.mjs';
 
 /** Until V8 has compiled what is hot. */
 const WARM_UP_SECONDS = 4;
@@ -148,7 +148,7 @@ export async function compareInTurns(program, plain, seconds) {
   ];
   both.forEach((one) => one.program.rest());
   for (let turn = 0; turn < WARM_UP_TURNS + seconds / TURN_SECONDS; turn++) {
-    const order = turn % 2 ? both : both.toReversed();
+    const order = turn % 2 ? both : [...both].reverse();
     for (const one of order) await takeTurn(one.program, one.costs);
   }
   const [cost, plainCost] = both.map(({ costs }) => median(costs.slice(WARM_UP_TURNS)));
