@@ -150,12 +150,29 @@ function makeInheritance({ createHook, executionAsyncId, executionAsyncResource,
     return idleId === last.id && timer._idleTimeout === socket.timeout && !timer.hasRef();
   }
 
+  /*
+   * Most resources are ticks and promises. Where nothing else is marked, V8 knows what they look
+   * like; a place for all kinds has to look that up each time.
+   */
+  function markTick(tick, scope) {
+    tick[contextOf] = scope;
+  }
+
+  function markPromise(promise, scope) {
+    promise[contextOf] = scope;
+  }
+
   function init(id, type, trigger, resource) {
     const scope = get();
     if (scope === undefined ||
         (idleSocket !== undefined && type === "Timeout" && isKeepAlive(resource)))
       return;
-    resource[contextOf] = scope;
+    if (type === "TickObject")
+      markTick(resource, scope);
+    else if (type === "PROMISE")
+      markPromise(resource, scope);
+    else
+      resource[contextOf] = scope;
     remember(id, scope);
   }
 
