@@ -35,6 +35,9 @@
 #define RING_BYTES_MIN (128u << 10)
 #define RING_BYTES_MAX (2u << 20)
 
+/* Of all CPUs' rings, which the kernel takes at once; who may lock all has no other limit. */
+#define RINGS_BYTES_MAX (64u << 20)
+
 /*
  * How much of a stack is copied. A record takes that much of the ring whether the stack is so deep
  * or not; Node's usual stacks have 5 KB, this holds some 300 frames.
@@ -163,6 +166,15 @@ static int probe(const struct perf *perf)
 	return 0;
 }
 
+static size_t choose_ring_bytes(int cpus)
+{
+	size_t bytes = RING_BYTES_MAX;
+
+	while (bytes > RING_BYTES_MIN && bytes * (size_t)cpus > RINGS_BYTES_MAX)
+		bytes /= 2;
+	return bytes;
+}
+
 int nd_perf_open(const struct nd_sampler_options *options, void **ret_impl, struct nd_err *err)
 {
 	struct perf *perf = calloc(1, sizeof(*perf));
@@ -180,7 +192,7 @@ int nd_perf_open(const struct nd_sampler_options *options, void **ret_impl, stru
 		return nd_err_set(err, -ENOMEM, "out of memory");
 	}
 	perf->cpus = (int)cpus;
-	perf->ring_bytes = RING_BYTES_MAX;
+	perf->ring_bytes = choose_ring_bytes(perf->cpus);
 	close_events(perf);
 	ret = probe(perf);
 	if (ret) {

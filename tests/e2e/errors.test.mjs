@@ -90,7 +90,7 @@ test("one's own process without privileges is sampled with perf_event", async ()
   assert.equal(profile.share((frame) => frame.kind === 'kernel'), 0);
 });
 
-test('perf_event does with what may be locked of memory', async () => {
+test('perf_event has smaller rings where no memory may be locked', async () => {
   await sampleOwn(['prlimit', '--memlock=0', ...asNobody]);
 });
 
