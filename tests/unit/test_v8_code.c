@@ -150,7 +150,7 @@ static void test_find_where_there_is_none(void **state)
 
 static void test_known_code_is_not_searched_again(void **state)
 {
-	uint64_t code = new_code(turbofan(), 100000), before;
+	uint64_t code = new_code(h.heap.layout->code_kind_baseline, 100000), before;
 
 	assert_non_null(find(start_of(code) + 99999));
 	before = reads();
@@ -310,6 +310,27 @@ static void test_calls(void **state)
 	check_calls(new_optimized(new_byte_array(&h, "", 0), none, 0, 0), "f@0 ");
 }
 
+/* Of code that stays, what could not be read is read again, but not for ever. */
+static void test_functions_that_are_back_later(void **state)
+{
+	const struct nd_v8_layout *layout = h.heap.layout;
+	struct inlining inlining = {.call = pack(0, -1), .function = 0};
+	uint64_t code = new_optimized(new_positions(1, pack(2, 0)), &inlining, 1, 1), name, before;
+
+	memcpy(&name, heap_at(shared[1], layout->shared_name_or_scope_info), 8);
+	put(shared[1], layout->shared_name_or_scope_info, stream_map);
+	check_calls(code, "");
+	put(shared[1], layout->shared_name_or_scope_info, name);
+	check_calls(code, "g@2i f@1 ");
+	code = new_code(turbofan(), 256);
+	assert_null(find(start_of(code))->function);
+	assert_null(find(start_of(code))->function);
+	assert_null(find(start_of(code))->function);
+	before = reads();
+	assert_null(find(start_of(code))->function);
+	assert_true(reads() - before <= 4);
+}
+
 static void test_calls_that_make_no_sense(void **state)
 {
 	struct inlining inlinings[3] = {
@@ -409,6 +430,7 @@ int main(void)
 		TEST(test_kinds),
 		TEST(test_streams_and_code_must_agree),
 		TEST(test_calls),
+		TEST(test_functions_that_are_back_later),
 		TEST(test_calls_that_make_no_sense),
 		TEST(test_tables_vote_on_their_encoding),
 		TEST(test_tables_that_fit_no_encoding),

@@ -97,7 +97,7 @@ static void test_names(void **state)
 	      "(anonymous) (/a.js:1:1)");
 	/* Not compiled yet: no scope, and no place either. */
 	check(new_function(&h, script, 5, new_string(&h, "lazy")), "lazy (/a.js:0:0)");
-	check(new_function(&h, script, 6, none), "(anonymous) (/a.js:0:0)");
+	check(new_function(&h, script, 6, smi(0)), "(anonymous) (/a.js:0:0)");
 	/* A name that begins with a NUL would be none. */
 	put_u32(f, h.heap.layout->string_chars, 0);
 	check(new_function(&h, script, 7, new_scope_info(&h, f, none, 5, 20)),
@@ -145,9 +145,9 @@ static void test_locals_stand_before_the_name(void **state)
 		check(new_function(&h, script, i, info), "found (/a.js:2:1)");
 	}
 	put(info, base + 8 * layout->scope_info_locals, smi(-1));
-	check(new_function(&h, script, 8, info), "(anonymous) (/a.js:0:0)");
+	check(new_function(&h, script, 8, info), "-");
 	put(info, base + 8 * layout->scope_info_locals, smi(INT32_MAX));
-	check(new_function(&h, script, 9, info), "(anonymous) (/a.js:0:0)");
+	check(new_function(&h, script, 9, info), "-");
 }
 
 static void test_places_that_make_no_sense(void **state)
@@ -165,16 +165,15 @@ static void test_places_that_make_no_sense(void **state)
 static void test_flushed_functions(void **state)
 {
 	const struct nd_v8_layout *layout = h.heap.layout;
-	uint64_t script = new_script(&h, 7, "/a.js", "x\nyz", 10), none, shared, data;
+	uint64_t script = new_script(&h, 7, "/a.js", "x\nyz", 10), shared, data;
 	uint32_t i;
 
-	none = new_object(&h, ODDBALL, 24);
 	for (i = 0; i < 4; i++) {
 		data = new_object(&h, layout->uncompiled_types[i], 48);
 		put(data, layout->uncompiled_inferred_name, new_string(&h, "inferred"));
 		put_u32(data, layout->uncompiled_start, 3);
 		put_u32(data, layout->uncompiled_start + 4, 4);
-		shared = new_function(&h, script, i, i ? none : new_string(&h, "named"));
+		shared = new_function(&h, script, i, i ? smi(0) : new_string(&h, "named"));
 		/* In either of the two words. */
 		put(shared, layout->shared_function_data + (i & 1 ? 8 : 0), data);
 		check(shared, i ? "inferred (/a.js:2:2)" : "named (/a.js:2:2)");
@@ -238,6 +237,44 @@ static void test_a_function_that_moved_is_found_by_its_script(void **state)
 	assert_int_equal(losses(ND_LOSS_JS_STALE), 2);
 }
 
+/* The page with the function was read before the collector moved what it leads to. */
+static void test_what_moves_while_it_is_read_is_named_later(void **state)
+{
+	const struct nd_v8_layout *layout = h.heap.layout;
+	uint64_t script = new_script(&h, 7, "/a.js", "x\ny", 10),
+		 none = new_object(&h, ODDBALL, 24);
+	uint64_t f = new_string(&h, "f"), info = new_scope_info(&h, f, none, 2, 3), shared;
+	struct nd_v8_identity identity = {.script = script, .script_id = 7, .literal_id = 4};
+
+	shared = new_function(&h, script, 4, info);
+	identity.shared = shared;
+	put(shared, layout->shared_name_or_scope_info, new_string(&h, "there"));
+	nd_memory_forget(h.heap.memory);
+	assert_int_equal(nd_v8_instance_type(&h.heap, shared), layout->shared_type);
+	put(shared, layout->shared_name_or_scope_info, info);
+	assert_null(nd_v8_functions_get(functions, ISOLATE, &identity));
+	assert_int_equal(losses(ND_LOSS_JS_STALE), 1);
+	assert_string_equal(describe(nd_v8_functions_get(functions, ISOLATE, &identity)),
+			    "f (/a.js:2:1)");
+}
+
+static void test_scripts_that_move_while_they_are_read(void **state)
+{
+	const struct nd_v8_layout *layout = h.heap.layout;
+	struct nd_v8_scripts *scripts = nd_v8_scripts_new(&h.heap, NULL);
+	uint64_t script = new_script(&h, 7, "/a.js", "x", 10), name;
+
+	memcpy(&name, heap_at(script, layout->script_name), 8);
+	put(script, layout->script_name, new_string(&h, "wrong"));
+	nd_memory_forget(h.heap.memory);
+	assert_int_equal(nd_v8_instance_type(&h.heap, script), layout->script_type);
+	put(script, layout->script_name, name);
+	assert_null(nd_v8_scripts_get(scripts, ISOLATE, script));
+	assert_string_equal(nd_v8_script_get_url(nd_v8_scripts_get(scripts, ISOLATE, script)),
+			    "/a.js");
+	nd_v8_scripts_free(scripts);
+}
+
 static void test_functions_that_their_script_does_not_list(void **state)
 {
 	const struct nd_v8_layout *layout = h.heap.layout;
@@ -286,7 +323,7 @@ static void test_evals_are_named_after_their_callers(void **state)
 	/* A name that cannot be read is not the lack of one. */
 	script = new_script(&h, 11, NULL, "x", 10);
 	put(script, layout->script_name, (uint64_t)(uintptr_t)(h.bytes + HEAP_BYTES) + 1);
-	check(new_function(&h, script, 0, new_scope_info(&h, f, none, 0, 1)), "f (:1:1)");
+	check(new_function(&h, script, 0, new_scope_info(&h, f, none, 0, 1)), "-");
 }
 
 /* Two scripts, each evaluated by a function of the other. */
@@ -406,6 +443,8 @@ int main(void)
 		TEST(test_builtins_have_no_script),
 		TEST(test_functions_are_read_once),
 		TEST(test_a_function_that_moved_is_found_by_its_script),
+		TEST(test_what_moves_while_it_is_read_is_named_later),
+		TEST(test_scripts_that_move_while_they_are_read),
 		TEST(test_functions_that_their_script_does_not_list),
 		TEST(test_evals_are_named_after_their_callers),
 		TEST(test_evals_that_made_each_other),

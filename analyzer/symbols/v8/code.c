@@ -16,6 +16,9 @@
 /* What is read at once in search of code. */
 #define PAGE_BYTES 4096
 
+/* What could not be read may be under way, moved by the collector, or gone for good. */
+#define READS_MAX 3
+
 /* Tables that must fit another number of flag bits before it is believed. */
 #define VOTES_MIN 3
 
@@ -172,33 +175,38 @@ static enum nd_v8_code_kind kind_of(const struct nd_v8_layout *layout, uint32_t 
 	return ND_V8_CODE_BASELINE + (kind - layout->code_kind_baseline);
 }
 
-/* The functions inlined into optimized code, and where. */
-static void read_inlinings(struct nd_v8_codes *codes, struct nd_v8_code *code, uint64_t deopt)
+/* The functions inlined into optimized code, and where. False when some could not be read. */
+static bool read_inlinings(struct nd_v8_codes *codes, struct nd_v8_code *code, uint64_t deopt)
 {
 	const struct nd_v8_layout *layout = codes->heap.layout;
 	const struct nd_v8_heap *heap = &codes->heap;
 	uint64_t count = nd_v8_element(heap, deopt, layout->deopt_inlined_count);
 	uint64_t literals = nd_v8_element(heap, deopt, layout->deopt_literals);
+	bool is_whole = true;
 	uint64_t shared;
 	int32_t i;
 
-	if (!nd_v8_is_smi(count) || nd_v8_smi(count) <= 0 || nd_v8_smi(count) > ND_V8_INLINED_MAX)
-		return;
+	if (!nd_v8_is_smi(count) || nd_v8_smi(count) < 0 || nd_v8_smi(count) > ND_V8_INLINED_MAX)
+		return false;
+	if (!nd_v8_smi(count))
+		return true;
 	if (nd_v8_read_byte_array(heap, nd_v8_element(heap, deopt, layout->deopt_positions),
 				  ND_V8_TABLE_MAX, &code->inlinings, &code->inlinings_size))
-		return;
+		return false;
 	code->inlined = calloc((size_t)nd_v8_smi(count), sizeof(struct nd_v8_function *));
 	if (!code->inlined)
-		return;
+		return false;
 	code->inlined_count = nd_v8_smi(count);
 	for (i = 0; i < code->inlined_count; i++) {
 		shared = nd_v8_strong(nd_v8_element(heap, literals, (uint32_t)i));
 		code->inlined[i] =
 			nd_v8_functions_get_shared(codes->functions, code->isolate, shared);
+		is_whole = is_whole && code->inlined[i];
 	}
+	return is_whole;
 }
 
-static void read_optimized(struct nd_v8_codes *codes, struct nd_v8_code *code)
+static bool read_optimized(struct nd_v8_codes *codes, struct nd_v8_code *code)
 {
 	const struct nd_v8_layout *layout = codes->heap.layout;
 	const struct nd_v8_heap *heap = &codes->heap;
@@ -210,7 +218,7 @@ static void read_optimized(struct nd_v8_codes *codes, struct nd_v8_code *code)
 	code->function = nd_v8_functions_get_shared(codes->functions, code->isolate, shared);
 	nd_v8_codes_check_table(codes, code->positions, code->positions_size,
 				code->end - code->start);
-	read_inlinings(codes, code, deopt);
+	return read_inlinings(codes, code, deopt) && code->function;
 }
 
 static const struct nd_v8_code *read_code(struct nd_v8_codes *codes, struct nd_v8_code *code)
@@ -221,11 +229,14 @@ static const struct nd_v8_code *read_code(struct nd_v8_codes *codes, struct nd_v
 
 	code->kind = kind_of(layout, nd_v8_field_u32(heap, code->object, layout->code_flags));
 	code->positions_object = nd_v8_field(heap, code->object, layout->code_positions);
+	code->reads++;
+	code->is_whole = true;
 	if (code->kind >= ND_V8_CODE_BASELINE)
-		nd_v8_read_byte_array(heap, code->positions_object, ND_V8_TABLE_MAX,
-				      &code->positions, &code->positions_size);
+		code->is_whole =
+			!nd_v8_read_byte_array(heap, code->positions_object, ND_V8_TABLE_MAX,
+					       &code->positions, &code->positions_size);
 	if (code->kind == ND_V8_CODE_MAGLEV || code->kind == ND_V8_CODE_TURBOFAN)
-		read_optimized(codes, code);
+		code->is_whole = read_optimized(codes, code) && code->is_whole;
 	kept = insert_code(codes, code);
 	if (!kept)
 		fini_code(code);
@@ -298,14 +309,22 @@ static bool scan(struct nd_v8_codes *codes, uint64_t pc, struct nd_v8_code *ret)
 const struct nd_v8_code *nd_v8_codes_find(struct nd_v8_codes *codes, uint32_t isolate, uint64_t pc)
 {
 	size_t i = lower_bound(codes, pc);
-	struct nd_v8_code code = {.isolate = isolate};
+	struct nd_v8_code code = {.isolate = isolate}, *known = &codes->list[i];
 
-	if (i < codes->count && codes->list[i].start <= pc) {
-		if (codes->list[i].isolate == isolate && is_current(codes, &codes->list[i]))
-			return &codes->list[i];
+	if (i < codes->count && known->start <= pc) {
+		if (known->isolate == isolate && is_current(codes, known)) {
+			if (known->is_whole || known->reads >= READS_MAX)
+				return known;
+			code = (struct nd_v8_code){.isolate = isolate,
+						   .header = known->header,
+						   .object = known->object,
+						   .start = known->start,
+						   .end = known->end,
+						   .reads = known->reads};
+		}
 		remove_code(codes, i);
 	}
-	if (!scan(codes, pc, &code))
+	if (!code.reads && !scan(codes, pc, &code))
 		return NULL;
 	return read_code(codes, &code);
 }

@@ -42,6 +42,8 @@ struct nd_v8_code {
 	size_t inlinings_size;
 	struct nd_v8_function **inlined; /* entries may be NULL */
 	int32_t inlined_count;
+	bool is_whole;	    /* all that it leads to could be read */
+	unsigned int reads; /* how often that was tried */
 	/* What must not have changed for all this to be true. */
 	uint64_t header;
 	uint64_t object;

@@ -11,17 +11,9 @@
 #include "analyzer/profile/kind.h"
 #include "analyzer/profile/profile.h"
 #include "analyzer/symbols/sourcemap.h"
+#include "analyzer/symbols/v8/describe.h"
 #include "common/buf.h"
 #include "proto/limits.h"
-
-/* ScopeInfo keeps up to 74 names of context locals in itself, more in a table (scope-info.h). */
-#define SCOPE_INLINED_NAMES_MAX 75
-
-/* Context locals of one function; V8's own limit is far above any real program. */
-#define SCOPE_LOCALS_MAX 65536
-
-/* Slots behind the locals that matter: three of names, and before V8 12.8.44 the positions. */
-#define SCOPE_TAIL_SLOTS 5
 
 /* Functions not listed by their script before the layout is doubted; garbage shows a few. */
 #define UNLISTED_MIN 8
@@ -53,13 +45,6 @@ struct nd_v8_functions {
 	unsigned int unlisted; /* functions that it does not */
 };
 
-/* A function as its SharedFunctionInfo tells. */
-struct description {
-	struct nd_buf name;
-	int32_t start;
-	int32_t end;
-};
-
 struct nd_v8_functions *nd_v8_functions_new(const struct nd_v8_heap *heap,
 					    const struct nd_v8_files *files,
 					    struct nd_profile *profile)
@@ -78,10 +63,16 @@ struct nd_v8_functions *nd_v8_functions_new(const struct nd_v8_heap *heap,
 	return functions;
 }
 
+static void free_bytecode(struct nd_v8_bytecode *bytecode)
+{
+	free(bytecode->positions);
+	free(bytecode->code);
+	*bytecode = (struct nd_v8_bytecode){0};
+}
+
 static void free_entry(struct entry *entry)
 {
-	free(entry->function.bytecode.positions);
-	free(entry->function.bytecode.code);
+	free_bytecode(&entry->function.bytecode);
 	free(entry);
 }
 
@@ -100,116 +91,6 @@ void nd_v8_functions_free(struct nd_v8_functions *functions)
 	}
 	nd_v8_scripts_free(functions->scripts);
 	free(functions);
-}
-
-static void take_name(struct nd_v8_functions *functions, uint64_t string, struct nd_buf *name)
-{
-	nd_buf_reset(name);
-	if (nd_v8_read_string(&functions->heap, string, ND_V8_NAME_MAX, name))
-		nd_buf_reset(name);
-}
-
-static void take_positions(uint64_t start, uint64_t end, struct description *ret)
-{
-	if (!nd_v8_is_smi(start) || !nd_v8_is_smi(end))
-		return;
-	ret->start = nd_v8_smi(start);
-	ret->end = nd_v8_smi(end);
-}
-
-/*
- * What follows the locals: the function's name and the slot it is in, the inferred name (not for
- * eval and scripts), and before 12.8.44 start and end. Which of these are there is told by flag
- * bits that differ between versions, so go by what they must be.
- */
-static void describe_tail(struct nd_v8_functions *functions, const uint64_t *slots,
-			  struct description *ret)
-{
-	const struct nd_v8_heap *heap = &functions->heap;
-	bool nameless = slots[0] == 0 && nd_v8_smi(slots[1]) == -1;
-
-	if (nd_v8_is_smi(slots[1]) && (nameless || nd_v8_is_string(heap, slots[0]))) {
-		take_name(functions, slots[0], &ret->name);
-		if (!ret->name.len)
-			take_name(functions, slots[2], &ret->name);
-		slots += nd_v8_is_smi(slots[2]) ? 2 : 3;
-	}
-	if (!heap->layout->scope_info_positions_fixed)
-		take_positions(slots[0], slots[1], ret);
-}
-
-static void describe_scope(struct nd_v8_functions *functions, uint64_t scope_info,
-			   struct description *ret)
-{
-	const struct nd_v8_layout *layout = functions->heap.layout;
-	uint32_t base = layout->scope_info_slots;
-	uint64_t word =
-		nd_v8_field(&functions->heap, scope_info, base + 8 * layout->scope_info_locals);
-	uint64_t slots[SCOPE_TAIL_SLOTS] = {0};
-	int64_t locals = nd_v8_smi(word);
-	uint32_t first;
-	int i;
-
-	if (!nd_v8_is_smi(word) || locals < 0 || locals > SCOPE_LOCALS_MAX)
-		return;
-	if (layout->scope_info_positions_fixed)
-		take_positions(nd_v8_field(&functions->heap, scope_info, base + 8 * 3),
-			       nd_v8_field(&functions->heap, scope_info, base + 8 * 4), ret);
-	/* Names and infos of the locals; many names go into one table. */
-	first = layout->scope_info_first +
-		(uint32_t)(locals < SCOPE_INLINED_NAMES_MAX ? 2 * locals : 1 + locals);
-	for (i = 0; i < SCOPE_TAIL_SLOTS; i++)
-		slots[i] =
-			nd_v8_field(&functions->heap, scope_info, base + 8 * (first + (uint32_t)i));
-	describe_tail(functions, slots, ret);
-}
-
-/* A function whose bytecode was flushed keeps its place in its UncompiledData. */
-static void describe_uncompiled(struct nd_v8_functions *functions, uint64_t shared,
-				struct description *ret)
-{
-	const struct nd_v8_layout *layout = functions->heap.layout;
-	uint64_t data;
-	uint32_t i, j, type;
-
-	for (i = 0; layout->uncompiled_start && i < layout->shared_function_data_words; i++) {
-		data = nd_v8_field(&functions->heap, shared, layout->shared_function_data + 8 * i);
-		type = nd_v8_instance_type(&functions->heap, data);
-		for (j = 0; type && j < 4; j++) {
-			if (type != layout->uncompiled_types[j])
-				continue;
-			ret->start = (int32_t)nd_v8_field_u32(&functions->heap, data,
-							      layout->uncompiled_start);
-			ret->end = (int32_t)nd_v8_field_u32(&functions->heap, data,
-							    layout->uncompiled_start + 4);
-			if (!ret->name.len)
-				take_name(functions,
-					  nd_v8_field(&functions->heap, data,
-						      layout->uncompiled_inferred_name),
-					  &ret->name);
-			return;
-		}
-	}
-}
-
-static void describe(struct nd_v8_functions *functions, uint64_t shared, struct description *ret)
-{
-	const struct nd_v8_layout *layout = functions->heap.layout;
-	uint64_t object = nd_v8_field(&functions->heap, shared, layout->shared_name_or_scope_info);
-
-	ret->start = ret->end = -1;
-	if (nd_v8_is_string(&functions->heap, object))
-		take_name(functions, object, &ret->name);
-	else if (nd_v8_instance_type(&functions->heap, object) == layout->scope_info_type)
-		describe_scope(functions, object, ret);
-	if (ret->start < 0)
-		describe_uncompiled(functions, shared, ret);
-	if (ret->start < 0 || ret->end < ret->start)
-		ret->start = ret->end = -1;
-	if (!*ret->name.data) {
-		nd_buf_reset(&ret->name);
-		nd_buf_add_str(&ret->name, "(anonymous)");
-	}
 }
 
 /*
@@ -287,9 +168,9 @@ static bool is_nameless(const struct nd_v8_heap *heap, uint64_t script)
 
 /* Put the function's frame into the profile. */
 static int add_frame(struct nd_v8_functions *functions, struct nd_v8_function *function,
-		     const struct description *description)
+		     const char *name)
 {
-	struct nd_frame frame = {.name = description->name.data, .kind = ND_FRAME_BUILTIN};
+	struct nd_frame frame = {.name = name, .kind = ND_FRAME_BUILTIN};
 	struct nd_v8_place place;
 	struct nd_buf path;
 	uint32_t count;
@@ -314,40 +195,57 @@ static int add_frame(struct nd_v8_functions *functions, struct nd_v8_function *f
 	return ret;
 }
 
+/* Let the function have its script, if it has one; false when that cannot be read now. */
+static bool take_script(struct nd_v8_functions *functions, const struct function_key *key,
+			const struct nd_v8_identity *identity, struct nd_v8_function *function)
+{
+	struct nd_v8_script *script;
+
+	if (!identity->script)
+		return true;
+	script = nd_v8_scripts_get(functions->scripts, key->isolate, identity->script);
+	if (!script)
+		return false;
+	nd_v8_script_check_end(script, function->end);
+	if (!*nd_v8_script_get_url(script) && is_nameless(&functions->heap, identity->script))
+		name_eval(functions, key->isolate, identity->script, script);
+	function->script = script;
+	return true;
+}
+
+/* Fill in the function; false when it cannot be read now, or there is no memory. */
+static bool read_function(struct nd_v8_functions *functions, const struct function_key *key,
+			  const struct nd_v8_identity *identity, struct nd_v8_function *function)
+{
+	struct nd_v8_description description;
+	bool done;
+
+	nd_v8_description_init(&description);
+	done = nd_v8_describe(&functions->heap, identity->shared, &description);
+	function->start = description.start;
+	function->end = description.end;
+	done = done && take_script(functions, key, identity, function) &&
+	       !add_frame(functions, function, description.name.data);
+	nd_v8_description_fini(&description);
+	return done;
+}
+
 static struct nd_v8_function *add_entry(struct nd_v8_functions *functions,
 					const struct function_key *key,
 					const struct nd_v8_identity *identity)
 {
-	struct description description;
 	struct entry *entry = calloc(1, sizeof(*entry));
-	struct nd_v8_function *function;
-	int ret;
 
 	if (!entry)
 		return NULL;
-	function = &entry->function;
 	entry->key = *key;
-	nd_buf_init(&description.name, 4 * ND_V8_NAME_MAX);
-	describe(functions, identity->shared, &description);
-	function->start = description.start;
-	function->end = description.end;
-	if (identity->script)
-		function->script =
-			nd_v8_scripts_get(functions->scripts, key->isolate, identity->script);
-	if (function->script)
-		nd_v8_script_check_end(function->script, function->end);
-	if (function->script && !*nd_v8_script_get_url(function->script) &&
-	    is_nameless(&functions->heap, identity->script))
-		name_eval(functions, key->isolate, identity->script, function->script);
-	ret = add_frame(functions, function, &description);
-	nd_buf_fini(&description.name);
-	if (!ret)
+	if (read_function(functions, key, identity, &entry->function))
 		HASH_ADD(hh, functions->set, key, sizeof(entry->key), entry);
-	if (ret || !entry->hh.tbl) {
+	if (!entry->hh.tbl) {
 		free_entry(entry);
 		return NULL;
 	}
-	return function;
+	return &entry->function;
 }
 
 static struct function_key key_of(uint32_t isolate, const struct nd_v8_identity *identity)
@@ -418,12 +316,12 @@ struct nd_v8_function *nd_v8_functions_get(struct nd_v8_functions *functions, ui
 
 	if (function)
 		return function;
-	if (!(identify(functions, identity->shared, &now) && same(&now, identity)) &&
-	    !(recover(functions, identity, &now) && same(&now, identity))) {
+	if ((identify(functions, identity->shared, &now) && same(&now, identity)) ||
+	    (recover(functions, identity, &now) && same(&now, identity)))
+		function = add_entry(functions, &key, &now);
+	if (!function)
 		nd_profile_add_loss(functions->profile, ND_LOSS_JS_STALE, 1);
-		return NULL;
-	}
-	return add_entry(functions, &key, &now);
+	return function;
 }
 
 struct nd_v8_place nd_v8_function_locate(const struct nd_v8_function *function, int32_t offset)
@@ -439,6 +337,27 @@ bool nd_v8_function_contains(const struct nd_v8_function *function, int32_t offs
 	       (function->start < 0 || (offset >= function->start && offset <= function->end));
 }
 
+static void read_bytecode(const struct nd_v8_heap *heap, uint64_t array, uint64_t length,
+			  uint64_t positions, struct nd_v8_bytecode *ret)
+{
+	size_t size = (size_t)nd_v8_smi(length);
+
+	if (!nd_v8_is_smi(length) || nd_v8_smi(length) <= 0 || size > ND_V8_TABLE_MAX ||
+	    nd_v8_read_byte_array(heap, positions, ND_V8_TABLE_MAX, &ret->positions,
+				  &ret->positions_size))
+		return;
+	ret->code = malloc(size);
+	if (!ret->code)
+		return;
+	ret->code_size = size;
+	if (nd_memory_read(heap->memory, array - 1 + heap->layout->bytecode_data, ret->code,
+			   size)) {
+		free(ret->code);
+		ret->code = NULL;
+		ret->code_size = 0;
+	}
+}
+
 const struct nd_v8_bytecode *nd_v8_function_bytecode(struct nd_v8_functions *functions,
 						     struct nd_v8_function *function,
 						     uint64_t bytecode_array)
@@ -446,30 +365,24 @@ const struct nd_v8_bytecode *nd_v8_function_bytecode(struct nd_v8_functions *fun
 	const struct nd_v8_layout *layout = functions->heap.layout;
 	const struct nd_v8_heap *heap = &functions->heap;
 	struct nd_v8_bytecode *bytecode = &function->bytecode;
-	uint64_t length;
+	uint64_t length, positions;
 
 	if (bytecode->tried || nd_v8_instance_type(heap, bytecode_array) != layout->bytecode_type)
 		return bytecode;
-	bytecode->tried = true;
-	bytecode->array = bytecode_array;
+	nd_memory_forget(heap->memory);
 	length = nd_v8_field(heap, bytecode_array, layout->bytecode_length);
-	if (!nd_v8_is_smi(length) || nd_v8_smi(length) <= 0 ||
-	    nd_v8_smi(length) > (int32_t)ND_V8_TABLE_MAX)
-		return bytecode;
-	if (nd_v8_read_byte_array(heap,
-				  nd_v8_field(heap, bytecode_array, layout->bytecode_positions),
-				  ND_V8_TABLE_MAX, &bytecode->positions, &bytecode->positions_size))
-		return bytecode;
-	bytecode->code = malloc((size_t)nd_v8_smi(length));
-	if (!bytecode->code)
-		return bytecode;
-	bytecode->code_size = (size_t)nd_v8_smi(length);
-	if (nd_memory_read(heap->memory, bytecode_array - 1 + layout->bytecode_data, bytecode->code,
-			   bytecode->code_size)) {
-		free(bytecode->code);
-		bytecode->code = NULL;
-		bytecode->code_size = 0;
-	}
+	positions = nd_v8_field(heap, bytecode_array, layout->bytecode_positions);
+	read_bytecode(heap, bytecode_array, length, positions, bytecode);
+	/* What the collector moved meanwhile is read again for the next sample. */
+	nd_memory_forget(heap->memory);
+	bytecode->tried =
+		nd_v8_instance_type(heap, bytecode_array) == layout->bytecode_type &&
+		nd_v8_field(heap, bytecode_array, layout->bytecode_length) == length &&
+		nd_v8_field(heap, bytecode_array, layout->bytecode_positions) == positions;
+	if (bytecode->tried)
+		bytecode->array = bytecode_array;
+	else
+		free_bytecode(bytecode);
 	return bytecode;
 }
 

@@ -55,13 +55,14 @@ struct nd_v8_functions *nd_v8_functions_new(const struct nd_v8_heap *heap,
 void nd_v8_functions_free(struct nd_v8_functions *functions);
 
 /*
- * The function with that identity. NULL when it was not seen before and can no longer be read; this
- * is counted as ND_LOSS_JS_STALE. Lives as long as the table.
+ * The function with that identity. NULL when it was not seen before and cannot be read, any more or
+ * just now; this is counted as ND_LOSS_JS_STALE. Lives as long as the table.
  */
 struct nd_v8_function *nd_v8_functions_get(struct nd_v8_functions *functions, uint32_t isolate,
 					   const struct nd_v8_identity *identity);
 
-/* The function behind a SharedFunctionInfo read just now, as from a code object; or NULL. */
+/* The function behind a SharedFunctionInfo that was found just now, in a code object, say; or NULL.
+ */
 struct nd_v8_function *nd_v8_functions_get_shared(struct nd_v8_functions *functions,
 						  uint32_t isolate, uint64_t shared);
 

@@ -92,9 +92,8 @@ static void read_lines(struct nd_v8_scripts *scripts, struct nd_v8_script *scrip
 	script->lines = 0;
 }
 
-static void read_url(struct nd_v8_scripts *scripts, struct nd_v8_script *script, uint64_t object)
+static void read_url(struct nd_v8_scripts *scripts, struct nd_v8_script *script, uint64_t name)
 {
-	uint64_t name = nd_v8_field(&scripts->heap, object, scripts->heap.layout->script_name);
 	struct nd_buf url;
 
 	nd_buf_init(&url, 4 * ND_V8_NAME_MAX);
@@ -186,26 +185,54 @@ static void free_script(struct nd_v8_script *script)
 	free(script);
 }
 
-static struct nd_v8_script *read_script(struct nd_v8_scripts *scripts, const struct script_key *key,
-					uint64_t object)
+/* What a Script object leads to. */
+struct words {
+	uint64_t id;
+	uint64_t name;
+	uint64_t source;
+};
+
+/* False when it is no Script, or its name or text is not there: it moved, say. */
+static bool read_words(const struct nd_v8_heap *heap, uint64_t object, struct words *ret)
 {
-	const struct nd_v8_layout *layout = scripts->heap.layout;
-	uint64_t source = nd_v8_field(&scripts->heap, object, layout->script_source);
+	const struct nd_v8_layout *layout = heap->layout;
+
+	ret->id = nd_v8_field(heap, object, layout->script_id);
+	ret->name = nd_v8_field(heap, object, layout->script_name);
+	ret->source = nd_v8_field(heap, object, layout->script_source);
+	/* Where there is no name, undefined is. */
+	return nd_v8_instance_type(heap, object) == layout->script_type && nd_v8_is_smi(ret->id) &&
+	       (nd_v8_is_string(heap, ret->name) || nd_v8_instance_type(heap, ret->name) != 0);
+}
+
+/* Whether the object leads to that now, from memory that is read anew. */
+static bool leads_to(const struct nd_v8_heap *heap, uint64_t object, const struct words *words)
+{
+	struct words now;
+
+	nd_memory_forget(heap->memory);
+	return read_words(heap, object, &now) && now.id == words->id && now.name == words->name &&
+	       now.source == words->source;
+}
+
+static struct nd_v8_script *read_script(struct nd_v8_scripts *scripts, const struct script_key *key,
+					uint64_t object, const struct words *words)
+{
 	struct nd_v8_script *script = calloc(1, sizeof(*script));
 
 	if (!script)
 		return NULL;
 	script->key = *key;
-	read_url(scripts, script, object);
-	if (!script->url) {
-		free_script(script);
-		return NULL;
+	if (leads_to(&scripts->heap, object, words))
+		read_url(scripts, script, words->name);
+	if (script->url) {
+		read_lines(scripts, script, words->source);
+		if (!*script->url)
+			read_source_url(scripts, script, words->source);
+		read_map(scripts, script, words->source);
+		if (leads_to(&scripts->heap, object, words))
+			HASH_ADD(hh, scripts->set, key, sizeof(script->key), script);
 	}
-	read_lines(scripts, script, source);
-	if (!*script->url)
-		read_source_url(scripts, script, source);
-	read_map(scripts, script, source);
-	HASH_ADD(hh, scripts->set, key, sizeof(script->key), script);
 	if (!script->hh.tbl) {
 		free_script(script);
 		return NULL;
@@ -245,15 +272,15 @@ void nd_v8_scripts_free(struct nd_v8_scripts *scripts)
 struct nd_v8_script *nd_v8_scripts_get(struct nd_v8_scripts *scripts, uint32_t isolate,
 				       uint64_t object)
 {
-	const struct nd_v8_layout *layout = scripts->heap.layout;
-	uint64_t id = nd_v8_field(&scripts->heap, object, layout->script_id);
-	struct script_key key = {.isolate = isolate, .id = nd_v8_smi(id)};
+	struct script_key key = {.isolate = isolate};
 	struct nd_v8_script *script;
+	struct words words;
 
-	if (nd_v8_instance_type(&scripts->heap, object) != layout->script_type || !nd_v8_is_smi(id))
+	if (!read_words(&scripts->heap, object, &words))
 		return NULL;
+	key.id = nd_v8_smi(words.id);
 	HASH_FIND(hh, scripts->set, &key, sizeof(key), script);
-	return script ? script : read_script(scripts, &key, object);
+	return script ? script : read_script(scripts, &key, object, &words);
 }
 
 struct nd_v8_place nd_v8_script_locate(const struct nd_v8_script *script, int32_t offset)

@@ -38,8 +38,8 @@ struct nd_v8_scripts *nd_v8_scripts_new(const struct nd_v8_heap *heap,
 void nd_v8_scripts_free(struct nd_v8_scripts *scripts);
 
 /*
- * The script behind a tagged Script object of an isolate; NULL when it is none or memory is out.
- * Lives as long as the table.
+ * The script behind a tagged Script object of an isolate; NULL when it is none, when what it leads
+ * to changes while it is read, or when memory is out. Lives as long as the table.
  */
 struct nd_v8_script *nd_v8_scripts_get(struct nd_v8_scripts *scripts, uint32_t isolate,
 				       uint64_t object);

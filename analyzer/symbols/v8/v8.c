@@ -202,6 +202,15 @@ static const struct nd_v8_bytecode *bytecode_of(struct nd_v8 *v8, struct nd_v8_f
 	return bytecode;
 }
 
+/* A packed position in the function; nowhere if it is not: the table was another function's. */
+static struct nd_v8_place place_of(const struct nd_v8_function *function, uint64_t packed)
+{
+	int32_t offset = nd_v8_position_unpack(packed).offset;
+
+	return nd_v8_function_contains(function, offset) ? nd_v8_function_locate(function, offset)
+							 : nowhere;
+}
+
 /* Whether the frame runs this Sparkplug code, which holds what it was compiled from. */
 static bool is_baseline_of(const struct nd_v8 *v8, const struct nd_v8_code *code,
 			   const struct nd_sample_frame *frame)
@@ -230,7 +239,7 @@ static struct nd_v8_place baseline_place(struct nd_v8 *v8, const struct nd_v8_co
 		return nowhere;
 	packed = nd_v8_positions_find(bytecode->positions, bytecode->positions_size,
 				      nd_v8_codes_flag_bits(v8->codes), offset);
-	return nd_v8_function_locate(function, nd_v8_position_unpack(packed).offset);
+	return place_of(function, packed);
 }
 
 static void add_optimized(struct nd_v8 *v8, const struct nd_v8_code *code, uint64_t pc,
@@ -293,9 +302,7 @@ static void add_ignition(struct nd_v8 *v8, struct nd_v8_function *function,
 	if (nd_v8_codes_flag_bits(v8->codes) && bytecode->positions)
 		packed = nd_v8_positions_find(bytecode->positions, bytecode->positions_size,
 					      nd_v8_codes_flag_bits(v8->codes), offset);
-	add_function(v8, calls, function,
-		     nd_v8_function_locate(function, nd_v8_position_unpack(packed).offset),
-		     ND_TIER_IGNITION);
+	add_function(v8, calls, function, place_of(function, packed), ND_TIER_IGNITION);
 }
 
 static void add_jit(struct nd_v8 *v8, uint32_t isolate, const struct nd_sample_cpu *sample,
