@@ -125,6 +125,21 @@ function makeInheritance({ createHook, executionAsyncId, executionAsyncResource,
     return last.scope;
   }
 
+  /*
+   * Node takes long to say what is executed. With a connection that is mostly the same as before,
+   * which knows its socket; a tick is not kept, nor what it is about.
+   */
+  function findExecuted(connection, id) {
+    if (connection?.resourceId === id)
+      return connection.resource;
+    const resource = executionAsyncResource();
+    if (connection !== undefined && resource.socket === connection.socket) {
+      connection.resource = resource;
+      connection.resourceId = id;
+    }
+    return resource;
+  }
+
   /* Node tells of an upgrade where it reads, whether the requests before were answered or not. */
   function isHandedOn(span) {
     return span.connection?.socket.parser === null;
@@ -192,9 +207,9 @@ function makeInheritance({ createHook, executionAsyncId, executionAsyncResource,
         isFollowing = true;
         hook.enable();
       }
-      span.resource = executionAsyncResource();
-      span.resource[contextOf] = last.scope = span.scope;
       span.resourceId = last.id = executionAsyncId();
+      span.resource = findExecuted(span.connection, last.id);
+      span.resource[contextOf] = last.scope = span.scope;
       remember(last.id, last.scope);
     },
     leave,

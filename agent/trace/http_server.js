@@ -47,6 +47,8 @@ function addConnection(socket) {
     peer: socket.remoteAddress,
     flags: socket.encrypted ? TLS : 0,
     leaveTimer: undefined,
+    resource: undefined, /* that its requests come by, and its id */
+    resourceId: -1,
     number: 0, /* of its last request, as are the next two */
     method: undefined,
     host: undefined,
