@@ -309,9 +309,11 @@ static bool scan(struct nd_v8_codes *codes, uint64_t pc, struct nd_v8_code *ret)
 const struct nd_v8_code *nd_v8_codes_find(struct nd_v8_codes *codes, uint32_t isolate, uint64_t pc)
 {
 	size_t i = lower_bound(codes, pc);
-	struct nd_v8_code code = {.isolate = isolate}, *known = &codes->list[i];
+	struct nd_v8_code code = {.isolate = isolate};
+	const struct nd_v8_code *known;
 
-	if (i < codes->count && known->start <= pc) {
+	if (i < codes->count && codes->list[i].start <= pc) {
+		known = &codes->list[i];
 		if (known->isolate == isolate && is_current(codes, known)) {
 			if (known->is_whole || known->reads >= READS_MAX)
 				return known;
