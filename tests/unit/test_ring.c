@@ -426,6 +426,7 @@ struct stress {
 	struct nd_ring ring;
 	uint64_t number[2]; /* next of each writer */
 	uint64_t refused;
+	bool rests; /* the writer, until all is read */
 	bool done;
 };
 
@@ -458,9 +459,30 @@ static void on_signal(int signal)
 	write_stress(1);
 }
 
-static void *run_writer(void *arg)
+/* The handler's signal, on this thread. */
+static void mask_signal(int how)
 {
 	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGUSR1);
+	pthread_sigmask(how, &signals, NULL);
+}
+
+/* Where only chance would let the reader catch up, it might never. */
+static void rest(void)
+{
+	const struct nd_ring_head *head = stress.ring.head;
+
+	mask_signal(SIG_BLOCK);
+	while (__atomic_load_n(&head->consumed, __ATOMIC_ACQUIRE) !=
+	       __atomic_load_n(&head->produced, __ATOMIC_RELAXED))
+		sched_yield();
+	mask_signal(SIG_UNBLOCK);
+}
+
+static void *run_writer(void *arg)
+{
 	uint64_t before;
 
 	while ((before = stress.number[0]) < STRESS_RECORDS) {
@@ -468,11 +490,11 @@ static void *run_writer(void *arg)
 		/* Full: let the reader have the CPU. */
 		if (stress.number[0] == before)
 			sched_yield();
+		if (stress.rests && before % 1000 == 0)
+			rest();
 	}
 	/* A signal that is under way still would write what nobody reads any more. */
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGUSR1);
-	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	mask_signal(SIG_BLOCK);
 	__atomic_store_n(&stress.done, true, __ATOMIC_RELEASE);
 	return NULL;
 }
@@ -510,14 +532,14 @@ static void *run_reader(void *arg)
 	return NULL;
 }
 
-static void stress_ring(struct nd_ring *ring)
+static void stress_ring(struct nd_ring *ring, bool rests)
 {
 	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 	uint64_t next[2] = {0};
 	pthread_t writer, reader;
 	void *wrong;
 
-	stress = (struct stress){.ring = *ring};
+	stress = (struct stress){.ring = *ring, .rests = rests};
 	assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
 	assert_int_equal(pthread_create(&reader, NULL, run_reader, next), 0);
 	assert_int_equal(pthread_create(&writer, NULL, run_writer, NULL), 0);
@@ -539,7 +561,7 @@ static void test_both_at_once(void **state)
 {
 	struct memory *m = *state;
 
-	stress_ring(&m->ring);
+	stress_ring(&m->ring, false);
 }
 
 static void test_both_at_once_where_it_begins_anew(void **state)
@@ -549,7 +571,7 @@ static void test_both_at_once_where_it_begins_anew(void **state)
 	struct nd_ring ring = {.head = &head, .data = calloc(1, size), .size = size};
 
 	assert_non_null(ring.data);
-	stress_ring(&ring);
+	stress_ring(&ring, true);
 	assert_true(head.void_to > 0);
 	free(ring.data);
 }
