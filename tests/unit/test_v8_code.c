@@ -386,6 +386,21 @@ static void test_tables_vote_on_their_encoding(void **state)
 	assert_int_equal(nd_v8_codes_flag_bits(codes), 3);
 }
 
+static void test_a_table_that_is_read_again_votes_once(void **state)
+{
+	uint64_t code = new_code(turbofan(), 15);
+	int i;
+
+	put(code, h.heap.layout->code_positions, new_byte_array(&h, "\x3c\0", 2));
+	for (i = 0; i < 5; i++)
+		assert_null(find(start_of(code))->function);
+	assert_int_equal(nd_v8_codes_flag_bits(codes), 1);
+	vote(2, 1);
+	assert_int_equal(nd_v8_codes_flag_bits(codes), 1);
+	vote(2, 1);
+	assert_int_equal(nd_v8_codes_flag_bits(codes), 2);
+}
+
 static void test_tables_that_fit_no_encoding(void **state)
 {
 	static const struct inlining none[1];
@@ -433,6 +448,7 @@ int main(void)
 		TEST(test_functions_that_are_back_later),
 		TEST(test_calls_that_make_no_sense),
 		TEST(test_tables_vote_on_their_encoding),
+		TEST(test_a_table_that_is_read_again_votes_once),
 		TEST(test_tables_that_fit_no_encoding),
 		TEST(test_more_code_than_is_kept),
 	};

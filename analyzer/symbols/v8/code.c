@@ -216,8 +216,10 @@ static bool read_optimized(struct nd_v8_codes *codes, struct nd_v8_code *code)
 	if (layout->deopt_shared_wrapped)
 		shared = nd_v8_field(heap, shared, layout->wrapper_shared);
 	code->function = nd_v8_functions_get_shared(codes->functions, code->isolate, shared);
-	nd_v8_codes_check_table(codes, code->positions, code->positions_size,
-				code->end - code->start);
+	/* However often it is read, it is one table. */
+	if (code->reads == 1)
+		nd_v8_codes_check_table(codes, code->positions, code->positions_size,
+					code->end - code->start);
 	return read_inlinings(codes, code, deopt) && code->function;
 }
 
