@@ -192,7 +192,7 @@ struct words {
 	uint64_t source;
 };
 
-/* False when it is no Script, or its name or text is not there: it moved, say. */
+/* False when it is no Script, or its name is not there: it moved, say. */
 static bool read_words(const struct nd_v8_heap *heap, uint64_t object, struct words *ret)
 {
 	const struct nd_v8_layout *layout = heap->layout;
