@@ -71,11 +71,30 @@ function makeFrames(storage, { executionAsyncId, AsyncResource }) {
 }
 
 /*
+ * Once anybody has asked Node what is executed, it hands each callback through a function that
+ * keeps that at hand. For us, who ask seldom, this is dearer than an answer from C++; so what Node
+ * knows of who asks stays as it was.
+ */
+function makeSilent(executionAsyncResource) {
+  const { async_hook_fields: fields, constants } = loadBinding() ?? {};
+  const asked = constants?.kUsesExecutionAsyncResource;
+  if (fields?.[asked] === undefined)
+    return executionAsyncResource;
+  return () => {
+    const before = fields[asked];
+    const resource = executionAsyncResource();
+    fields[asked] = before;
+    return resource;
+  };
+}
+
+/*
  * Before: as AsyncLocalStorage does it, each asynchronous resource gets the scope of what makes
  * it. Most of that is to ask what is being executed, so the last answer is kept; a request is
  * read, and mostly answered, in one execution.
  */
 function makeInheritance({ createHook, executionAsyncId, executionAsyncResource, AsyncResource }) {
+  const findResource = makeSilent(executionAsyncResource);
   const last = { id: -1, scope: undefined };
 
   /* The socket whose keep-alive timer Node is about to make, and what is executed then. */
@@ -104,7 +123,7 @@ function makeInheritance({ createHook, executionAsyncId, executionAsyncResource,
   }
 
   function find(id) {
-    last.scope = executionAsyncResource()[contextOf];
+    last.scope = findResource()[contextOf];
     /* Where that was long ago, others have taken its place. */
     if (last.scope !== undefined)
       remember(id, last.scope);
@@ -132,7 +151,7 @@ function makeInheritance({ createHook, executionAsyncId, executionAsyncResource,
   function findExecuted(connection, id) {
     if (connection?.resourceId === id)
       return connection.resource;
-    const resource = executionAsyncResource();
+    const resource = findResource();
     if (connection !== undefined && resource.socket === connection.socket) {
       connection.resource = resource;
       connection.resourceId = id;

@@ -10,7 +10,6 @@ import { dirname, join } from 'node:path';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { runInThisContext } from 'node:vm';
 
 import { agent, line, lineOf, makeFolder, needNode, runNodiag, start } from './harness.mjs';
 
@@ -195,7 +194,9 @@ test('its table stays sound where ids collide, and says what finds no room', asy
   const state = new Float64Array(memory, offsets[0], 5);
   const names = ['', 'Test'];
   const findType = (name) => (name === 'Test' ? 1 : names.push(name) - 1);
-  const script = runInThisContext(readFileSync(join(here, '../../agent/async.js'), 'utf8'));
+  const parts = ['binding.js', 'async.js'].map((name) => join(here, '../../agent', name));
+  const body = parts.map((path) => readFileSync(path, 'utf8')).join('');
+  const script = new Function('memory', 'findType', 'findSite', `${body} return toggle;`);
   const toggle = script(memory, findType, () => 1);
   const sums = (type) => [...new Float64Array(memory, offsets[1] + type * 48, 3)];
   const make = () => new AsyncResource('Test', { requireManualDestroy: true });

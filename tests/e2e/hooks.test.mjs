@@ -15,13 +15,23 @@ const program = await start('hooks.cjs', {
 });
 await untilTraced(program.pid);
 
+const request = async () =>
+  (await fetch(`http://127.0.0.1:${await program.ask('port')}`)).text();
+
 test('nothing is followed before the first request', async () => {
   assert.equal(await program.ask('follows'), false);
 });
 
 test('from then on all is, where there is no other way', async () => {
-  await (await fetch(`http://127.0.0.1:${await program.ask('port')}`)).text();
+  await request();
   assert.equal(await program.ask('follows'), line < 24);
+});
+
+test('what is executed is only kept where the program asks for it', { skip: line >= 24 }, async () => {
+  assert.equal(await program.ask('keeps'), false);
+  await program.ask('ask');
+  await request();
+  assert.equal(await program.ask('keeps'), true);
 });
 
 test.after(() => program.stop());
