@@ -198,13 +198,14 @@ function makeInheritance({ createHook, executionAsyncId, executionAsyncResource,
 
   function init(id, type, trigger, resource) {
     const scope = get();
-    if (scope === undefined ||
-        (idleSocket !== undefined && type === "Timeout" && isKeepAlive(resource)))
+    if (scope === undefined)
       return;
     if (type === "TickObject")
       markTick(resource, scope);
     else if (type === "PROMISE")
       markPromise(resource, scope);
+    else if (idleSocket !== undefined && type === "Timeout" && isKeepAlive(resource))
+      return;
     else
       resource[contextOf] = scope;
     remember(id, scope);
