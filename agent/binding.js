@@ -3,16 +3,18 @@
 /* What Node's own JavaScript has of async_hooks; undefined where it is not given out. */
 function loadBinding() {
   const { noDeprecation } = process;
-  /* Node deprecates this, which is nothing to tell the program's users. */
-  process.noDeprecation = true;
   try {
-    return process.binding("async_wrap");
+    /* Node deprecates this, which is nothing to tell the program's users. */
+    process.noDeprecation = true;
+    try {
+      return process.binding("async_wrap");
+    } finally {
+      if (noDeprecation === undefined)
+        delete process.noDeprecation;
+      else
+        process.noDeprecation = noDeprecation;
+    }
   } catch {
     return undefined;
-  } finally {
-    if (noDeprecation === undefined)
-      delete process.noDeprecation;
-    else
-      process.noDeprecation = noDeprecation;
   }
 }
