@@ -4,6 +4,7 @@
 // does without: a worker, a batch job, the primary of a cluster.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import test from 'node:test';
 
 import { agent, line, needNode, start, untilTraced } from './harness.mjs';
@@ -32,6 +33,26 @@ test('what is executed is only kept where the program asks for it', { skip: line
   await program.ask('ask');
   await request();
   assert.equal(await program.ask('keeps'), true);
+});
+
+const script = readFileSync(new URL('../../agent/binding.js', import.meta.url), 'utf8');
+const loadBinding = new Function('process', `'use strict'; ${script} return loadBinding();`);
+
+test('what Node deprecates is taken without a word, and never by force', () => {
+  const process = {
+    binding: (name) => process.noDeprecation === true && name,
+  };
+  assert.equal(loadBinding(process), 'async_wrap');
+  assert.ok(!('noDeprecation' in process));
+  process.noDeprecation = false;
+  assert.equal(loadBinding(process), 'async_wrap');
+  assert.equal(process.noDeprecation, false);
+  process.binding = () => {
+    throw new Error('no access');
+  };
+  assert.equal(loadBinding(process), undefined);
+  assert.equal(process.noDeprecation, false);
+  assert.equal(loadBinding(Object.freeze(process)), undefined);
 });
 
 test.after(() => program.stop());
