@@ -202,12 +202,12 @@ static enum nd_stall_kind ask_stacks(const struct nd_stall *stall, bool asleep)
 	return best;
 }
 
-/* Whether it neither ran nor could have, for half of the time. */
-static bool has_slept(const struct nd_stall *stall, uint64_t wall_ns)
+/* For how long it neither ran nor could have; 0: not known. */
+static uint64_t find_sleep_ns(const struct nd_event_stall *event, uint64_t wall_ns)
 {
-	const struct nd_event_stall *event = &stall->event;
+	uint64_t awake_ns = event->cpu_ns + event->run_delay_ns;
 
-	return event->since_ns && event->cpu_ns + event->run_delay_ns <= wall_ns / 2;
+	return event->since_ns && awake_ns < wall_ns ? wall_ns - awake_ns : 0;
 }
 
 /*
@@ -228,22 +228,24 @@ static bool was_descheduled(const struct nd_stall *stall, uint64_t wall_ns, bool
 /*
  * The measured times decide where they can: pauses of the collector are exact, and so is the CPU
  * time; the stacks say whether a thread that used none had asked the kernel for something. The
- * collector also sleeps, until its helpers are done.
+ * collector also sleeps, until its helpers are done, and they may be those who got no CPU.
  */
 enum nd_stall_kind nd_stall_find_kind(const struct nd_stall *stall)
 {
-	uint64_t wall = stall->event.event.time_ns - stall->event.start_ns;
+	const struct nd_event_stall *event = &stall->event;
+	uint64_t wall = event->event.time_ns - event->start_ns;
+	uint64_t sleep = find_sleep_ns(event, wall);
 	size_t looks = stall->stacks + stall->blocked;
 	bool was_asked = 2 * count_in_syscalls(stall) > looks; /* the kernel, for something */
 
-	if (stall->event.gc_ns >= wall - wall / 2)
+	if (event->gc_ns >= wall - wall / 2)
 		return ND_STALL_GC;
 	if (was_descheduled(stall, wall, true) ||
 	    (!was_asked && was_descheduled(stall, wall, false)))
 		return ND_STALL_DESCHEDULED;
-	if (was_asked || has_slept(stall, wall))
+	if (was_asked || sleep >= wall - wall / 2)
 		return ask_stacks(stall, true) == ND_STALL_GC ? ND_STALL_GC : ND_STALL_BLOCKED;
-	if (stall->event.since_ns && stall->event.cpu_ns < wall / 2)
+	if (event->since_ns && event->run_delay_ns > event->cpu_ns && event->run_delay_ns >= sleep)
 		return ND_STALL_DESCHEDULED;
 	return ask_stacks(stall, false);
 }

@@ -205,6 +205,24 @@ static void test_measured_times_decide_before_stacks(void **state)
 	free_stall(stall);
 }
 
+/* The collector, while its helpers get no CPU: it neither ran for half of the time, nor slept. */
+static void test_in_part_asleep(void **state)
+{
+	const struct nd_call leaf = call("gc", ND_FRAME_GC);
+	struct nd_stall *stall = new_stall();
+
+	add_stack(stall, &leaf, 1, -1);
+	add_stack(stall, &leaf, 1, 202);
+	stall->event.cpu_ns = 45 * MS;
+	stall->event.run_delay_ns = 15 * MS;
+	assert_int_equal(nd_stall_find_kind(stall), ND_STALL_GC);
+	/* Most of it without a CPU. */
+	stall->event.cpu_ns = 30 * MS;
+	stall->event.run_delay_ns = 36 * MS;
+	assert_int_equal(nd_stall_find_kind(stall), ND_STALL_DESCHEDULED);
+	free_stall(stall);
+}
+
 static void test_asleep_in_a_system_call(void **state)
 {
 	const struct nd_call leaf = call("readSync", ND_FRAME_NODE);
@@ -317,6 +335,7 @@ int main(void)
 		TEST(test_a_deep_stack_keeps_its_innermost),
 		TEST(test_most_stacks_say_the_kind),
 		TEST(test_measured_times_decide_before_stacks),
+		TEST(test_in_part_asleep),
 		TEST(test_asleep_in_a_system_call),
 		TEST(test_a_delay_from_before),
 		TEST(test_of_as_many_stacks_the_first_decides),
