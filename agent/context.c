@@ -232,17 +232,13 @@ static const double *find_ids(const struct nd_thread *thread)
 	return NULL;
 }
 
-static bool learn_ids(struct nd_thread *thread, const double *spans, size_t length)
+static bool learn_ids(struct nd_thread *thread, const double *numbers)
 {
 	struct nd_context_place *place = &thread->context.place;
 
 	set_way(thread, ND_CONTEXT_BY_NOTHING);
-	/* The number of pairs is a power of two. */
-	if (length < 2 || length & (length - 1))
-		return false;
 	place->executed = (uintptr_t)find_ids(thread);
-	place->spans = (uintptr_t)spans;
-	place->mask = length / 2 - 1;
+	place->numbers = (uintptr_t)numbers;
 	if (!place->executed)
 		return false;
 	set_way(thread, ND_CONTEXT_BY_ID);
@@ -256,13 +252,13 @@ struct napi_value__ *nd_context_on_ids(struct napi_env__ *env, struct napi_callb
 {
 	struct napi_value__ *argv[1];
 	size_t argc = 1, length;
-	void *thread, *spans;
+	void *thread, *numbers;
 	int type;
 
 	if (!nd_agent.active || !nd_node_get_executed_id || !nd_node_get_trigger_id ||
 	    !nd_node_get_environment || napi_get_cb_info(env, info, &argc, argv, NULL, &thread) ||
-	    napi_get_typedarray_info(env, argv[0], &type, &length, &spans, NULL, NULL) ||
-	    type != ND_NAPI_FLOAT64_ARRAY)
+	    napi_get_typedarray_info(env, argv[0], &type, &length, &numbers, NULL, NULL) ||
+	    type != ND_NAPI_FLOAT64_ARRAY || length != ND_CONTEXT_IDS)
 		return answer(env, false);
-	return answer(env, learn_ids(thread, spans, length));
+	return answer(env, learn_ids(thread, numbers));
 }

@@ -35,8 +35,8 @@ struct nd_context_state {
 struct napi_value__ *nd_context_on_frame(struct napi_env__ *env, struct napi_callback_info__ *info);
 
 /*
- * ids(table): a Float64Array that the script keeps alive, of ids and numbers in pairs, by the id
- * modulo how many there are. Called in an asynchronous resource of which the table knows.
+ * ids(table): a Float64Array that the script keeps alive, as of ND_CONTEXT_IDS. Called in an
+ * asynchronous resource of which the table knows.
  */
 struct napi_value__ *nd_context_on_ids(struct napi_env__ *env, struct napi_callback_info__ *info);
 

@@ -22,7 +22,7 @@
 #include "proto/event.h"
 
 #define ND_CHANNEL_MAGIC   UINT64_C(0x3147414944f04e00) /* "\0N\360DIAG1" */
-#define ND_CHANNEL_VERSION 2
+#define ND_CHANNEL_VERSION 3
 
 /* Threads with an event loop that are told apart; those beyond are counted and left alone. */
 #define ND_CHANNEL_SLOTS 128

@@ -114,15 +114,19 @@ static bool is_number(double value)
 
 static uint64_t find_by_id(const struct nd_context_place *place, const struct walk *walk)
 {
-	double id, of, number;
-	uint64_t pair;
+	double executed, found;
+	uint64_t id, entry;
 
-	if (!read_double(walk, place->executed, &id) || !is_number(id))
+	if (!read_double(walk, place->executed, &executed) || !is_number(executed))
 		return 0;
-	pair = place->spans + 16 * ((uint64_t)id & place->mask);
-	if (!read_double(walk, pair, &of) || of != id || !read_double(walk, pair + 8, &number))
+	id = (uint64_t)executed;
+	if (!read_double(walk, place->numbers + 8 * (id % ND_CONTEXT_IDS), &found) ||
+	    !is_number(found))
 		return 0;
-	return is_number(number) ? (uint64_t)number : 0;
+	entry = (uint64_t)found;
+	return entry % ND_CONTEXT_IDS == id / ND_CONTEXT_IDS % ND_CONTEXT_IDS
+		       ? entry / ND_CONTEXT_IDS
+		       : 0;
 }
 
 /* The newest number that ends like this one, 0 if there was none yet. */

@@ -19,6 +19,12 @@ enum nd_context_way {
 	ND_CONTEXT_BY_ID,    /* the id of the asynchronous resource that is executed */
 };
 
+/*
+ * Entries of a table by a resource's id modulo that, each a double: the number of its span times
+ * that, and the id divided by that, modulo that.
+ */
+#define ND_CONTEXT_IDS 65536
+
 /* Addresses are those of the process. */
 struct nd_context_place {
 	uint32_t way; /* enum nd_context_way */
@@ -34,8 +40,7 @@ struct nd_context_place {
 
 	/* ids */
 	uint64_t executed; /* where the resource's is */
-	uint64_t spans;	   /* where pairs of a resource's id and its span's number are */
-	uint64_t mask;	   /* of an id: which pair */
+	uint64_t numbers;  /* where those of spans are, by the resource's id */
 
 	uint64_t newest; /* number of a span: the highest */
 

@@ -4,8 +4,11 @@
 
 const contextOf = Symbol("nodiag"); /* of an asynchronous resource, as AsyncLocalStorage has */
 
-/* Resources whose scopes can be told from their ids alone: of those that are made in a second. */
-const PAIRS = 2 ** 16;
+/*
+ * Resources whose scopes can be told from their ids alone: of those that are made in a second. As
+ * many as ND_CONTEXT_IDS, by as many bits of an id.
+ */
+const IDS = 2 ** 16;
 
 /*
  * With AsyncContextFrame (24 and later): it costs nothing, but a connection has the frame that it
@@ -88,60 +91,77 @@ function makeSilent(executionAsyncResource) {
   };
 }
 
+/* For a scope that came by no connection of its own. */
+const noSocket = { parser: undefined };
+
 /*
  * Before: as AsyncLocalStorage does it, each asynchronous resource gets the scope of what makes
  * it. Most of that is to ask what is being executed, so the last answer is kept; a request is
  * read, and mostly answered, in one execution.
+ *
+ * init() and what it mostly calls are short enough for V8 to make them part of Node's nextTick(),
+ * which has room for 166 bytes of bytecode; they have 164. What is longer costs a call and all that
+ * V8 does not know of a tick then (--trace-turbo-inlining).
  */
 function makeInheritance({ createHook, executionAsyncId, executionAsyncResource, AsyncResource }) {
   const findResource = makeSilent(executionAsyncResource);
-  const last = { id: -1, scope: undefined };
+
+  /* The scope of the last answer, its number times IDS, and the socket that its request came by. */
+  let lastScope, lastKey = NaN, lastSocket = noSocket;
+  let lastId = -1; /* of what was executed then */
 
   /* The socket whose keep-alive timer Node is about to make, and what is executed then. */
   let idleSocket, idleId;
 
-  /* For agent/context.c, which knows the id of what is executed, and no more. */
-  const pairs = new Float64Array(2 * PAIRS);
-  const mask = PAIRS - 1;
+  /*
+   * By the lowest bits of a resource's id, the number of its scope, and the bits above. For
+   * agent/context.c, which knows the id of what is executed, and no more.
+   */
+  const numbers = new Float64Array(IDS);
+  const mask = IDS - 1;
 
-  function remember(id, scope) {
-    const at = 2 * (id & mask);
-    pairs[at + 1] = scope.number;
-    pairs[at] = id;
+  /* It has the last scope. */
+  function remember(id) {
+    numbers[id & mask] = lastKey + (id >>> 16);
+  }
+
+  function isRemembered(id) {
+    return numbers[id & mask] === lastKey + (id >>> 16);
   }
 
   function forget(id) {
-    const at = 2 * (id & mask);
-    if (pairs[at] === id)
-      pairs[at] = 0;
+    numbers[id & mask] = 0;
   }
 
-  /* A tick runs right after what made it: to ask Node for its resource costs more than all else. */
-  function isLast(id) {
-    const at = 2 * (id & mask);
-    return last.scope !== undefined && pairs[at] === id && pairs[at + 1] === last.scope.number;
+  function setLast(id, scope) {
+    lastId = id;
+    lastScope = scope;
+    lastKey = scope === undefined ? NaN : scope.number * IDS;
+    lastSocket = scope?.span?.connection?.socket ?? noSocket;
+  }
+
+  /*
+   * A tick runs right after what made it, so mostly all that is executed is about the last scope:
+   * to ask Node for its resource costs more than all else.
+   */
+  function get() {
+    const id = executionAsyncId();
+    return isRemembered(id) && lastSocket.parser !== null ? lastScope : find(id);
   }
 
   function find(id) {
-    last.scope = findResource()[contextOf];
-    /* Where that was long ago, others have taken its place. */
-    if (last.scope !== undefined)
-      remember(id, last.scope);
-  }
-
-  function get() {
-    const id = executionAsyncId();
-    if (id !== last.id) {
-      if (!isLast(id))
-        find(id);
-      last.id = id;
+    if (id !== lastId && !isRemembered(id)) {
+      setLast(id, findResource()[contextOf]);
+      /* Where that was long ago, others have taken its place. */
+      if (lastScope !== undefined)
+        remember(id);
     }
-    const span = last.scope === undefined ? undefined : last.scope.span;
+    const span = lastScope?.span;
     if (span !== undefined && span.resourceId === id && isHandedOn(span)) {
       leave(span);
       return undefined;
     }
-    return last.scope;
+    return lastScope;
   }
 
   /*
@@ -170,7 +190,9 @@ function makeInheritance({ createHook, executionAsyncId, executionAsyncResource,
       span.resource[contextOf] = undefined;
       forget(span.resourceId);
     }
-    last.id = -1;
+    lastId = -1;
+    if (lastScope === span.scope)
+      lastSocket = noSocket;
   }
 
   /*
@@ -181,56 +203,58 @@ function makeInheritance({ createHook, executionAsyncId, executionAsyncResource,
   function isKeepAlive(timer) {
     const socket = idleSocket;
     idleSocket = undefined;
-    return idleId === last.id && timer._idleTimeout === socket.timeout && !timer.hasRef();
-  }
-
-  /*
-   * Most resources are ticks and promises. Where nothing else is marked, V8 knows what they look
-   * like; a place for all kinds has to look that up each time.
-   */
-  function markTick(tick, scope) {
-    tick[contextOf] = scope;
-  }
-
-  function markPromise(promise, scope) {
-    promise[contextOf] = scope;
+    return idleId === executionAsyncId() && timer._idleTimeout === socket.timeout &&
+      !timer.hasRef();
   }
 
   function init(id, type, trigger, resource) {
     const scope = get();
     if (scope === undefined)
       return;
+    /* Where nothing else is marked, V8 knows what they look like. */
     if (type === "TickObject")
-      markTick(resource, scope);
-    else if (type === "PROMISE")
-      markPromise(resource, scope);
-    else if (idleSocket !== undefined && type === "Timeout" && isKeepAlive(resource))
-      return;
-    else
       resource[contextOf] = scope;
-    remember(id, scope);
+    else if (!mark(resource, type))
+      return;
+    remember(id);
+  }
+
+  /* With the last scope. As above, for promises; a place for all kinds has to look that up. */
+  function mark(resource, type) {
+    if (type === "PROMISE")
+      resource[contextOf] = lastScope;
+    else if (idleSocket !== undefined && type === "Timeout" && isKeepAlive(resource))
+      return false;
+    else
+      resource[contextOf] = lastScope;
+    return true;
   }
 
   new AsyncResource("nodiag").runInAsyncScope(() => {
-    remember(executionAsyncId(), new Span(SERVER, undefined).scope);
-    ids(pairs);
-    forget(executionAsyncId());
+    const id = executionAsyncId();
+    setLast(id, new Span(SERVER, undefined).scope);
+    remember(id);
+    ids(numbers);
+    forget(id);
+    setLast(-1, undefined);
   });
   /* Before the first request there is nothing to follow, and a program may never get one. */
   const hook = createHook({ init });
   let isFollowing = false;
   return {
     get,
-    latest: () => last.scope?.span,
+    latest: () => lastScope?.span,
     enter(span) {
       if (!isFollowing) {
         isFollowing = true;
         hook.enable();
       }
-      span.resourceId = last.id = executionAsyncId();
-      span.resource = findExecuted(span.connection, last.id);
-      span.resource[contextOf] = last.scope = span.scope;
-      remember(last.id, last.scope);
+      const id = executionAsyncId();
+      span.resourceId = id;
+      span.resource = findExecuted(span.connection, id);
+      span.resource[contextOf] = span.scope;
+      setLast(id, span.scope);
+      remember(id);
     },
     leave,
     followTimer() {},
@@ -242,9 +266,10 @@ function makeInheritance({ createHook, executionAsyncId, executionAsyncResource,
     followBody(readable, span, resource) {
       if (resource !== undefined) {
         resource[contextOf] = span.scope;
-        remember(resource.getAsyncId(), span.scope);
+        setLast(-1, span.scope);
+        remember(resource.getAsyncId());
       }
-      last.id = -1;
+      lastId = -1;
     },
     end: () => hook.disable(),
   };

@@ -30,9 +30,9 @@
 #define SPAN	   (BASE + 0x200)
 #define KEY	   (BASE + 0x280)
 #define OTHER_KEY  (BASE + 0x2c0)
-#define PAIRS	   (BASE + 0x400)
+#define NUMBERS	   (BASE + 0x400)
 
-enum { MAP_TYPE = 2100, TABLE_TYPE = 180, SPAN_TYPE = 1057, NUMBER_OFFSET = 40, PAIR_COUNT = 16 };
+enum { MAP_TYPE = 2100, TABLE_TYPE = 180, SPAN_TYPE = 1057, NUMBER_OFFSET = 40 };
 
 static uint64_t memory[WORDS];
 
@@ -156,19 +156,22 @@ static void test_in_a_collection(void **state)
 
 static void test_ids(void **state)
 {
-	struct nd_context_place place = {.way = ND_CONTEXT_BY_ID,
-					 .executed = EXECUTED,
-					 .spans = PAIRS,
-					 .mask = PAIR_COUNT - 1};
+	struct nd_context_place place = {
+		.way = ND_CONTEXT_BY_ID, .executed = EXECUTED, .numbers = NUMBERS};
 
 	(void)state;
 	memset(memory, 0, sizeof(memory));
-	put_double(EXECUTED, 35);
-	put_double(PAIRS + 16 * 3, 35);
-	put_double(PAIRS + 16 * 3 + 8, 9);
+	put_double(EXECUTED, 2 * 0x10000 + 3);
+	put_double(NUMBERS + 8 * 3, 9 * 0x10000 + 2);
 	assert_int_equal(find(&place), 9);
 	/* Another resource has taken the place. */
-	put_double(PAIRS + 16 * 3, 51);
+	put_double(NUMBERS + 8 * 3, 9 * 0x10000 + 3);
+	assert_int_equal(find(&place), 0);
+	/* Of more ids than JavaScript's shift has bits. */
+	put_double(EXECUTED, 0x5p32 + 3);
+	put_double(NUMBERS + 8 * 3, 0x1p36 * 0x10000);
+	assert_int_equal(find(&place), UINT64_C(1) << 36);
+	put_double(NUMBERS + 8 * 3, 0);
 	assert_int_equal(find(&place), 0);
 	put_double(EXECUTED, -1);
 	assert_int_equal(find(&place), 0);
