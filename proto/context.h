@@ -20,8 +20,8 @@ enum nd_context_way {
 };
 
 /*
- * Entries of a table by a resource's id modulo that, each a double: the number of its span times
- * that, and the id divided by that, modulo that.
+ * Entries of the table of ids, each a double. A resource has the one at the lowest 16 bits of its
+ * id; in it are its span's number, times ND_CONTEXT_IDS, and the next 16 bits of the id.
  */
 #define ND_CONTEXT_IDS 65536
 
@@ -40,7 +40,7 @@ struct nd_context_place {
 
 	/* ids */
 	uint64_t executed; /* where the resource's is */
-	uint64_t numbers;  /* where those of spans are, by the resource's id */
+	uint64_t numbers;  /* where the table is, of ND_CONTEXT_IDS entries */
 
 	uint64_t newest; /* number of a span: the highest */
 

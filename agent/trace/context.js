@@ -142,7 +142,8 @@ function makeInheritance({ createHook, executionAsyncId, executionAsyncResource,
 
   /*
    * A tick runs right after what made it, so mostly all that is executed is about the last scope:
-   * to ask Node for its resource costs more than all else.
+   * to ask Node for its resource costs more than all else. A socket without a parser is closed, or
+   * handed on.
    */
   function get() {
     const id = executionAsyncId();

@@ -88,7 +88,8 @@ function assertBlock(stalls, name, done, slackMs) {
     assert.ok(seen < most + ROUNDS * slackMs + waited + truth / 10, text);
   }
   for (const stall of mine) {
-    if (stall.kind === 'descheduled') assert.ok(starved > 0, `${name} had a CPU\n${describe(stalls, done)}`);
+    const all = describe(stalls, done);
+    if (stall.kind === 'descheduled') assert.ok(starved > 0, `${name} had a CPU\n${all}`);
     else assert.ok(kinds.includes(stall.kind), `${name}: ${stall.kind}`);
     assert.equal(stall.function.file, programPath(PROGRAM));
     const first = lineOf(PROGRAM, `function ${stall.function.name}()`);

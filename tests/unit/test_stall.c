@@ -216,7 +216,7 @@ static void test_in_part_asleep(void **state)
 	stall->event.cpu_ns = 45 * MS;
 	stall->event.run_delay_ns = 15 * MS;
 	assert_int_equal(nd_stall_find_kind(stall), ND_STALL_GC);
-	/* Most of it without a CPU. */
+	/* It waited for a CPU for longer than it ran, and than it slept. */
 	stall->event.cpu_ns = 30 * MS;
 	stall->event.run_delay_ns = 36 * MS;
 	assert_int_equal(nd_stall_find_kind(stall), ND_STALL_DESCHEDULED);
